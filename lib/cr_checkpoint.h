@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cr_checkpoint.h - freeze a tree, save it, let it go on or end it
+ *
+ * The steps are separate calls so that several nodes can take them together:
+ *
+ *	open -> freeze -> save -> commit -> thaw or end -> close
+ *
+ * cr_checkpoint_close() at any point lets a frozen tree go on; so does the
+ * death of the calling process (the tracer).  Nothing of the tree is changed
+ * before cr_checkpoint_end().  Works on trees of any user for root, else on
+ * the caller's own (ptrace rules).  All calls from one thread.
+ */
+#ifndef CR_CHECKPOINT_H
+#define CR_CHECKPOINT_H
+
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cr_error.h"
+
+struct cr_checkpoint;
+
+/* One rank's root task. */
+struct cr_root {
+	pid_t pid; /* as this process sees it */
+	uint32_t rank; /* without Slurm: 0 */
+	/*
+	 * Descriptors 0..2 of this process-that-holds-them name the rank's
+	 * standard streams: whatever task has the same open file description
+	 * (kcmp(2)) has an external stream of this rank.  0: none; the rule
+	 * for those is in cr_checkpoint_options.
+	 */
+	pid_t stream_holder;
+};
+
+struct cr_checkpoint_options {
+	const struct cr_root *roots;
+	size_t nr_roots;
+	/* pid 1 of the tree's PID namespace as seen from here, or 0.  Its
+	 * children are orphans of the tree; it is never saved itself. */
+	pid_t init;
+	/* Without stream holders: terminals, pipes and sockets among the
+	 * root's 0..2 are taken for external streams. */
+	int guess_streams;
+	int dirfd; /* of the image's directory, or AT_FDCWD */
+	const char *name; /* of the image */
+	int image_fd; /* if >= 0: write there instead (may be a pipe) */
+	int compression; /* enum cr_compression */
+	unsigned int nr_workers; /* 0: chosen */
+	uint32_t job, step; /* Slurm's, for the head; 0 without */
+	const cpu_set_t *allocation; /* CPUs the tree may use; NULL: ask */
+	unsigned int timeout_ms; /* for freezing; 0: 10 s */
+	void (*progress)(void *arg, uint64_t bytes_done, uint64_t bytes_total);
+	void *progress_arg;
+};
+
+struct cr_checkpoint_stats {
+	uint32_t nr_tasks, nr_threads;
+	uint64_t frozen_ns; /* from the first stop to thaw, end or now */
+	uint64_t freeze_ns, collect_ns, memory_ns, commit_ns;
+	uint64_t memory_bytes, zero_bytes, stored_bytes, file_bytes;
+	uint64_t cow_shared_bytes; /* saved once for several tasks */
+};
+
+/* @options is copied, but not what it points to: that lives until close. */
+int cr_checkpoint_open(const struct cr_checkpoint_options *options,
+		       struct cr_checkpoint **checkpointp,
+		       struct cr_error *err);
+
+/*
+ * Stop every thread of the tree, also those that are being made meanwhile.
+ * Returns 0, -ESRCH if a root is gone, -ETIMEDOUT (all go on), -EPERM, -EBUSY
+ * if somebody else traces a task.
+ */
+int cr_checkpoint_freeze(struct cr_checkpoint *checkpoint,
+			 struct cr_error *err);
+
+/*
+ * Pre-flight verdict, then write the image under its temporary name.  The
+ * tree must be frozen and stays so.
+ * Returns 0; -EOPNOTSUPP when something cannot be saved: the text names
+ * vpid, fd or address, and what it is; or errors of writing.
+ */
+int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err);
+
+/* The verdict alone.  @report is called for each thing that cannot be saved,
+ * may be NULL.  Returns 0 or -EOPNOTSUPP (@err has the first). */
+int cr_checkpoint_verdict(struct cr_checkpoint *checkpoint,
+			  void (*report)(void *arg, const struct cr_error *why),
+			  void *arg, struct cr_error *err);
+
+/* Make the image durable and give it its name. */
+int cr_checkpoint_commit(struct cr_checkpoint *checkpoint,
+			 struct cr_error *err);
+
+/* Let the tree go on as if nothing had happened. */
+int cr_checkpoint_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err);
+
+/* End all tasks of the tree with SIGKILL and wait until they are gone (roots
+ * may remain as zombies of their parents). */
+int cr_checkpoint_end(struct cr_checkpoint *checkpoint, struct cr_error *err);
+
+void cr_checkpoint_stats(const struct cr_checkpoint *checkpoint,
+			 struct cr_checkpoint_stats *stats);
+
+/* Thaw if frozen, drop an uncommitted image, free.  NULL is allowed. */
+void cr_checkpoint_close(struct cr_checkpoint *checkpoint);
+
+#endif /* CR_CHECKPOINT_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cr_restart.h - make a saved tree run again
+ *
+ * The caller becomes the coordinator, outside the tree, and the parent of its
+ * root tasks: it waits for them with waitpid(2) afterwards.  It must be in the
+ * namespaces that the tree is to live in (see cr_namespace.h) and have one
+ * thread only.  docs/restart-protocol.md has the whole protocol.
+ */
+#ifndef CR_RESTART_H
+#define CR_RESTART_H
+
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cr_error.h"
+
+struct cr_image;
+
+struct cr_restart_root {
+	uint32_t rank; /* as saved */
+	int stream[3]; /* what its external streams lead to now; stay the
+			* caller's; -1: /dev/null */
+	/* Put the rank's tasks into this process' cgroups (0: leave). */
+	pid_t cgroups_of;
+};
+
+struct cr_restart_options {
+	/* Ranks without an entry get streams of /dev/null. */
+	const struct cr_restart_root *roots;
+	size_t nr_roots;
+	const cpu_set_t *allocation; /* CPUs to map bindings to; NULL: those
+				      * of this process */
+	unsigned int timeout_ms; /* for the whole restart; 0: 60 s plus what
+				  * the memory takes at 50 MB/s */
+	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
+	/* For tests: called in the child before task number @index joins. */
+	void (*fault)(void *arg, size_t index);
+	void *fault_arg;
+};
+
+struct cr_restarted_root {
+	uint32_t rank;
+	uint32_t vpid;
+	pid_t pid; /* as the caller sees it */
+};
+
+struct cr_restart_result {
+	struct cr_restarted_root *roots; /* freed with free(3) */
+	size_t nr_roots;
+	uint64_t spawn_ns, restore_ns, finish_ns; /* by phase */
+	uint64_t memory_bytes;
+};
+
+/*
+ * Restart the tree of @image.  When it returns 0 all tasks run.
+ * Returns 0, or the first error of any task, with no task left:
+ *	-EEXIST		a vpid is taken here
+ *	-ESTALE		a file has shrunk, changed or vanished
+ *	-EOPNOTSUPP	this CPU or kernel lacks what the image needs
+ *	-ETIMEDOUT	a task did not arrive
+ *	-ECANCELED	a task died
+ *	-EBADMSG, -ENODATA, ...	as cr_image.h
+ */
+int cr_restart(struct cr_image *image, const struct cr_restart_options *options,
+	       struct cr_restart_result *result, struct cr_error *err);
+
+#endif /* CR_RESTART_H */

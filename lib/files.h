@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * files.h - open file descriptions of a tree: find, save, restore
+ *
+ * Private to lib/.  One table per checkpoint holds each open file description
+ * once, however many tasks and descriptors share it; mapped files, programs
+ * and working directories are in it too (CR_FILE_F_UNOPENED).  Each kind of
+ * file is one row of a table in files.c, with its code in file_KIND.c: both
+ * directions side by side.
+ */
+#ifndef FILES_H
+#define FILES_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cr_error.h"
+#include "image_wire.h"
+#include "saved.h"
+
+struct cr_image;
+struct cr_image_writer;
+struct cr_root;
+
+/* ---- saving; the tree is frozen ---- */
+
+struct cr_file_table;
+
+struct cr_file_table_options {
+	const struct cr_root *roots; /* with stream holders, see there */
+	size_t nr_roots;
+	int guess_streams;
+	/* vpid of process @pid of the tree, 0 if it is none of the tree */
+	uint32_t (*vpid_of)(void *arg, pid_t pid);
+	/* a new space; the id is to be used in records; content is written in
+	 * cr_file_table_write() */
+	uint32_t (*new_space)(void *arg, enum cr_space_kind kind,
+			      uint64_t length, uint32_t file);
+	void *arg;
+	/* told of everything that cannot be saved; saving goes on looking */
+	void (*refuse)(void *arg, const struct cr_error *why);
+};
+
+int cr_file_table_create(const struct cr_file_table_options *options,
+			 struct cr_file_table **tablep, struct cr_error *err);
+
+/* All descriptors of process @pid; *@fdsp is freed with free(3). */
+int cr_file_table_add_task(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, struct cr_wire_fd **fdsp,
+			   size_t *nr_fdsp, struct cr_error *err);
+
+/* What the link /proc/PID/@link leads to ("exe", "cwd", "root",
+ * "map_files/START-END"); *@idp is its object. */
+int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, const char *link, uint32_t *idp,
+			   struct cr_error *err);
+
+/* Locks that process @pid holds, of all kinds; *@locksp is freed with
+ * free(3).  After cr_file_table_add_task() of that task. */
+int cr_file_table_locks(struct cr_file_table *table, pid_t pid,
+			struct cr_wire_lock **locksp, size_t *nr_locksp,
+			struct cr_error *err);
+
+/* After the last task: find peers, epoll targets, contents; -EOPNOTSUPP if
+ * anything was refused. */
+int cr_file_table_finish(struct cr_file_table *table, struct cr_error *err);
+
+/* FILE records, in order of ids. */
+int cr_file_table_write(struct cr_file_table *table,
+			struct cr_image_writer *writer, struct cr_error *err);
+
+/* Queue the contents of FILE spaces; after all SPACE records are written. */
+int cr_file_table_write_contents(struct cr_file_table *table,
+				 struct cr_image_writer *writer,
+				 struct cr_error *err);
+
+/* Keeps the files of contents open until the image is committed. */
+void cr_file_table_destroy(struct cr_file_table *table);
+
+/* ---- restoring; in each task, at its turn, with root's rights ---- */
+
+/* Where an object is now: in shared memory, one per file object. */
+struct cr_file_place {
+	uint32_t vpid; /* of the task that has it, 0: nobody yet */
+	int32_t fd; /* in that task; stays open until the gate */
+};
+
+struct cr_file_restore {
+	const struct cr_saved *saved;
+	struct cr_image *image;
+	struct cr_file_place *places; /* [nr_files], shared by all tasks */
+	int fd_floor; /* descriptors from here on are free for temporary use;
+		       * whatever is left there is closed at the gate */
+	/* Stream of @rank (0..2) in this process, -1: none. */
+	int (*stream)(void *arg, uint32_t rank, uint32_t stream);
+	void *arg;
+};
+
+/*
+ * Give this task the descriptors of @task, at their numbers: objects that no
+ * earlier task had are made (peers too, above the floor), the others fetched
+ * from whoever has them (pidfd_getfd(2)).  Then epoll sets and owners are
+ * set.  Locks are taken by cr_files_lock().  On failure some are in place.
+ * Returns 0, -ESTALE (a file has shrunk, changed or vanished), or else.
+ */
+int cr_files_restore(struct cr_file_restore *restore,
+		     const struct cr_saved_task *task, struct cr_error *err);
+
+/*
+ * A descriptor above the floor for object @id: of the shared object if
+ * @shared (only at the task's turn), else opened anew by path with O_RDONLY or,
+ * if @writable, O_RDWR, and checked against what was saved.  (For mappings,
+ * exe, cwd, root.)  Returns the descriptor or a negative errno.
+ */
+int cr_files_open(struct cr_file_restore *restore, uint32_t id, int shared,
+		  int writable, struct cr_error *err);
+
+/* Take the locks of @task again; after cr_files_restore() of it. */
+int cr_files_lock(struct cr_file_restore *restore,
+		  const struct cr_saved_task *task, struct cr_error *err);
+
+#endif /* FILES_H */

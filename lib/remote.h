@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * remote.h - stop threads of other processes and make system calls in them
+ *
+ * Private to lib/.  Built on PTRACE_SEIZE: nothing here changes what the
+ * program can see, as long as cr_remote_close() is called before it goes on.
+ */
+#ifndef REMOTE_H
+#define REMOTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cr_error.h"
+#include "image_wire.h"
+
+/*
+ * Seize and interrupt thread @tid, and wait until it has stopped.  A stop by
+ * job control is told in *@stop_signal (0 otherwise).
+ * Returns 0, -ESRCH (it is gone or a zombie), -EBUSY (traced by another),
+ * -EPERM, -ETIMEDOUT (does not stop: state D).
+ */
+int cr_trace_stop(pid_t tid, unsigned int timeout_ms, int *stop_signal,
+		  struct cr_error *err);
+
+/* Let a thread that cr_trace_stop() stopped run on untraced.  A group stop
+ * remains one. */
+int cr_trace_release(pid_t tid);
+
+int cr_trace_get_regs(pid_t tid, struct cr_wire_regs *regs,
+		      struct cr_error *err);
+int cr_trace_set_regs(pid_t tid, const struct cr_wire_regs *regs,
+		      struct cr_error *err);
+
+/*
+ * Make one system call in the stopped thread @tid with the system call
+ * instruction at @instruction of its memory, and put its registers back.
+ * *@resultp is what the kernel returned (a negative errno included).
+ * Returns 0, or an error of ptrace; -ECANCELED if the thread died.
+ */
+int cr_trace_syscall(pid_t tid, uint64_t instruction, long nr,
+		     const uint64_t args[6], int64_t *resultp,
+		     struct cr_error *err);
+
+/*
+ * Make a system call that blocks and interrupt it at once, so that the kernel
+ * holds a restart block for it; registers are *not* put back.  *@resultp:
+ * -516 (ERESTART_RESTARTBLOCK), or what it returned if it did not block.
+ */
+int cr_trace_syscall_interrupted(pid_t tid, uint64_t instruction, long nr,
+				 const uint64_t args[6], int64_t *resultp,
+				 struct cr_error *err);
+
+/*
+ * Address of a system call instruction (0f 05) in an executable mapping of
+ * process @pid, as /proc/PID/maps shows them now.  -ENOENT if there is none.
+ */
+int cr_trace_find_syscall(pid_t pid, uint64_t *addressp, struct cr_error *err);
+
+/* Batches of system calls in one process, with scratch memory. */
+struct cr_remote;
+
+#define CR_REMOTE_SCRATCH (64u << 10) /* bytes */
+
+struct cr_remote_call {
+	long nr;
+	uint64_t args[6];
+	int64_t result; /* out: as the kernel returned it */
+};
+
+/* Map scratch memory into the process of the stopped thread @tid. */
+int cr_remote_open(pid_t tid, struct cr_remote **remotep, struct cr_error *err);
+
+/* Address, in the process, of the CR_REMOTE_SCRATCH bytes for arguments. */
+uint64_t cr_remote_scratch(const struct cr_remote *remote);
+
+int cr_remote_write(struct cr_remote *remote, uint64_t address,
+		    const void *data, size_t length, struct cr_error *err);
+int cr_remote_read(struct cr_remote *remote, uint64_t address, void *data,
+		   size_t length, struct cr_error *err);
+
+/* Run the calls one after the other in @tid, any stopped thread of the
+ * process.  A call that fails does not stop the batch. */
+int cr_remote_run(struct cr_remote *remote, pid_t tid,
+		  struct cr_remote_call *calls, size_t nr_calls,
+		  struct cr_error *err);
+
+/* Unmap the scratch memory and free.  NULL is allowed. */
+void cr_remote_close(struct cr_remote *remote);
+
+#endif /* REMOTE_H */
