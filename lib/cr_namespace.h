@@ -16,25 +16,43 @@
 #include "cr_error.h"
 
 struct cr_namespace {
-	pid_t init; /* as the creator sees it; its child */
-	int pid_fd, mnt_fd, ipc_fd, time_fd; /* of /proc/INIT/ns/..., cloexec */
-	int init_fd; /* pidfd of init */
+	pid_t init; /* as the creator sees it, its child; 0: none */
+	int init_fd; /* pidfd of init, cloexec: enough for setns(2) */
+};
+
+#define CR_NAMESPACE_NONE                \
+	{                                \
+		.init = 0, .init_fd = -1 \
+	}
+
+enum {
+	CR_NAMESPACE_DIES_WITH_CALLER = 1, /* init is killed when the calling
+					    * thread ends */
 };
 
 /*
  * Make new namespaces and their init.  @monotonic_ns and @boottime_ns: what
- * these clocks shall show in there now; 0: as they do here.  The init dies with
- * the calling thread.  All descriptors of the caller but stderr are closed in
- * it. Returns 0 or a negative errno (-EPERM: needs CAP_SYS_ADMIN).
+ * these clocks shall show in there now; 0: as they do here.  Init holds none
+ * of the caller's descriptors.  Needs CAP_SYS_ADMIN.
+ * Returns 0 or a negative errno; @ns is valid on success only.
  */
-int cr_namespace_create(uint64_t monotonic_ns, uint64_t boottime_ns,
-			struct cr_namespace *ns, struct cr_error *err);
+int cr_namespace_create(unsigned int flags, uint64_t monotonic_ns,
+			uint64_t boottime_ns, struct cr_namespace *ns,
+			struct cr_error *err);
 
 /*
- * Enter: mount and IPC now, PID and time for children to come.  The caller
- * must have one thread.  The working directory is looked up anew by path.
+ * Enter the namespaces of the init behind the pidfd @init_fd: mount, IPC and
+ * time now, PID for children to come.  The caller must have one thread.  The
+ * working directory is looked up anew by its path; "/" if that is gone.
  */
-int cr_namespace_enter(const struct cr_namespace *ns, struct cr_error *err);
+int cr_namespace_enter(int init_fd, struct cr_error *err);
+
+/*
+ * Only a time namespace, for the caller's children to come: what a tree needs
+ * that is restarted among the node's own pids.
+ */
+int cr_namespace_clocks(uint64_t monotonic_ns, uint64_t boottime_ns,
+			struct cr_error *err);
 
 /* End everything in it (SIGKILL to init), wait for it, close.  Errno kept. */
 void cr_namespace_destroy(struct cr_namespace *ns);

@@ -357,8 +357,9 @@ enum cr_file_kind {
 };
 
 #define CR_FILE_F_UNLINKED 1u /* has no name any more: content in space */
-#define CR_FILE_F_CONTENT 2u /* on a filesystem of the node: content in space \
-			      */
+#define CR_FILE_F_CONTENT                                   \
+	2u /* on a filesystem of the node: content in space \
+	    */
 #define CR_FILE_F_UNOPENED 4u
 
 struct cr_wire_file {
