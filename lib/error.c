@@ -52,7 +52,8 @@ int cr_error_prefix(struct cr_error *err, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	used = strlen(text);
-	snprintf(text + used, sizeof(text) - used, ": %s", err->text);
+	if (snprintf(text + used, sizeof(text) - used, ": %s", err->text) < 0)
+		text[used] = '\0'; /* cut off is fine */
 	memcpy(err->text, text, sizeof(text));
 	return err->code;
 }

@@ -24,6 +24,12 @@
 int cr_trace_stop(pid_t tid, unsigned int timeout_ms, int *stop_signal,
 		  struct cr_error *err);
 
+/* The two halves of cr_trace_stop(), to stop many threads at once.  A thread
+ * that did not stop in time stays seized: wait for it again. */
+int cr_trace_seize(pid_t tid, struct cr_error *err);
+int cr_trace_wait(pid_t tid, unsigned int timeout_ms, int *stop_signal,
+		  struct cr_error *err);
+
 /* Let a thread that cr_trace_stop() stopped run on untraced.  A group stop
  * remains one. */
 int cr_trace_release(pid_t tid);
@@ -32,6 +38,12 @@ int cr_trace_get_regs(pid_t tid, struct cr_wire_regs *regs,
 		      struct cr_error *err);
 int cr_trace_set_regs(pid_t tid, const struct cr_wire_regs *regs,
 		      struct cr_error *err);
+
+/* The mask that the thread has outside of calls such as sigsuspend(2), which
+ * put another in place while they wait; such a call goes on right if the mask
+ * is read, changed and put back while it is stopped. */
+int cr_trace_get_sigmask(pid_t tid, uint64_t *mask, struct cr_error *err);
+int cr_trace_set_sigmask(pid_t tid, uint64_t mask, struct cr_error *err);
 
 /*
  * Make one system call in the stopped thread @tid with the system call

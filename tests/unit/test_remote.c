@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_remote.c - stopping threads and making system calls in them
+ *
+ * A child is stopped in different places, made to do calls, and must then
+ * find everything as it was: that is told by its exit status.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "remote.h"
+
+#define STOP_MS 5000
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* A child that runs @body; its result is its exit status. */
+static pid_t start(int (*body)(void))
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(body());
+	usleep(50000);
+	return pid;
+}
+
+static int finish(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void stop(pid_t pid)
+{
+	struct cr_error err = { 0 };
+	int stop_signal = -1;
+
+	if (cr_trace_stop(pid, STOP_MS, &stop_signal, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(stop_signal, 0);
+}
+
+static void make_calls(pid_t pid)
+{
+	struct cr_remote_call calls[3] = { { .nr = SYS_getpid },
+					   { .nr = SYS_close, .args = { 999 } },
+					   { .nr = SYS_getppid } };
+	struct cr_error err = { 0 };
+	struct cr_remote *remote;
+
+	if (cr_remote_open(pid, &remote, &err) < 0)
+		fail_msg("%s", err.text);
+	for (int i = 0; i < 3; i++) {
+		if (cr_remote_run(remote, pid, calls, 3, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_int_equal(calls[0].result, pid);
+		assert_int_equal(calls[1].result, -EBADF);
+		assert_int_equal(calls[2].result, getpid());
+	}
+	cr_remote_close(remote);
+}
+
+static int sleeps_half_a_second(void)
+{
+	struct timespec half = { 0, 500000000 };
+	double began = seconds(), took;
+
+	if (nanosleep(&half, NULL) < 0)
+		return 1;
+	took = seconds() - began;
+	return took > 0.49 && took < 0.7 ? 0 : 2;
+}
+
+static void sleep_goes_on_after_calls(void **state)
+{
+	pid_t pid = start(sleeps_half_a_second);
+
+	(void)state;
+	stop(pid);
+	make_calls(pid);
+	assert_int_equal(cr_trace_release(pid), 0);
+	assert_int_equal(finish(pid), 0);
+}
+
+static int polls_half_a_second(void)
+{
+	double began = seconds(), took;
+
+	if (poll(NULL, 0, 500) < 0)
+		return 1;
+	took = seconds() - began;
+	return took > 0.49 && took < 0.7 ? 0 : 2;
+}
+
+static void poll_goes_on_after_calls(void **state)
+{
+	pid_t pid = start(polls_half_a_second);
+
+	(void)state;
+	stop(pid);
+	make_calls(pid);
+	assert_int_equal(cr_trace_release(pid), 0);
+	assert_int_equal(finish(pid), 0);
+}
+
+/* A sum that no stop may disturb, and no memory that stays behind. */
+static int counts(void)
+{
+	volatile uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < 600000000; i++)
+		sum += i & 3;
+	return sum == 900000000 ? 0 : 1;
+}
+
+static void registers_survive_calls(void **state)
+{
+	pid_t pid = start(counts);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		stop(pid);
+		make_calls(pid);
+		assert_int_equal(cr_trace_release(pid), 0);
+	}
+	assert_int_equal(finish(pid), 0);
+}
+
+static volatile sig_atomic_t got_usr1;
+
+static void on_usr1(int signal)
+{
+	(void)signal;
+	got_usr1++;
+}
+
+static int waits_for_usr1(void)
+{
+	sigset_t usr1, none;
+
+	sigemptyset(&none);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
+	signal(SIGUSR1, on_usr1);
+	signal(SIGTRAP, SIG_IGN);
+	usleep(100000);
+	if (sigsuspend(&none) != -1 || errno != EINTR || got_usr1 != 1)
+		return 1;
+	sigprocmask(SIG_SETMASK, NULL, &none);
+	if (!sigismember(&none, SIGUSR1))
+		return 2;
+	return signal(SIGTRAP, SIG_DFL) == SIG_IGN ? 0 : 3;
+}
+
+static void sigsuspend_goes_on_with_its_mask(void **state)
+{
+	pid_t pid = start(waits_for_usr1);
+
+	(void)state;
+	usleep(150000);
+	stop(pid);
+	make_calls(pid);
+	assert_int_equal(cr_trace_release(pid), 0);
+	usleep(50000);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	stop(pid);
+	kill(pid, SIGUSR1);
+	make_calls(pid);
+	assert_int_equal(cr_trace_release(pid), 0);
+	assert_int_equal(finish(pid), 0);
+}
+
+static int pauses(void)
+{
+	for (;;)
+		pause();
+	return 0;
+}
+
+static void stopped_task_stays_stopped(void **state)
+{
+	pid_t pid = start(pauses);
+	struct cr_error err = { 0 };
+	int stop_signal, status;
+
+	(void)state;
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(cr_trace_stop(pid, STOP_MS, &stop_signal, &err), 0);
+	assert_int_equal(stop_signal, SIGSTOP);
+	make_calls(pid);
+	assert_int_equal(cr_trace_release(pid), 0);
+	usleep(50000);
+	kill(pid, SIGCONT);
+	assert_int_equal(waitpid(pid, &status, WCONTINUED), pid);
+	assert_true(WIFCONTINUED(status));
+	kill(pid, SIGKILL);
+	assert_int_equal(finish(pid), 128 + SIGKILL);
+}
+
+/* The signal that ends batches may not eat one of the program's own. */
+static int waits_for_trap(void)
+{
+	struct timespec second = { 1, 0 };
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	raise(SIGTRAP);
+	kill(getpid(), SIGSYS);
+	usleep(150000);
+	sigemptyset(&all);
+	sigaddset(&all, SIGTRAP);
+	sigaddset(&all, SIGSYS);
+	if (sigtimedwait(&all, NULL, &second) < 0 ||
+	    sigtimedwait(&all, NULL, &second) < 0)
+		return 1;
+	second.tv_sec = 0;
+	return sigtimedwait(&all, NULL, &second) < 0 ? 0 : 2;
+}
+
+static void pending_signals_survive_calls(void **state)
+{
+	pid_t pid = start(waits_for_trap);
+
+	(void)state;
+	stop(pid);
+	make_calls(pid);
+	assert_int_equal(cr_trace_release(pid), 0);
+	assert_int_equal(finish(pid), 0);
+}
+
+static void interrupted_call_leaves_a_restart_block(void **state)
+{
+	const uint64_t length = 4096;
+	struct timespec *wanted = mmap(NULL, length, PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t args[6] = { (uint64_t)(uintptr_t)wanted, 0 };
+	struct cr_wire_regs regs;
+	struct cr_error err = { 0 };
+	uint64_t instruction;
+	int64_t result = 0;
+	double began;
+	pid_t pid;
+
+	(void)state;
+	assert_ptr_not_equal(wanted, MAP_FAILED);
+	pid = start(sleeps_half_a_second);
+	stop(pid);
+	assert_int_equal(cr_trace_find_syscall(pid, &instruction, &err), 0);
+	assert_int_equal(cr_trace_get_regs(pid, &regs, &err), 0);
+	assert_int_equal((int64_t)regs.ax, -516);
+	wanted->tv_sec = 1;
+	if (cr_trace_syscall_interrupted(pid, instruction, SYS_nanosleep, args,
+					 &result, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(result, -516);
+	assert_int_equal(cr_trace_set_regs(pid, &regs, &err), 0);
+	began = seconds();
+	assert_int_equal(cr_trace_release(pid), 0);
+	assert_int_equal(finish(pid), 2); /* it slept longer than it asked */
+	assert_true(seconds() - began > 0.9 && seconds() - began < 1.3);
+	munmap(wanted, length);
+}
+
+static void refuses_what_is_gone(void **state)
+{
+	pid_t pid = fork();
+	struct cr_error err = { 0 };
+	int stop_signal;
+
+	(void)state;
+	if (pid == 0)
+		_exit(7);
+	usleep(50000);
+	assert_int_equal(cr_trace_stop(pid, STOP_MS, &stop_signal, &err),
+			 -ESRCH);
+	assert_string_not_equal(err.text, "");
+	assert_int_equal(finish(pid), 7);
+	assert_int_equal(cr_trace_stop(pid, STOP_MS, &stop_signal, &err),
+			 -ESRCH);
+}
+
+static int is_traced(void)
+{
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	return pauses();
+}
+
+static void refuses_what_another_traces(void **state)
+{
+	pid_t pid = start(is_traced);
+	struct cr_error err = { 0 };
+	int stop_signal;
+
+	(void)state;
+	assert_int_equal(cr_trace_stop(pid, STOP_MS, &stop_signal, &err),
+			 -EBUSY);
+	kill(pid, SIGKILL);
+	finish(pid);
+}
+
+static void names_a_thread_that_dies(void **state)
+{
+	pid_t pid = start(pauses);
+	struct cr_remote_call call = { .nr = SYS_exit_group, .args = { 3 } };
+	struct cr_error err = { 0 };
+	struct cr_remote *remote;
+
+	(void)state;
+	stop(pid);
+	assert_int_equal(cr_remote_open(pid, &remote, &err), 0);
+	assert_int_equal(cr_remote_run(remote, pid, &call, 1, &err),
+			 -ECANCELED);
+	assert_string_not_equal(err.text, "");
+	cr_remote_close(remote);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sleep_goes_on_after_calls),
+		cmocka_unit_test(poll_goes_on_after_calls),
+		cmocka_unit_test(registers_survive_calls),
+		cmocka_unit_test(sigsuspend_goes_on_with_its_mask),
+		cmocka_unit_test(stopped_task_stays_stopped),
+		cmocka_unit_test(pending_signals_survive_calls),
+		cmocka_unit_test(interrupted_call_leaves_a_restart_block),
+		cmocka_unit_test(refuses_what_is_gone),
+		cmocka_unit_test(refuses_what_another_traces),
+		cmocka_unit_test(names_a_thread_that_dies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
