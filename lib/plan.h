@@ -21,9 +21,14 @@
  *	   restore whether it is a subreaper to what was saved
  *	9. when the last turn is over: ghosts exit; others reap the ghosts
  *	   among their children; then zombies exit and the rest go on
- * The coordinator does 4, 7 and 9 for its own children.  Helpers should be
- * forked without an exit signal, so that no parent gets a SIGCHLD that the
- * saved tree never saw, and be reaped by pid with __WALL.
+ * The coordinator does 4, 7 and 9 for its own children.
+ *
+ * Helpers should be forked without an exit signal, so that no parent gets a
+ * SIGCHLD that the saved tree never saw, and be reaped by pid with __WALL.
+ * Those without vpid must get a number that no task or thread of the image
+ * has: the kernel's own choice may take one that is still to be made.
+ * A TEMP's child must not ask for a signal at its parent's death before the
+ * TEMP is gone.
  */
 #ifndef PLAN_H
 #define PLAN_H
@@ -58,7 +63,7 @@ enum cr_plan_when {
 };
 
 struct cr_plan_process {
-	uint32_t vpid; /* to be made with; 0: whichever is free */
+	uint32_t vpid; /* to be made with; 0: any that the image has not */
 	enum cr_plan_kind kind;
 	long task; /* index of the saved task, or CR_PLAN_HELPER */
 	long creator; /* index in processes, or CR_PLAN_COORDINATOR */

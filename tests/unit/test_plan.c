@@ -1,0 +1,840 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_plan.c - a plan, executed, makes the tree that was saved
+ *
+ * Plans are not compared with expected plans but executed, step by step and
+ * in random interleavings, on the process model; what comes out must be the
+ * saved tree.  Trees are hand-made, grown by random histories of fork,
+ * setsid, setpgid and exit, and random bytes.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "plan.h"
+#include "process_model.h"
+
+#define NR(array) (sizeof(array) / sizeof(*(array)))
+#define ZOMBIE CR_LINK_F_ZOMBIE
+#define OUT_SID CR_LINK_F_SESSION_OUTSIDE
+#define OUT CR_LINK_F_SESSION_OUTSIDE | CR_LINK_F_PGRP_OUTSIDE
+
+#define TREE_MAX 200
+#define FIRST_HELPER_PID 5000000u /* beyond every vpid */
+
+/* xorshift: the same numbers on every machine. */
+static uint32_t random_state;
+
+static uint32_t random_below(uint32_t limit)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 17;
+	random_state ^= random_state << 5;
+	return random_state % limit;
+}
+
+/* --- executing a plan --- */
+
+struct run {
+	struct model model;
+	const struct cr_plan *plan;
+	int process[MODEL_MAX]; /* of the model, by place in the plan; 0: none
+				 */
+	int step[MODEL_MAX]; /* of plan.h, next to do; 8: has joined */
+	size_t cursor[MODEL_MAX]; /* child to look at in the step */
+	size_t nr_forked; /* by the coordinator */
+	const char *error;
+};
+
+static bool run_fail(struct run *run, const char *error)
+{
+	run->error = error;
+	return false;
+}
+
+static bool run_fork(struct run *run, int creator, size_t i)
+{
+	uint32_t pid = run->plan->processes[i].vpid;
+
+	run->process[i] = model_fork(&run->model, creator,
+				     pid ? pid : FIRST_HELPER_PID + i);
+	run->step[i] = 1;
+	return run->process[i] > 0 || run_fail(run, "fork failed");
+}
+
+/* Fork the next child of @when; true when there was one. */
+static bool run_fork_next(struct run *run, size_t i, enum cr_plan_when when)
+{
+	const struct cr_plan_process *p = &run->plan->processes[i];
+
+	while (run->cursor[i] < p->nr_children) {
+		size_t child = p->first_child + run->cursor[i]++;
+
+		if (run->plan->processes[child].when == when)
+			return run_fork(run, run->process[i], child);
+	}
+	run->cursor[i] = 0;
+	return false;
+}
+
+static bool is_temp(const struct run *run, size_t i)
+{
+	return run->plan->processes[i].kind == CR_PLAN_TEMP;
+}
+
+/* Reap those of the children of @from.. that are TEMPs; true when all are. */
+static bool run_reap_temps(struct run *run, size_t from, size_t nr)
+{
+	bool all = true;
+
+	for (size_t i = from; i < from + nr; i++) {
+		if (!is_temp(run, i))
+			continue;
+		if (run->process[i] &&
+		    run->model.processes[run->process[i]].state == MODEL_ZOMBIE)
+			model_reap(&run->model, run->process[i]);
+		all = all && run->process[i] &&
+		      run->model.processes[run->process[i]].state == MODEL_GONE;
+	}
+	return all;
+}
+
+/* One step of process @i; false when it waits or is through. */
+static bool run_step(struct run *run, size_t i)
+{
+	const struct cr_plan_process *p = &run->plan->processes[i];
+	int self = run->process[i];
+	int rc = 0;
+
+	switch (self > 0 ? run->step[i] : 0) {
+	case 1:
+		run->model.processes[self].is_subreaper = p->is_subreaper;
+		break;
+	case 2:
+		if (run_fork_next(run, i, CR_PLAN_BEFORE_SETSID))
+			return true;
+		break;
+	case 3:
+		rc = p->does_setsid ? model_setsid(&run->model, self) : 0;
+		break;
+	case 4:
+		if (run_fork_next(run, i, CR_PLAN_AFTER_SETSID))
+			return true;
+		break;
+	case 5:
+		rc = p->makes_group ?
+			     model_setpgid(&run->model, self, self,
+					   run->model.processes[self].pid) :
+			     0;
+		break;
+	case 6:
+		if (run_fork_next(run, i, CR_PLAN_AFTER_SETPGID))
+			return true;
+		break;
+	case 7:
+		if (is_temp(run, i))
+			model_exit(&run->model, self);
+		else if (!run_reap_temps(run, p->first_child, p->nr_children))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	run->step[i]++;
+	return rc == 0 || run_fail(run, "setsid or setpgid failed");
+}
+
+static bool run_coordinator_step(struct run *run)
+{
+	if (run->nr_forked < run->plan->nr_roots)
+		return run_fork(run, MODEL_OUTSIDE, run->nr_forked++);
+	return false;
+}
+
+/* Steps 1 to 7, by everybody, in random order, until nobody can go on. */
+static void run_joining(struct run *run)
+{
+	bool has_moved = true;
+
+	while (has_moved && !run->error) {
+		uint32_t start = random_below((uint32_t)run->plan->nr + 1);
+
+		has_moved = false;
+		for (size_t n = 0; n <= run->plan->nr && !has_moved; n++) {
+			size_t i = (start + n) % (run->plan->nr + 1);
+
+			has_moved = i == run->plan->nr ?
+					    run_coordinator_step(run) :
+					    run_step(run, i);
+		}
+	}
+	if (run->error)
+		return;
+	if (!run_reap_temps(run, 0, run->plan->nr_roots))
+		run->error = "a TEMP did not exit";
+	for (size_t i = 0; i < run->plan->nr; i++)
+		if (run->step[i] != 8)
+			run->error = "not all have joined";
+}
+
+/* Step 8, in saved order. */
+static void run_turns(struct run *run, size_t nr_tasks)
+{
+	for (size_t task = 0; task < nr_tasks && !run->error; task++) {
+		const struct cr_plan_process *p = NULL;
+		int self = 0;
+
+		for (size_t i = 0; i < run->plan->nr; i++)
+			if (run->plan->processes[i].task == (long)task) {
+				if (p)
+					run->error = "a task is made twice";
+				p = &run->plan->processes[i];
+				self = run->process[i];
+			}
+		if (!p) {
+			run->error = "a task is not made";
+			return;
+		}
+		run->model.processes[self].is_subreaper = false;
+		if (p->joins_group &&
+		    model_setpgid(&run->model, self, self, p->joins_group) < 0)
+			run->error = "setpgid to the saved group failed";
+	}
+}
+
+static bool is_ghost(const struct cr_plan_process *p)
+{
+	return p->kind == CR_PLAN_GHOST_SESSION ||
+	       p->kind == CR_PLAN_GHOST_GROUP;
+}
+
+/* Step 9: ghosts last made exit first, then the zombies. */
+static void run_burials(struct run *run)
+{
+	for (size_t i = run->plan->nr; i-- > 0 && !run->error;) {
+		const struct cr_plan_process *p = &run->plan->processes[i];
+		int creator = p->creator == CR_PLAN_COORDINATOR ?
+				      MODEL_OUTSIDE :
+				      run->process[p->creator];
+
+		if (!is_ghost(p))
+			continue;
+		if (model_has_children(&run->model, run->process[i]))
+			run->error = "a ghost would orphan children";
+		if (run->model.processes[run->process[i]].parent != creator)
+			run->error = "a ghost's creator cannot reap it";
+		model_exit(&run->model, run->process[i]);
+		model_reap(&run->model, run->process[i]);
+	}
+	for (size_t i = 0; i < run->plan->nr; i++)
+		if (run->plan->processes[i].kind == CR_PLAN_ZOMBIE) {
+			if (model_has_children(&run->model, run->process[i]))
+				run->error = "a zombie would orphan children";
+			/* Also of init, if it was not reaped yet. */
+			run->model.processes[run->process[i]].state =
+				MODEL_ZOMBIE;
+		}
+}
+
+static uint32_t model_parent_number(const struct model *model, int process)
+{
+	int parent = model->processes[process].parent;
+
+	return model->processes[parent].pid; /* outside 0, init 1 */
+}
+
+/* Is the model's tree the saved one, with nothing beside it? */
+static void run_compare(struct run *run, const struct cr_wire_link *links,
+			size_t nr)
+{
+	int nr_left = 0;
+
+	for (size_t i = 0; i < nr && !run->error; i++) {
+		const struct cr_wire_link *link = &links[i];
+		int found = model_find(&run->model, link->vpid);
+		const struct model_process *p = &run->model.processes[found];
+		bool is_dead = link->flags & ZOMBIE;
+
+		if (found < 0)
+			run->error = "a task is missing";
+		else if (model_parent_number(&run->model, found) !=
+			 link->parent)
+			run->error = "a task has another parent";
+		else if (p->sid != (link->flags & OUT_SID ? 0 : link->sid))
+			run->error = "a task is in another session";
+		else if (p->pgid != (link->flags & CR_LINK_F_PGRP_OUTSIDE ?
+					     0 :
+					     link->pgid))
+			run->error = "a task is in another group";
+		else if ((p->state == MODEL_ZOMBIE) != is_dead)
+			run->error = "the living and the dead are mixed up";
+	}
+	for (int i = MODEL_INIT + 1; i < run->model.nr; i++)
+		nr_left += run->model.processes[i].state != MODEL_GONE;
+	if (!run->error && nr_left != (int)nr)
+		run->error = "processes are left over";
+}
+
+/* Execute @plan; NULL when it makes the tree of @links, else what went wrong.
+ */
+static const char *execute(const struct cr_plan *plan,
+			   const struct cr_wire_link *links, size_t nr)
+{
+	static struct run run; /* large */
+
+	memset(&run, 0, sizeof(run));
+	model_init(&run.model);
+	run.plan = plan;
+	if (plan->nr + 2 > MODEL_MAX)
+		return "the plan is too large for this test";
+	run_joining(&run);
+	if (!run.error)
+		run_turns(&run, nr);
+	if (!run.error)
+		run_burials(&run);
+	if (!run.error)
+		run_compare(&run, links, nr);
+	return run.error;
+}
+
+/* Plan and execute; returns as cr_plan_make() or fails the test. */
+static int plan_and_execute(const struct cr_wire_link *links, size_t nr)
+{
+	struct cr_error err = { 0 };
+	struct cr_plan *plan = NULL;
+	const char *error;
+	int rc;
+
+	rc = cr_plan_make(links, nr, &plan, &err);
+	if (rc < 0) {
+		assert_null(plan);
+		assert_int_equal(err.code, rc);
+		assert_string_not_equal(err.text, "");
+		return rc;
+	}
+	error = execute(plan, links, nr);
+	if (error) {
+		for (size_t i = 0; i < nr; i++)
+			print_message("{ %u, %u, %u, %u, %u },\n",
+				      links[i].vpid, links[i].parent,
+				      links[i].pgid, links[i].sid,
+				      links[i].flags);
+		fail_msg("%s", error);
+	}
+	cr_plan_free(plan);
+	return 0;
+}
+
+/* --- trees made by hand: vpid, parent, pgid, sid, flags --- */
+
+#define HAND_MADE_MAX 12
+
+struct brief_link {
+	uint32_t vpid, parent, pgid, sid, flags;
+};
+
+struct hand_made {
+	const char *what;
+	struct brief_link links[HAND_MADE_MAX]; /* ends with vpid 0 */
+	size_t nr_helpers;
+};
+
+static const struct hand_made hand_made[] = {
+	{ "a process in the sessions of whoever starts it",
+	  { { 10, 0, 0, 0, OUT } },
+	  0 },
+	{ "a session leader", { { 10, 0, 10, 10, 0 } }, 0 },
+	{ "a shell with a pipeline in the foreground and one behind it",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 11, 10, 0 },
+	    { 12, 10, 11, 10, 0 },
+	    { 13, 10, 13, 10, 0 },
+	    { 14, 10, 13, 10, 0 },
+	    { 15, 14, 13, 10, 0 } },
+	  0 },
+	{ "a pipeline whose first process is gone",
+	  { { 10, 0, 10, 10, 0 },
+	    { 12, 10, 11, 10, 0 },
+	    { 13, 10, 11, 10, 0 } },
+	  1 },
+	{ "a pipeline whose first process is a zombie",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 11, 10, ZOMBIE },
+	    { 12, 10, 11, 10, 0 } },
+	  0 },
+	{ "a daemon of a double fork: orphan of a dead session leader",
+	  { { 10, 0, 10, 10, 0 }, { 22, 1, 21, 21, 0 } },
+	  2 },
+	{ "a daemon with workers, two of which outlived a third",
+	  { { 10, 0, 10, 10, 0 },
+	    { 22, 1, 21, 21, 0 },
+	    { 23, 22, 21, 21, 0 },
+	    { 24, 1, 21, 21, 0 },
+	    { 25, 1, 21, 21, ZOMBIE } },
+	  2 },
+	{ "a daemon that leads its session",
+	  { { 10, 0, 0, 0, OUT }, { 20, 1, 20, 20, 0 } },
+	  1 },
+	{ "an orphan in a living session",
+	  { { 10, 0, 10, 10, 0 }, { 11, 10, 11, 10, 0 }, { 30, 1, 29, 10, 0 } },
+	  2 },
+	{ "an orphan in the sessions of whoever started it",
+	  { { 10, 0, 0, 0, OUT },
+	    { 11, 1, 0, 0, OUT },
+	    { 12, 1, 8, 0, OUT_SID } },
+	  2 },
+	{ "a terminal multiplexer: server, and a shell in each window",
+	  { { 10, 0, 0, 0, OUT },
+	    { 20, 1, 20, 20, 0 },
+	    { 30, 20, 30, 30, 0 },
+	    { 31, 30, 31, 30, 0 },
+	    { 32, 31, 31, 30, 0 },
+	    { 40, 20, 40, 40, 0 },
+	    { 41, 40, 41, 40, ZOMBIE } },
+	  1 },
+	{ "a child forked before its parent's setsid",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 11, 11, 0 },
+	    { 12, 11, 10, 10, 0 },
+	    { 13, 11, 11, 11, 0 } },
+	  0 },
+	{ "a grandchild forked before two setsids",
+	  { { 10, 0, 0, 0, OUT },
+	    { 11, 10, 11, 11, 0 },
+	    { 12, 11, 12, 12, 0 },
+	    { 13, 12, 0, 0, OUT } },
+	  0 },
+	{ "an orphan that leads, with a child from its dead parent's session",
+	  { { 10, 0, 0, 0, OUT }, { 22, 1, 22, 22, 0 }, { 23, 22, 21, 21, 0 } },
+	  2 },
+	{ "a group leader that moved on to another group",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 12, 10, 0 },
+	    { 12, 10, 12, 10, 0 },
+	    { 13, 10, 11, 10, 0 } },
+	  1 },
+	{ "two group leaders that changed places",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 12, 10, 0 },
+	    { 12, 10, 11, 10, 0 } },
+	  2 },
+	{ "a group leader whose child stayed in the group outside",
+	  { { 10, 0, 10, 0, OUT_SID },
+	    { 11, 10, 0, 0, OUT },
+	    { 12, 10, 10, 0, OUT_SID } },
+	  0 },
+	{ "a zombie that leads a session with an orphan in a ghost's group",
+	  { { 10, 0, 0, 0, OUT },
+	    { 20, 10, 20, 20, ZOMBIE },
+	    { 22, 1, 21, 20, 0 } },
+	  2 },
+	{ "a subreaper that adopted a daemon",
+	  { { 10, 0, 0, 0, OUT }, { 22, 10, 21, 21, 0 } },
+	  2 },
+	{ "a subreaper that adopted from a living session",
+	  { { 10, 0, 10, 10, 0 },
+	    { 20, 10, 20, 20, 0 },
+	    { 22, 10, 20, 20, 0 } },
+	  1 },
+	{ "a subreaper below a subreaper, each with a daemon",
+	  { { 10, 0, 10, 10, 0 },
+	    { 22, 10, 21, 21, 0 },
+	    { 30, 10, 30, 30, 0 },
+	    { 42, 30, 41, 41, 0 },
+	    { 43, 42, 43, 43, 0 } },
+	  4 },
+	{ "ranks of a step, each with a process",
+	  { { 10, 0, 0, 0, OUT },
+	    { 11, 0, 0, 0, OUT },
+	    { 12, 0, 12, 12, 0 },
+	    { 13, 10, 0, 0, OUT },
+	    { 14, 11, 14, 0, OUT_SID },
+	    { 15, 12, 12, 12, 0 } },
+	  0 },
+};
+
+/* Returns how many. */
+static size_t write_out(const struct hand_made *tree,
+			struct cr_wire_link links[HAND_MADE_MAX])
+{
+	size_t nr;
+
+	for (nr = 0; nr < HAND_MADE_MAX && tree->links[nr].vpid; nr++)
+		links[nr] = (struct cr_wire_link){
+			.vpid = tree->links[nr].vpid,
+			.parent = tree->links[nr].parent,
+			.pgid = tree->links[nr].pgid,
+			.sid = tree->links[nr].sid,
+			.flags = tree->links[nr].flags,
+		};
+	return nr;
+}
+
+static void trees_that_people_make_are_made_again(void **state)
+{
+	(void)state;
+	random_state = 1;
+	for (size_t i = 0; i < NR(hand_made); i++) {
+		struct cr_wire_link links[HAND_MADE_MAX];
+		size_t nr = write_out(&hand_made[i], links);
+
+		for (int again = 0; again < 50; again++)
+			if (plan_and_execute(links, nr) < 0)
+				fail_msg("%s", hand_made[i].what);
+	}
+}
+
+static void no_more_helpers_than_needed_are_made(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR(hand_made); i++) {
+		struct cr_wire_link links[HAND_MADE_MAX];
+		size_t nr = write_out(&hand_made[i], links);
+		struct cr_plan *plan = NULL;
+
+		assert_int_equal(cr_plan_make(links, nr, &plan, NULL), 0);
+		if (plan->nr - nr != hand_made[i].nr_helpers)
+			fail_msg("%s: %zu helpers", hand_made[i].what,
+				 plan->nr - nr);
+		cr_plan_free(plan);
+	}
+}
+
+static const struct hand_made impossible[] = {
+	{ "vpid 1", { { 1, 0, 0, 0, OUT } }, 0 },
+	{ "a vpid beyond every pid", { { 1u << 23, 0, 0, 0, OUT } }, 0 },
+	{ "one vpid twice", { { 10, 0, 0, 0, OUT }, { 10, 0, 0, 0, OUT } }, 0 },
+	{ "a parent that is not there", { { 10, 9, 0, 0, OUT } }, 0 },
+	{ "a task as its own parent", { { 10, 10, 0, 0, OUT } }, 0 },
+	{ "a parent after its child",
+	  { { 10, 11, 0, 0, OUT }, { 11, 0, 0, 0, OUT } },
+	  0 },
+	{ "a zombie with a child",
+	  { { 10, 0, 0, 0, OUT | ZOMBIE }, { 11, 10, 0, 0, OUT } },
+	  0 },
+	{ "session 0 inside", { { 10, 0, 0, 0, 0 } }, 0 },
+	{ "init's session", { { 10, 1, 1, 1, 0 } }, 0 },
+	{ "a root in another's session",
+	  { { 10, 0, 10, 10, 0 }, { 11, 0, 10, 10, 0 } },
+	  0 },
+	{ "a session whose leader is in another",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 10, 10, 0 },
+	    { 12, 11, 11, 11, 0 } },
+	  0 },
+	{ "a session leader in another's group",
+	  { { 10, 0, 10, 10, 0 }, { 11, 10, 10, 11, 0 } },
+	  0 },
+	{ "a group of another session",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 11, 10, 0 },
+	    { 12, 10, 12, 12, 0 },
+	    { 13, 12, 11, 12, 0 } },
+	  0 },
+	{ "a ghost's group in two sessions",
+	  { { 10, 0, 10, 10, 0 },
+	    { 11, 10, 9, 10, 0 },
+	    { 12, 10, 12, 12, 0 },
+	    { 13, 12, 9, 12, 0 } },
+	  0 },
+	{ "a group outside of a session inside",
+	  { { 10, 0, 0, 10, CR_LINK_F_PGRP_OUTSIDE } },
+	  0 },
+	{ "the leader of a group in one outside",
+	  { { 10, 0, 0, 0, OUT }, { 11, 10, 10, 0, OUT_SID } },
+	  0 },
+	{ "an orphan above the leader of its session",
+	  { { 10, 1, 11, 11, 0 }, { 11, 10, 11, 11, 0 } },
+	  0 },
+};
+
+static void trees_without_a_history_are_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR(impossible); i++) {
+		struct cr_wire_link links[HAND_MADE_MAX];
+		size_t nr = write_out(&impossible[i], links);
+		int rc = plan_and_execute(links, nr);
+
+		if (rc != -EBADMSG)
+			fail_msg("%s: %d", impossible[i].what, rc);
+	}
+}
+
+/* The daemon's session lies below the inner subreaper's. */
+static void a_subreaper_that_stands_in_the_way_is_named(void **state)
+{
+	static const struct hand_made tree = {
+		"one daemon's session, members adopted by two subreapers",
+		{ { 10, 0, 10, 10, 0 },
+		  { 20, 10, 20, 20, 0 },
+		  { 22, 10, 21, 21, 0 },
+		  { 23, 20, 21, 21, 0 } },
+		0
+	};
+	struct cr_wire_link links[HAND_MADE_MAX];
+	size_t nr = write_out(&tree, links);
+	struct cr_error err = { 0 };
+	struct cr_plan *plan = NULL;
+
+	(void)state;
+	assert_int_equal(cr_plan_make(links, nr, &plan, &err), -EOPNOTSUPP);
+	assert_null(plan);
+	assert_non_null(strstr(err.text, "task 22"));
+}
+
+static void an_empty_tree_has_an_empty_plan(void **state)
+{
+	struct cr_plan *plan = NULL;
+
+	(void)state;
+	assert_int_equal(cr_plan_make(NULL, 0, &plan, NULL), 0);
+	assert_int_equal(plan->nr, 0);
+	cr_plan_free(plan);
+	cr_plan_free(NULL);
+}
+
+/* --- random histories --- */
+
+struct history {
+	struct model model;
+	uint32_t subreapers; /* in 1000 events */
+	bool has_subreaper;
+};
+
+static uint32_t free_pid(const struct model *model)
+{
+	uint32_t pid;
+
+	do
+		pid = 2 + random_below(300);
+	while (model_is_used(model, pid));
+	return pid;
+}
+
+static void random_setpgid(struct model *model, int process)
+{
+	int target = process;
+	int other = (int)random_below((uint32_t)model->nr);
+
+	if (random_below(2) && model->processes[other].parent == process)
+		target = other;
+	other = (int)random_below((uint32_t)model->nr);
+	model_setpgid(model, process, target,
+		      random_below(2) ? model->processes[target].pid :
+					model->processes[other].pgid);
+}
+
+static void random_reap(struct model *model, int process)
+{
+	for (int i = MODEL_INIT + 1; i < model->nr; i++)
+		if (model->processes[i].state == MODEL_ZOMBIE &&
+		    model->processes[i].parent == process && random_below(2))
+			model_reap(model, i);
+}
+
+static void random_event(struct history *history)
+{
+	struct model *model = &history->model;
+	int process = (int)random_below((uint32_t)model->nr);
+	struct model_process *p = &model->processes[process];
+	uint32_t event = random_below(1000);
+
+	if (process == MODEL_INIT || p->state != MODEL_ALIVE)
+		return;
+	if (process == MODEL_OUTSIDE) {
+		if (event < 100)
+			model_fork(model, process, free_pid(model));
+		return;
+	}
+	if (event < 450) {
+		model_fork(model, process, free_pid(model));
+	} else if (event < 600) {
+		model_setsid(model, process);
+	} else if (event < 750) {
+		random_setpgid(model, process);
+	} else if (event < 850) {
+		random_reap(model, process);
+	} else if (event < 1000 - history->subreapers) {
+		model_exit(model, process);
+	} else if (event < 1000) {
+		p->is_subreaper = true;
+		history->has_subreaper = true;
+	}
+}
+
+/* As a checkpoint would: parents first, else in random order. */
+static size_t save_links(const struct model *model, struct cr_wire_link *links)
+{
+	bool is_saved[MODEL_MAX] = {
+		[MODEL_OUTSIDE] = true, [MODEL_INIT] = true
+	};
+	size_t nr = 0;
+	bool has_moved = true;
+
+	while (has_moved) {
+		uint32_t start = random_below((uint32_t)model->nr);
+
+		has_moved = false;
+		for (int n = 0; n < model->nr && !has_moved; n++) {
+			int i = ((int)start + n) % model->nr;
+			const struct model_process *p = &model->processes[i];
+
+			if (is_saved[i] || p->state == MODEL_GONE ||
+			    !is_saved[p->parent])
+				continue;
+			links[nr++] = (struct cr_wire_link){
+				.vpid = p->pid,
+				.parent = model->processes[p->parent].pid,
+				.pgid = p->pgid,
+				.sid = p->sid,
+				.flags =
+					(p->sid ? 0 : OUT_SID) |
+					(p->pgid ? 0 : CR_LINK_F_PGRP_OUTSIDE) |
+					(p->state == MODEL_ZOMBIE ? ZOMBIE : 0),
+			};
+			is_saved[i] = true;
+			has_moved = true;
+		}
+	}
+	return nr;
+}
+
+/* Returns as cr_plan_make(). */
+static int plan_random_history(uint32_t seed, uint32_t subreapers,
+			       bool *has_subreaper)
+{
+	static struct history history; /* large */
+	struct cr_wire_link links[TREE_MAX];
+	uint32_t nr_events;
+
+	random_state = seed;
+	memset(&history, 0, sizeof(history));
+	history.subreapers = subreapers;
+	model_init(&history.model);
+	model_fork(&history.model, MODEL_OUTSIDE, 10);
+	nr_events = 10 + random_below(400);
+	while (nr_events-- > 0 && history.model.nr < TREE_MAX)
+		random_event(&history);
+	*has_subreaper = history.has_subreaper;
+	return plan_and_execute(links, save_links(&history.model, links));
+}
+
+static void every_history_without_subreapers_can_be_repeated(void **state)
+{
+	bool has_subreaper;
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 4000; seed++) {
+		int rc = plan_random_history(seed, 0, &has_subreaper);
+
+		if (rc != 0)
+			fail_msg("seed %u: %d", seed, rc);
+	}
+}
+
+static void most_histories_with_subreapers_can_be_repeated(void **state)
+{
+	unsigned int nr_refused = 0;
+	bool has_subreaper;
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 2000; seed++) {
+		int rc = plan_random_history(seed, 20, &has_subreaper);
+
+		if (rc != 0 && (rc != -EOPNOTSUPP || !has_subreaper))
+			fail_msg("seed %u: %d", seed, rc);
+		nr_refused += rc != 0;
+	}
+	print_message("%u of 2000 refused\n", nr_refused);
+	assert_true(nr_refused < 200);
+}
+
+/* --- what an image may say --- */
+
+static void whatever_is_not_refused_is_made_as_the_links_say(void **state)
+{
+	unsigned int nr_made = 0;
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 100000; seed++) {
+		struct cr_wire_link links[6] = { 0 };
+		size_t nr;
+
+		random_state = seed;
+		nr = 1 + random_below(NR(links));
+		for (size_t i = 0; i < nr; i++)
+			links[i] = (struct cr_wire_link){
+				.vpid = 2 + (uint32_t)i,
+				.parent = random_below(2 + (uint32_t)i),
+				.pgid = 2 + random_below(7),
+				.sid = 2 + random_below(7),
+				.flags = random_below(8) & ~2u,
+			};
+		for (size_t i = 0; i < nr; i++) {
+			if (random_below(4) == 0)
+				links[i].sid = links[i].vpid;
+			if (links[i].sid == links[i].vpid)
+				links[i].pgid = links[i].vpid;
+			if (links[i].flags & OUT_SID && random_below(2))
+				links[i].flags |= CR_LINK_F_PGRP_OUTSIDE;
+		}
+		nr_made += plan_and_execute(links, nr) == 0;
+	}
+	print_message("%u of 100000 made\n", nr_made);
+	assert_true(nr_made > 1000);
+}
+
+/* Quadratic time would show: each would take minutes. */
+static void a_large_tree_is_planned_at_once(void **state)
+{
+	const size_t nr = 300000;
+	struct cr_wire_link *links = calloc(nr, sizeof(*links));
+	struct cr_plan *plan = NULL;
+
+	(void)state;
+	assert_non_null(links);
+	for (int shape = 0; shape < 3; shape++) {
+		for (size_t i = 0; i < nr; i++) {
+			uint32_t vpid = (uint32_t)i + 2;
+			uint32_t sid = shape ? vpid : 2;
+
+			links[i] = (struct cr_wire_link){
+				.vpid = vpid,
+				.parent = i && shape < 2 ? vpid - 1 : 0,
+				.pgid = sid,
+				.sid = sid,
+			};
+		}
+		assert_int_equal(cr_plan_make(links, nr, &plan, NULL), 0);
+		assert_int_equal(plan->nr, nr);
+		cr_plan_free(plan);
+	}
+	free(links);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(trees_that_people_make_are_made_again),
+		cmocka_unit_test(no_more_helpers_than_needed_are_made),
+		cmocka_unit_test(trees_without_a_history_are_refused),
+		cmocka_unit_test(a_subreaper_that_stands_in_the_way_is_named),
+		cmocka_unit_test(an_empty_tree_has_an_empty_plan),
+		cmocka_unit_test(
+			every_history_without_subreapers_can_be_repeated),
+		cmocka_unit_test(
+			most_histories_with_subreapers_can_be_repeated),
+		cmocka_unit_test(
+			whatever_is_not_refused_is_made_as_the_links_say),
+		cmocka_unit_test(a_large_tree_is_planned_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
