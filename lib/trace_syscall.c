@@ -29,8 +29,8 @@
  * cannot be blocked: should it come meanwhile it is sent again afterwards,
  * when nothing more will run.
  */
-static int run_until(pid_t tid, int request, int wanted, int *got_sigstop,
-		     struct cr_error *err)
+static int run_until(pid_t tid, enum __ptrace_request request, int wanted,
+		     int *got_sigstop, struct cr_error *err)
 {
 	int status;
 

@@ -1,0 +1,270 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# lib.sh - what the end-to-end tests share
+#
+# A test is sourced into nothing: it is a bash script that sources this file,
+# and ends with 0 (passed), 77 (cannot run here, and says why) or anything
+# else.  It runs on the lab named by LAB_NAME, which ctest boots, and finds in
+#	$work	its own folder below /shared, as this machine sees it
+#	$job	the job it submitted last
+# When it ends its jobs are cancelled and every node is idle again.
+set -euo pipefail
+
+: "${LAB_NAME:=lab}"
+export LAB_NAME
+test_name=$(basename "$0" .sh)
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+shared=/var/tmp/spank_cr-$LAB_NAME/shared
+work=$shared/$test_name
+count=/run/spank_cr/tests/slurm/count
+job=
+
+lab()
+{
+	"$top/scripts/lab" "$@"
+}
+
+user() # COMMAND...: as the ordinary user on the head
+{
+	lab as labuser head "$@"
+}
+
+root() # COMMAND...: as root on the head
+{
+	lab exec head "$@"
+}
+
+fail()
+{
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+skip()
+{
+	echo "SKIPPED: $*"
+	exit 77
+}
+
+say()
+{
+	echo "$(date +%T) $*"
+}
+
+# await SECONDS WHAT COMMAND...: fail unless COMMAND succeeds in time
+await()
+{
+	local seconds=$1 what=$2 end
+	shift 2
+	end=$((SECONDS + seconds))
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || fail "no $what after $seconds s"
+		sleep 0.2
+	done
+}
+
+# --- jobs -------------------------------------------------------------------
+
+# submit OPTION...: sbatch the script on standard input; sets $job
+submit()
+{
+	cat >"$work/script"
+	job=$(user sbatch --parsable --chdir="/shared/$test_name" \
+		--output=%j.out "$@" "/shared/$test_name/script")
+	say "job $job submitted: sbatch $*"
+}
+
+# submit_count "COUNT-OPTIONS" OPTION...: a batch script that counts
+submit_count()
+{
+	local options=$1
+	shift
+	submit "$@" <<-EOF
+	#!/bin/bash
+	$count $options
+	EOF
+}
+
+field() # NAME [JOB]: a field of the job's record
+{
+	root scontrol show job -o "${2:-$job}" | tr ' ' '\n' |
+		sed -n "s/^$1=//p" | head -n 1
+}
+
+output() # [JOB]
+{
+	echo "$work/${1:-$job}.out"
+}
+
+state_is() # STATE [JOB]
+{
+	[ "$(field JobState "${2:-$job}")" = "$1" ]
+}
+
+restarts_are() # NUMBER [JOB]
+{
+	[ "$(field Restarts "${2:-$job}")" = "$1" ]
+}
+
+# The highest number in the job's output.
+counted() # [FILE]
+{
+	[ -e "${1:-$(output)}" ] || { echo 0; return; }
+	awk '$1 == "count" && $2 > max { max = $2 } END { print max + 0 }' \
+		"${1:-$(output)}"
+}
+
+has_counted() # NUMBER [FILE]
+{
+	[ "$(counted "${2:-$(output)}")" -ge "$1" ]
+}
+
+await_count() # NUMBER
+{
+	await 60 "line 'count $1' in the output" has_counted "$1"
+	say "job $job has counted to $(counted) on $(field NodeList)"
+}
+
+await_end() # STATE [SECONDS]
+{
+	await "${2:-90}" "state $1 of job $job" job_is_over
+	state_is "$1" || fail "job $job is $(field JobState), not $1"
+}
+
+job_is_over()
+{
+	case $(field JobState) in
+	PENDING | RUNNING | COMPLETING | CONFIGURING | SUSPENDED | REQUEUED) false ;;
+	esac
+}
+
+# check_output LAST [FILE]: one program wrote all lines from 1 to LAST
+check_output()
+{
+	awk -v last="$1" '
+	$1 != "count" { next }
+	!token { token = $3 }
+	$3 != token { print "another program at", $2; bad = 1 }
+	$2 != ++n { print "line", n, "is", $2; n = $2; bad = 1 }
+	END {
+		if (n != last) {
+			print "last line is", n + 0, "and not", last
+			bad = 1
+		}
+		exit bad
+	}' "${2:-$(output)}" >"$work/check" || fail "$(cat "$work/check")"
+	say "output is complete: 1 to $1 by one program"
+}
+
+# check_moved [FILE]: it has written on two nodes or more
+check_moved()
+{
+	local hosts
+	hosts=$(awk '$1 == "count" && !seen[$4]++ { print $4 }' \
+		"${1:-$(output)}" | paste -sd ' ')
+	[[ $hosts == *" "* ]] || fail "all lines were written on $hosts"
+	say "it ran on $hosts"
+}
+
+check_begun_anew() # [FILE]: two programs wrote
+{
+	local tokens
+	tokens=$(awk '$1 == "count" { print $3 }' "${1:-$(output)}" | sort -u)
+	[ "$(wc -l <<<"$tokens")" = 2 ] || fail "not begun anew: $tokens"
+}
+
+# Occupy the node of $job: it must make way and cannot come back there.
+preempt()
+{
+	local node
+	node=$(field NodeList)
+	say "a job of partition high takes $node"
+	echo 'sleep 300' | sed '1i #!/bin/bash' >"$work/high"
+	blocker=$(user sbatch --parsable -p high -w "$node" --output=/dev/null \
+		--cr=off "/shared/$test_name/high")
+	export blocker
+}
+
+requeue()
+{
+	say "requeue of job $job"
+	user scontrol requeue "$job"
+}
+
+# --- checkpoints ------------------------------------------------------------
+
+manifests() # [FOLDER]: of this job, oldest first
+{
+	find "${1:-$shared/cr}" -name manifest -path "*$job*" \
+		-printf '%T@ %p\n' 2>/dev/null | sort -n | cut -d' ' -f2-
+}
+
+has_generations() # NUMBER [FOLDER]
+{
+	[ "$(manifests "${2:-$shared/cr}" | wc -l)" -ge "$1" ]
+}
+
+check_no_images() # [FOLDER]
+{
+	local left
+	left=$(find "${1:-$shared/cr}" -type f -path "*$job*" | head)
+	[ -z "$left" ] || fail "left files: $left"
+}
+
+agents() # NODE: pids as the node sees them
+{
+	lab exec "$1" pgrep -x spank_cr-agent || :
+}
+
+# --- before and after -------------------------------------------------------
+
+all_nodes_are() # STATE
+{
+	! root sinfo -h -N -p low -o %t | grep -qvx "$1"
+}
+
+queue_is_empty()
+{
+	[ -z "$(root squeue -h)" ]
+}
+
+check_nodes_idle()
+{
+	await 60 "empty queue" queue_is_empty
+	await 60 "idle state of every node ($(root sinfo -h -p low -o '%n %t' |
+		paste -sd ,))" all_nodes_are idle
+}
+
+# Whatever the test did, the next one finds an idle lab.
+clean_up()
+{
+	local code=$? file
+	trap - EXIT
+	if [ $code != 0 ] && [ $code != 77 ]; then
+		root scontrol show job >"$work/jobs" 2>&1 || :
+		for file in "$work"/jobs "$work"/*.out "$shared/../nodes"/*/log/spank_cr.log; do
+			[ ! -s "$file" ] || { echo "== $file"; tail -n 40 "$file"; }
+		done
+	fi
+	root scancel --user=labuser --full --signal=KILL 2>/dev/null || :
+	root scancel --user=labuser 2>/dev/null || :
+	if ! (check_nodes_idle); then
+		echo "FAILED: the lab did not become idle; booting it anew" >&2
+		lab up --build "$(readlink "$shared/../build")" || :
+		[ $code != 0 ] || code=1
+	fi
+	exit $code
+}
+
+prepare()
+{
+	lab status >/dev/null 2>&1 || fail "lab $LAB_NAME is not up"
+	grep -q '^required' "$shared/../etc/plugstack.conf" ||
+		fail "lab $LAB_NAME was started without the plugin"
+	rm -rf "$work"
+	user mkdir -p "/shared/$test_name"
+	trap clean_up EXIT
+	trap 'exit 130' INT TERM
+}
+
+prepare
