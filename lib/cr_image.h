@@ -55,7 +55,8 @@ int cr_image_next(struct cr_image *image, struct cr_record *record,
  * Where pages of a space belong: returns the address in this process for
  * @address of the space and in *@length how many bytes from there are
  * contiguous (at most what was passed in), or NULL if the address is none of
- * the space's (the image is refused with -EBADMSG).
+ * the space's (the image is refused with -EBADMSG).  A multiple of the page
+ * size; called from several threads at once.
  */
 typedef void *(*cr_locate_fn)(void *arg, uint64_t address, uint64_t *length);
 

@@ -74,7 +74,8 @@ int cr_image_writer_create_fd(int fd,
 
 /*
  * Append a record.  The payload is the concatenation of @iov; each part is
- * padded with zeros to CR_WIRE_ALIGN.
+ * padded with zeros to CR_WIRE_ALIGN.  The caller puts all records from HEAD
+ * (first) to the last THREAD; index and tail come from commit.
  * Returns 0, -E2BIG, or what write(2) returns (-ENOSPC above all).
  */
 int cr_image_writer_put(struct cr_image_writer *writer, int type, uint32_t vpid,
@@ -83,8 +84,8 @@ int cr_image_writer_put(struct cr_image_writer *writer, int type, uint32_t vpid,
 
 /*
  * Queue pages of @space for the workers, which cut them into chunks.  @runs
- * are sorted, page aligned and copied; *@source must live until commit or
- * abort.  May block while the queue is full.  Errors of earlier work may come
+ * are sorted, page aligned and copied; the runs of two calls for one space
+ * must not interleave; *@source must live until commit or abort.  May block while the queue is full.  Errors of earlier work may come
  * back from here.
  */
 int cr_image_writer_memory(struct cr_image_writer *writer, uint32_t space,

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * image_read_fill.c - read a space's memory to where it belongs
+ *
+ * Uncompressed chunks are read straight into their places and checked there.
+ * Only positioned reads and no shared state of the image: several processes
+ * fill from one open image at once.  The index has been checked when it was
+ * loaded, but the file may have changed since: each chunk is checked again.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "crc.h"
+#include "image_chunk.h"
+#include "image_reader.h"
+
+#define WORKERS_MAX 8
+/* Less than this is not worth another thread. */
+#define BYTES_PER_WORKER (8u << 20)
+
+struct fill {
+	const struct cr_image *image;
+	uint32_t space;
+	cr_locate_fn locate;
+	void *arg;
+	size_t end; /* behind the space's last entry */
+	atomic_size_t next; /* entry that nobody has taken yet */
+	pthread_mutex_t lock;
+	struct cr_error error; /* the first of any worker */
+};
+
+/* A worker's buffers. */
+struct filler {
+	uint8_t header[CR_CHUNK_HEADER_MAX];
+	struct iovec pieces[CR_CHUNK_RUNS_MAX], left[CR_CHUNK_RUNS_MAX];
+	size_t nr_pieces;
+	uint8_t *stored, *raw; /* CR_WIRE_CHUNK_MAX, allocated when needed */
+};
+
+_Static_assert(CR_CHUNK_RUNS_MAX <= 1024, "one chunk fits one preadv(2)");
+
+static size_t first_entry(const struct cr_image *image, uint64_t space)
+{
+	size_t low = 0, high = image->nr_entries;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->entries[middle].space < space)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The header of entry @i, all of it checked, into @header. */
+static int read_header(const struct cr_image *image, size_t i, uint8_t *header,
+		       struct cr_error *err)
+{
+	const struct cr_wire_index_entry *entry = &image->entries[i];
+	const struct cr_wire_record *record = (const void *)header;
+	const struct cr_wire_chunk *chunk = cr_chunk_of(header);
+	size_t got = CR_WIRE_PAGE; /* mostly all; there is data behind it */
+	int rc = cr_image_pread(image, entry->offset, header, got, err);
+
+	if (!rc &&
+	    (record->type != CR_RECORD_CHUNK || chunk->space != entry->space ||
+	     chunk->raw_length != entry->raw_length))
+		rc = cr_error_set(err, -EBADMSG, "index is wrong");
+	if (!rc)
+		rc = cr_chunk_check_sizes(record, chunk, err);
+	if (!rc && chunk->data_offset > got)
+		rc = cr_image_pread(image, entry->offset + got, header + got,
+				    (size_t)chunk->data_offset - got, err);
+	if (!rc)
+		rc = cr_chunk_check_header(header, err);
+	if (rc && err)
+		cr_error_prefix(err, "chunk at byte %llu",
+				(unsigned long long)entry->offset);
+	return rc;
+}
+
+static int no_place(const struct fill *fill, uint64_t address,
+		    struct cr_error *err)
+{
+	return cr_error_set(err, -EBADMSG, "space %u has no page at %#llx",
+			    fill->space, (unsigned long long)address);
+}
+
+/* Where the chunk's pages go: worker->pieces. */
+static int locate_runs(const struct fill *fill, struct filler *filler,
+		       struct cr_error *err)
+{
+	const struct cr_wire_chunk *chunk = cr_chunk_of(filler->header);
+	const struct cr_wire_run *runs = cr_chunk_runs(filler->header);
+
+	filler->nr_pieces = 0;
+	for (uint32_t i = 0; i < chunk->nr_runs; i++) {
+		uint64_t address = runs[i].address, left = runs[i].length;
+
+		while (left) {
+			uint64_t length = left;
+			void *place = fill->locate(fill->arg, address, &length);
+
+			if (!place || length == 0 || length > left ||
+			    length % CR_WIRE_PAGE)
+				return no_place(fill, address, err);
+			filler->pieces[filler->nr_pieces++] =
+				(struct iovec){ place, (size_t)length };
+			address += length;
+			left -= length;
+		}
+	}
+	return 0;
+}
+
+static int check_crc(const struct filler *filler, uint32_t crc,
+		     struct cr_error *err)
+{
+	const struct cr_wire_chunk *chunk = cr_chunk_of(filler->header);
+
+	if (crc == chunk->data_crc)
+		return 0;
+	return cr_error_set(err, -EBADMSG,
+			    "memory of space %u at %#llx has a wrong checksum",
+			    chunk->space,
+			    (unsigned long long)cr_chunk_runs(filler->header)
+				    ->address);
+}
+
+static int read_pieces(const struct cr_image *image, struct filler *filler,
+		       uint64_t offset, struct cr_error *err)
+{
+	struct iovec *left = filler->left;
+	size_t nr = filler->nr_pieces;
+
+	memcpy(left, filler->pieces, nr * sizeof(*left));
+	while (nr) {
+		ssize_t got = preadv(image->fd, left, (int)nr,
+				     (off_t)(image->base + offset));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return cr_error_errno(err,
+					      "read the image at byte %llu",
+					      (unsigned long long)offset);
+		if (got == 0)
+			return cr_error_set(err, -ENODATA,
+					    "image is cut short");
+		offset += (uint64_t)got;
+		for (; nr && (size_t)got >= left->iov_len; left++, nr--)
+			got -= (ssize_t)left->iov_len;
+		if (nr) {
+			left->iov_base = (uint8_t *)left->iov_base + got;
+			left->iov_len -= (size_t)got;
+		}
+	}
+	return 0;
+}
+
+static int fill_plain(const struct fill *fill, struct filler *filler,
+		      uint64_t data, struct cr_error *err)
+{
+	uint32_t crc = 0;
+	int rc = read_pieces(fill->image, filler, data, err);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < filler->nr_pieces; i++)
+		crc = cr_crc32c(crc, filler->pieces[i].iov_base,
+				filler->pieces[i].iov_len);
+	return check_crc(filler, crc, err);
+}
+
+static int fill_packed(const struct fill *fill, struct filler *filler,
+		       uint64_t data, struct cr_error *err)
+{
+	const struct cr_wire_chunk *chunk = cr_chunk_of(filler->header);
+	size_t stored = (size_t)chunk->stored_length;
+	const uint8_t *from;
+	int rc;
+
+	if (!filler->stored)
+		filler->stored = malloc(CR_WIRE_CHUNK_MAX);
+	if (!filler->raw)
+		filler->raw = malloc(CR_WIRE_CHUNK_MAX);
+	if (!filler->stored || !filler->raw)
+		return cr_error_set(err, -ENOMEM, "no memory to unpack");
+	rc = cr_image_pread(fill->image, data, filler->stored, stored, err);
+	if (!rc)
+		rc = check_crc(filler, cr_crc32c(0, filler->stored, stored),
+			       err);
+	if (rc)
+		return rc;
+	if (cr_chunk_unpack(chunk->compression, filler->stored, stored,
+			    filler->raw, (size_t)chunk->raw_length))
+		return cr_error_set(err, -EBADMSG, "chunk cannot be unpacked");
+	from = filler->raw;
+	for (size_t i = 0; i < filler->nr_pieces; i++) {
+		memcpy(filler->pieces[i].iov_base, from,
+		       filler->pieces[i].iov_len);
+		from += filler->pieces[i].iov_len;
+	}
+	return 0;
+}
+
+static int fill_chunk(const struct fill *fill, struct filler *filler, size_t i,
+		      struct cr_error *err)
+{
+	const struct cr_wire_chunk *chunk = cr_chunk_of(filler->header);
+	uint64_t data;
+	int rc = read_header(fill->image, i, filler->header, err);
+
+	if (!rc)
+		rc = locate_runs(fill, filler, err);
+	if (rc)
+		return rc;
+	data = fill->image->entries[i].offset + chunk->data_offset;
+	if (chunk->compression == CR_COMPRESS_NONE)
+		return fill_plain(fill, filler, data, err);
+	return fill_packed(fill, filler, data, err);
+}
+
+static void fail(struct fill *fill, const struct cr_error *err)
+{
+	/* The others find nothing more to do. */
+	atomic_store(&fill->next, fill->end);
+	pthread_mutex_lock(&fill->lock);
+	if (!fill->error.code)
+		fill->error = *err;
+	pthread_mutex_unlock(&fill->lock);
+}
+
+static void *filler_main(void *arg)
+{
+	struct fill *fill = arg;
+	struct filler *filler = calloc(1, sizeof(*filler));
+	struct cr_error err = { 0 };
+	int rc = 0;
+
+	if (!filler)
+		rc = cr_error_set(&err, -ENOMEM, "no memory to fill a space");
+	while (!rc) {
+		size_t i = atomic_fetch_add(&fill->next, 1);
+
+		if (i >= fill->end)
+			break;
+		rc = fill_chunk(fill, filler, i, &err);
+	}
+	if (rc)
+		fail(fill, &err);
+	if (filler) {
+		free(filler->stored);
+		free(filler->raw);
+	}
+	free(filler);
+	return NULL;
+}
+
+static unsigned int choose_workers(unsigned int wanted, uint64_t bytes)
+{
+	uint64_t fits = bytes / BYTES_PER_WORKER;
+	cpu_set_t cpus;
+	uint64_t nr = wanted;
+
+	if (!nr)
+		nr = sched_getaffinity(0, sizeof(cpus), &cpus) ?
+			     1 :
+			     (uint64_t)CPU_COUNT(&cpus);
+	if (nr > fits)
+		nr = fits;
+	if (nr > WORKERS_MAX)
+		nr = WORKERS_MAX;
+	return nr ? (unsigned int)nr : 1;
+}
+
+int cr_image_fill(struct cr_image *image, uint32_t space, cr_locate_fn locate,
+		  void *arg, unsigned int nr_workers, struct cr_error *err)
+{
+	struct fill fill = {
+		.image = image,
+		.space = space,
+		.locate = locate,
+		.arg = arg,
+		.next = first_entry(image, space),
+		.end = first_entry(image, (uint64_t)space + 1),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	pthread_t threads[WORKERS_MAX];
+	unsigned int nr_threads = 0;
+
+	if (!image->is_regular)
+		return cr_error_set(err, -ESPIPE,
+				    "memory cannot be read from a stream");
+	nr_workers =
+		choose_workers(nr_workers, cr_image_space_bytes(image, space));
+	/* The caller is a worker too; without the others it does all. */
+	while (nr_threads + 1 < nr_workers &&
+	       !pthread_create(&threads[nr_threads], NULL, filler_main, &fill))
+		nr_threads++;
+	filler_main(&fill);
+	while (nr_threads)
+		pthread_join(threads[--nr_threads], NULL);
+	if (fill.error.code)
+		return cr_error_set(err, fill.error.code, "%s",
+				    fill.error.text);
+	return 0;
+}
+
+uint64_t cr_image_space_bytes(const struct cr_image *image, uint32_t space)
+{
+	size_t end = first_entry(image, (uint64_t)space + 1);
+	uint64_t sum = 0;
+
+	for (size_t i = first_entry(image, space); i < end; i++)
+		sum += image->entries[i].raw_length;
+	return sum;
+}
+
+/* Add @nr_more runs behind the @*nr sorted ones, joining neighbours. */
+static int add_runs(struct cr_wire_run **runs, size_t *nr,
+		    const struct cr_wire_run *more, size_t nr_more)
+{
+	struct cr_wire_run *grown =
+		reallocarray(*runs, *nr + nr_more, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	*runs = grown;
+	for (size_t i = 0; i < nr_more; i++) {
+		struct cr_wire_run *last = *nr ? &grown[*nr - 1] : NULL;
+
+		if (last && last->address + last->length == more[i].address)
+			last->length += more[i].length;
+		else
+			grown[(*nr)++] = more[i];
+	}
+	return 0;
+}
+
+int cr_image_space_runs(struct cr_image *image, uint32_t space,
+			struct cr_wire_run **runsp, size_t *nr_runsp,
+			struct cr_error *err)
+{
+	size_t end = first_entry(image, (uint64_t)space + 1), nr = 0;
+	uint8_t *header = malloc(CR_CHUNK_HEADER_MAX);
+	struct cr_wire_run *runs = NULL;
+	int rc = header ? 0 : -ENOMEM;
+
+	for (size_t i = first_entry(image, space); !rc && i < end; i++) {
+		rc = read_header(image, i, header, err);
+		if (!rc)
+			rc = add_runs(&runs, &nr, cr_chunk_runs(header),
+				      cr_chunk_of(header)->nr_runs);
+	}
+	free(header);
+	if (rc) {
+		free(runs);
+		return rc == -ENOMEM ?
+			       cr_error_set(err, rc, "no memory for runs") :
+			       rc;
+	}
+	*runsp = runs;
+	*nr_runsp = nr;
+	return 0;
+}
