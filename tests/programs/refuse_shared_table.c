@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * refuse_shared_table.c - two processes with one descriptor table (CLONE_FILES).
- * That is not supported: it must be refused.
+ * refuse_shared_table.c - two processes with one descriptor table
+ * (CLONE_FILES). That is not supported: it must be refused.
  */
 #include <linux/sched.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * refuse_vfork.c - a parent inside vfork(2) cannot be stopped while its child has
- * its memory: the checkpoint must fail in bounded time and harm nobody
+ * refuse_vfork.c - a parent inside vfork(2) cannot be stopped while its child
+ * has its memory: the checkpoint must fail in bounded time and harm nobody
  */
 #include "program.h"
 
