@@ -44,6 +44,10 @@ int cr_image_open_fd(int fd, struct cr_image **imagep, struct cr_error *err);
 /* The image's descriptor, for fstat(2) and messages; it stays the image's. */
 int cr_image_fd(const struct cr_image *image);
 
+/* Move that descriptor to @floor or above: a restarting task needs the low
+ * numbers for itself.  Returns 0 or -EMFILE. */
+int cr_image_raise_fd(struct cr_image *image, int floor, struct cr_error *err);
+
 /*
  * Next record in file order.  Chunk data is checked too if @verify_data, else
  * skipped.  Returns 1 for a record, 0 after the tail, or as cr_image_open().

@@ -50,7 +50,7 @@ struct cr_restarted_root {
 struct cr_restart_result {
 	struct cr_restarted_root *roots; /* freed with free(3) */
 	size_t nr_roots;
-	uint64_t spawn_ns, restore_ns, finish_ns; /* by phase */
+	uint64_t prepare_ns, restore_ns; /* before the first fork; after */
 	uint64_t memory_bytes;
 };
 

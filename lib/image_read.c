@@ -420,6 +420,20 @@ int cr_image_fd(const struct cr_image *image)
 	return image->fd;
 }
 
+int cr_image_raise_fd(struct cr_image *image, int floor, struct cr_error *err)
+{
+	int fd;
+
+	if (image->fd >= floor)
+		return 0;
+	fd = fcntl(image->fd, F_DUPFD_CLOEXEC, floor);
+	if (fd < 0)
+		return cr_error_errno(err, "moving the image's descriptor");
+	close(image->fd);
+	image->fd = fd;
+	return 0;
+}
+
 int cr_image_next(struct cr_image *image, struct cr_record *record,
 		  int verify_data, struct cr_error *err)
 {

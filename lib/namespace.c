@@ -68,7 +68,7 @@ static int set_clocks(uint64_t monotonic_ns, uint64_t boottime_ns)
 {
 	char text[128];
 	int length, fd;
-	ssize_t n = 0;
+	ssize_t n;
 
 	length = format_offset(text, sizeof(text), CLOCK_MONOTONIC, "monotonic",
 			       monotonic_ns);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cgroup.h - put processes into the cgroups of another one
+ *
+ * Private to lib/.  Works for v1, v2 and both at once.  The files are opened
+ * by the coordinator and written by each task that is born outside.
+ */
+#ifndef CGROUP_H
+#define CGROUP_H
+
+#include <sys/types.h>
+
+#include "cr_error.h"
+
+#define CR_CGROUPS_MAX 32 /* hierarchies; Linux has 14 controllers */
+
+struct cr_cgroups {
+	int fds[CR_CGROUPS_MAX]; /* of cgroup.procs, close-on-exec */
+	int nr;
+};
+
+/*
+ * Open the cgroup.procs of all cgroups of @pid, at descriptors of at least
+ * @fd_floor.  Hierarchies that are not mounted below /sys/fs/cgroup are left
+ * out.  Returns 0 or a negative errno.
+ */
+int cr_cgroups_open(struct cr_cgroups *cgroups, pid_t pid, int fd_floor,
+		    struct cr_error *err);
+
+/* Move the caller into them.  Returns 0 or a negative errno. */
+int cr_cgroups_join(const struct cr_cgroups *cgroups, struct cr_error *err);
+
+/* Errno is preserved. */
+void cr_cgroups_close(struct cr_cgroups *cgroups);
+
+#endif /* CGROUP_H */

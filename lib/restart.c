@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * restart.c - cr_restart(): prepare a restart, run it, clean up
+ *
+ * Before the first task is forked everything that all of them need is in
+ * place: the checked image, the plan, the zone with the context and the memory
+ * that relatives share, and descriptors that are out of every task's way.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cr_image.h"
+#include "restart_mm.h"
+
+#define DEFAULT_TIMEOUT_NS 60000000000ull
+#define NS_PER_BYTE 20 /* 50 MB/s */
+#define SPARE_FDS 256 /* temporary descriptors of a task, at the most usual */
+
+static const char *const xfeature_names[] = {
+	"x87",
+	"SSE",
+	"AVX",
+	"MPX bounds",
+	"MPX config",
+	"AVX-512 opmask",
+	"AVX-512 ZMM_Hi256",
+	"AVX-512 Hi16_ZMM",
+	"PT",
+	"PKRU",
+	"PASID",
+	"CET user",
+	"CET kernel",
+	"HDC",
+	"UINTR",
+	"LBR",
+	"HWP",
+	"AMX config",
+	"AMX data",
+};
+
+static uint64_t own_xfeatures(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	if (!__get_cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx))
+		return 3; /* x87 and SSE: every x86-64 */
+	return (uint64_t)edx << 32 | eax;
+}
+
+/* State components in use (XSTATE_BV of the XSAVE header) that we lack. */
+static int check_xfeatures(const struct cr_saved_task *task, uint64_t own,
+			   struct cr_error *err)
+{
+	uint64_t in_use, lacking;
+	unsigned int first;
+
+	for (size_t i = 0; i < task->nr_threads; i++) {
+		const struct cr_saved_thread *thread = &task->threads[i];
+
+		if (thread->thread->xstate_length < 576)
+			return cr_error_set(err, -EBADMSG,
+					    "vpid %u: no extended state",
+					    task->link->vpid);
+		memcpy(&in_use, (const char *)thread->xstate + 512, 8);
+		lacking = in_use & ~own;
+		if (!lacking)
+			continue;
+		first = (unsigned int)__builtin_ctzll(lacking);
+		return cr_error_set(
+			err, -EOPNOTSUPP,
+			"vpid %u uses %s, which this CPU lacks",
+			task->link->vpid,
+			first < sizeof(xfeature_names) /
+						sizeof(xfeature_names[0]) ?
+				xfeature_names[first] :
+				"an unknown CPU feature");
+	}
+	return 0;
+}
+
+static int check_cpu(const struct cr_saved *saved, struct cr_error *err)
+{
+	uint64_t own = own_xfeatures();
+	int rc = 0;
+
+	for (size_t i = 0; i < saved->nr_tasks && !rc; i++)
+		rc = check_xfeatures(&saved->tasks[i], own, err);
+	return rc;
+}
+
+static uint32_t highest_vpid(const struct cr_saved *saved)
+{
+	uint32_t highest = 1;
+
+	for (size_t i = 0; i < saved->nr_tasks; i++) {
+		const struct cr_saved_task *task = &saved->tasks[i];
+		uint32_t of[] = { task->link->vpid, task->link->pgid,
+				  task->link->sid };
+
+		for (size_t j = 0; j < 3; j++)
+			highest = of[j] > highest ? of[j] : highest;
+		for (size_t j = 0; j < task->nr_threads; j++)
+			if (task->threads[j].thread->tid > highest)
+				highest = task->threads[j].thread->tid;
+	}
+	return highest;
+}
+
+/* Descriptors from the floor up are ours, below it the tasks'. */
+static int find_floor(struct cr_restarter *r, struct cr_error *err)
+{
+	struct rlimit limit;
+	uint32_t floor = 3;
+
+	for (size_t i = 0; i < r->saved->nr_tasks; i++) {
+		const struct cr_saved_task *task = &r->saved->tasks[i];
+
+		if (task->nr_fds && task->fds[task->nr_fds - 1].fd >= floor)
+			floor = task->fds[task->nr_fds - 1].fd + 1;
+	}
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (floor + SPARE_FDS > limit.rlim_max)
+		return cr_error_set(err, -EMFILE,
+				    "descriptor %u of the image is too high "
+				    "for the limit of %llu",
+				    floor - 1,
+				    (unsigned long long)limit.rlim_max);
+	r->fd_floor = (int)floor;
+	return cr_image_raise_fd(r->image, r->fd_floor, err);
+}
+
+static int raise_fd(int fd, int floor)
+{
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, floor);
+}
+
+static int open_sockets(struct cr_restarter *r, struct cr_error *err)
+{
+	int fds[2], one = 1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return cr_error_errno(err, "socketpair");
+	r->coordinator_socket = raise_fd(fds[0], r->fd_floor);
+	r->task_socket = raise_fd(fds[1], r->fd_floor);
+	close(fds[0]);
+	close(fds[1]);
+	if (r->coordinator_socket < 0 || r->task_socket < 0 ||
+	    setsockopt(r->coordinator_socket, SOL_SOCKET, SO_PASSCRED, &one,
+		       sizeof(one)) < 0)
+		return cr_error_errno(err, "socket of the coordinator");
+	return 0;
+}
+
+static int open_roots(struct cr_restarter *r, struct cr_error *err)
+{
+	const struct cr_restart_options *options = r->options;
+	int rc = 0;
+
+	r->roots = calloc(options->nr_roots + 1, sizeof(*r->roots));
+	if (!r->roots)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < options->nr_roots && !rc; i++) {
+		r->roots[i].rank = options->roots[i].rank;
+		for (int j = 0; j < 3; j++)
+			r->roots[i].stream[j] =
+				raise_fd(options->roots[i].stream[j],
+					 r->fd_floor);
+		if (options->roots[i].cgroups_of)
+			rc = cr_cgroups_open(&r->roots[i].cgroups,
+					     options->roots[i].cgroups_of,
+					     r->fd_floor, err);
+	}
+	return rc;
+}
+
+static int map_ctx(struct cr_restarter *r, struct cr_error *err)
+{
+	size_t nr_places = r->saved->nr_files + r->saved->nr_spaces;
+	uint64_t at;
+
+	r->ctx_length = sizeof(*r->ctx) + nr_places * sizeof(*r->file_places);
+	at = cr_zone_take(&r->zone, r->ctx_length, 0);
+	if (!at || mmap((void *)at, r->ctx_length, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+			0) == MAP_FAILED)
+		return cr_error_errno(err, "mapping the restart context");
+	r->ctx = (struct cr_restart_ctx *)at;
+	r->ctx->state = CR_RESTART_NEW;
+	r->ctx->turn = UINT32_MAX;
+	r->file_places = (struct cr_file_place *)(r->ctx + 1);
+	r->space_places = r->file_places + r->saved->nr_files;
+	return 0;
+}
+
+static int reserve_arena(struct cr_restarter *r, struct cr_error *err)
+{
+	size_t bound;
+
+	for (size_t i = 0; i < r->saved->nr_tasks; i++) {
+		bound = cr_arena_bound(r, &r->saved->tasks[i]);
+		if (bound > r->arena_length)
+			r->arena_length = bound;
+	}
+	r->arena_start = cr_zone_take(&r->zone, r->arena_length, 0);
+	return r->arena_start ? 0 :
+				cr_error_set(err, -ENOMEM, "no free addresses");
+}
+
+static int prepare(struct cr_restarter *r, struct cr_error *err)
+{
+	int rc;
+
+	rc = check_cpu(r->saved, err);
+	if (!rc)
+		rc = cr_plan_make(r->saved->links, r->saved->nr_tasks, &r->plan,
+				  err);
+	if (rc < 0)
+		return rc;
+	r->highest_vpid = highest_vpid(r->saved);
+	rc = find_floor(r, err);
+	if (!rc)
+		rc = open_sockets(r, err);
+	if (!rc)
+		rc = open_roots(r, err);
+	if (!rc)
+		rc = cr_zone_find(r->saved, &r->zone, err);
+	if (!rc)
+		rc = map_ctx(r, err);
+	if (!rc)
+		rc = reserve_arena(r, err);
+	if (!rc)
+		rc = cr_mm_map_families(r, err);
+	return rc;
+}
+
+static uint64_t deadline(const struct cr_restarter *r, uint64_t memory)
+{
+	uint64_t length = DEFAULT_TIMEOUT_NS + memory * NS_PER_BYTE;
+
+	if (r->options->timeout_ms)
+		length = r->options->timeout_ms * 1000000ull;
+	return cr_now_ns() + length;
+}
+
+static uint64_t memory_bytes(const struct cr_restarter *r)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < r->saved->nr_spaces; i++)
+		bytes += cr_image_space_bytes(r->image, (uint32_t)i + 1);
+	return bytes;
+}
+
+static int fill_result(const struct cr_restarter *r, const pid_t *pids,
+		       struct cr_restart_result *result)
+{
+	struct cr_restarted_root *roots;
+
+	roots = calloc(r->saved->nr_tasks + 1, sizeof(*roots));
+	if (!roots)
+		return -ENOMEM;
+	result->roots = roots;
+	result->nr_roots = 0;
+	for (size_t i = 0; i < r->saved->nr_tasks; i++) {
+		const struct cr_wire_link *link = &r->saved->links[i];
+
+		if (link->parent == 0)
+			roots[result->nr_roots++] = (struct cr_restarted_root){
+				link->rank, link->vpid, pids[i]
+			};
+	}
+	return 0;
+}
+
+static void close_restarter(struct cr_restarter *r)
+{
+	for (size_t i = 0; r->roots && i < r->options->nr_roots; i++) {
+		for (int j = 0; j < 3; j++)
+			if (r->roots[i].stream[j] >= 0)
+				close(r->roots[i].stream[j]);
+		cr_cgroups_close(&r->roots[i].cgroups);
+	}
+	free(r->roots);
+	free(r->family);
+	if (r->coordinator_socket >= 0)
+		close(r->coordinator_socket);
+	if (r->task_socket >= 0)
+		close(r->task_socket);
+	/* context and families */
+	if (r->zone.next > r->zone.start)
+		munmap((void *)r->zone.start, r->zone.next - r->zone.start);
+	cr_plan_free(r->plan);
+	cr_saved_free(r->saved);
+}
+
+/* Tasks inherit it: no signal may run a handler of ours in them. */
+static int run_blocked(struct cr_restarter *r, uint64_t until, pid_t *pids,
+		       struct cr_error *err)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	rc = cr_restart_coordinate(r, until, pids, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+int cr_restart(struct cr_image *image, const struct cr_restart_options *options,
+	       struct cr_restart_result *result, struct cr_error *err)
+{
+	struct cr_restarter r = { .options = options,
+				  .image = image,
+				  .coordinator_socket = -1,
+				  .task_socket = -1 };
+	uint64_t begin = cr_now_ns(), prepared;
+	struct cr_error local = { 0 };
+	pid_t *pids = NULL;
+	int rc;
+
+	err = err ? err : &local;
+	rc = cr_saved_load(image, &r.saved, err);
+	if (!rc)
+		rc = prepare(&r, err);
+	if (rc < 0)
+		goto out;
+	pids = calloc(r.saved->nr_tasks, sizeof(*pids));
+	if (!pids) {
+		rc = cr_error_set(err, -ENOMEM, "out of memory");
+		goto out;
+	}
+	result->memory_bytes = memory_bytes(&r);
+	prepared = cr_now_ns();
+	rc = run_blocked(&r, deadline(&r, result->memory_bytes), pids, err);
+	if (rc < 0)
+		goto out;
+	result->prepare_ns = prepared - begin;
+	result->restore_ns = cr_now_ns() - prepared;
+	rc = fill_result(&r, pids, result);
+out:
+	free(pids);
+	if (r.saved)
+		close_restarter(&r);
+	return rc;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * restart_ctx.h - the restart context: what coordinator and tasks share
+ *
+ * Private to the restart_*.c files.  The context is one shared mapping, made
+ * by the coordinator before it forks the first task.  Only the coordinator
+ * changes the state; tasks send it messages and wait on futexes.
+ */
+#ifndef RESTART_CTX_H
+#define RESTART_CTX_H
+
+#include <stdint.h>
+
+#include "cgroup.h"
+#include "cr_error.h"
+#include "cr_restart.h"
+#include "files.h"
+#include "plan.h"
+#include "restart_fsm.h"
+#include "restorer.h"
+#include "saved.h"
+
+struct cr_image;
+
+/* Shared by all, at the same address in all. */
+struct cr_restart_ctx {
+	volatile uint32_t state; /* enum cr_restart_state; a futex */
+	volatile uint32_t
+		turn; /* index of the task whose turn it is; a futex */
+	volatile uint32_t nr_parked; /* leaders that wait to be taken away */
+	uint32_t reserved;
+	/* struct cr_file_place files[nr_files], spaces[nr_spaces] */
+};
+
+/* A range of addresses that no saved task and no part of us uses. */
+struct cr_zone {
+	uint64_t start, end;
+	uint64_t next; /* free from here on */
+};
+
+/* The coordinator's, inherited by every task when it is forked. */
+struct cr_restarter {
+	const struct cr_restart_options *options;
+	struct cr_image *image;
+	struct cr_saved *saved;
+	struct cr_plan *plan;
+	struct cr_zone zone;
+	struct cr_restart_ctx *ctx;
+	uint64_t ctx_length;
+	struct cr_file_place *file_places; /* behind ctx */
+	struct cr_file_place *space_places;
+	uint64_t *family; /* address of each FAMILY space by id - 1, or 0 */
+	uint64_t arena_start, arena_length; /* reserved, the same in all */
+	int coordinator_socket, task_socket;
+	int fd_floor; /* all our descriptors are at or above it */
+	uint32_t highest_vpid; /* of tasks, threads, groups and sessions */
+	struct cr_restarter_root *roots; /* [options->nr_roots] */
+};
+
+/* One of options->roots, with descriptors above the floor. */
+struct cr_restarter_root {
+	uint32_t rank;
+	int stream[3];
+	struct cr_cgroups cgroups;
+};
+
+/* The entry of @rank; the first one if there is none; NULL if all are none. */
+struct cr_restarter_root *
+cr_restarter_find_root(const struct cr_restarter *restarter, uint32_t rank);
+
+/* restart_zone.c: find the zone; take @length bytes of it, aligned like
+ * @like modulo 2 MiB so that huge pages stay huge.  0 if it is full. */
+int cr_zone_find(const struct cr_saved *saved, struct cr_zone *zone,
+		 struct cr_error *err);
+uint64_t cr_zone_take(struct cr_zone *zone, uint64_t length, uint64_t like);
+
+/* restart_task.c: the life of process number @index of the plan, from its
+ * birth to the restorer. */
+void cr_restart_process(struct cr_restarter *restarter, size_t index)
+	__attribute__((noreturn));
+/* Fork it; with its vpid.  Returns the pid or a negative errno. */
+long cr_restart_fork(struct cr_restarter *restarter, size_t index);
+
+/* While it is being restarted it is killed when its creator dies: so all end
+ * with the coordinator. */
+int cr_restart_dies_with_creator(const struct cr_restarter *restarter,
+				 const struct cr_plan_process *plan);
+
+/* Tell the coordinator.  FAILED is told with @err. */
+void cr_restart_send(const struct cr_restarter *restarter, uint32_t event,
+		     uint32_t vpid, const struct cr_error *err);
+
+/* restart_coordinator.c: run the protocol; @pids[i] is of saved task i, as
+ * the caller sees it, 0 for those that are dead. */
+int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
+			  pid_t *pids, struct cr_error *err);
+
+/* restart_finish.c: set registers, take the arena away, let all go. */
+int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
+		      struct cr_error *err);
+
+/* CPU bindings of the image for the CPUs of here; see restart_cpus.c. */
+void cr_restart_map_cpus(const struct cr_saved *saved,
+			 const cpu_set_t *allocation, const uint64_t *from,
+			 cpu_set_t *to);
+
+/* Words for a step of the restorer that failed, enum cr_step. */
+const char *cr_step_text(uint32_t step);
+
+uint64_t cr_now_ns(void); /* CLOCK_MONOTONIC */
+
+#endif /* RESTART_CTX_H */

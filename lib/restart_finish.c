@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * restart_finish.c - from the gate into the saved program
+ *
+ * Every thread waits in the restorer.  The coordinator stops them all, gives
+ * them their registers and signal masks, takes the restorer away, and only
+ * then lets all go.  ptrace(2) does what rt_sigreturn(2) cannot: an
+ * interrupted call goes on through the kernel's own restart treatment, with a
+ * restart block that is made anew, and nothing of ours stays mapped.
+ */
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "remote.h"
+#include "restart_ctx.h"
+
+#define STOP_MS 5000
+#define NSEC_PER_SEC 1000000000ll
+#define NSEC_PER_MSEC 1000000ll
+#define ERESTART_RESTARTBLOCK 516 /* linux/errno.h, kernel only */
+#define XSTATE_MAX 65536
+
+/* A thread as we see it. */
+struct thread {
+	pid_t tid;
+	const struct cr_saved_task *task;
+	const struct cr_saved_thread *saved;
+};
+
+struct finish {
+	struct cr_restarter *restarter;
+	struct thread *threads;
+	size_t nr, max;
+	uint64_t instruction; /* of a system call, in every arena */
+};
+
+/* Last number of NSpid: the thread in its own namespace. */
+static uint32_t read_vtid(pid_t pid, pid_t tid)
+{
+	char path[64], line[256];
+	uint32_t vtid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		char *last = strrchr(line, '\t');
+
+		if (strncmp(line, "NSpid:", 6) == 0 && last) {
+			vtid = (uint32_t)strtoul(last + 1, NULL, 10);
+			break;
+		}
+	}
+	fclose(file);
+	return vtid;
+}
+
+static const struct cr_saved_thread *
+find_thread(const struct cr_saved_task *task, uint32_t vtid)
+{
+	for (size_t i = 0; i < task->nr_threads; i++)
+		if (task->threads[i].thread->tid == vtid)
+			return &task->threads[i];
+	return NULL;
+}
+
+static int add_thread(struct finish *f, const struct cr_saved_task *task,
+		      pid_t pid, pid_t tid, struct cr_error *err)
+{
+	const struct cr_saved_thread *saved =
+		find_thread(task, read_vtid(pid, tid));
+
+	if (!saved || f->nr == f->max)
+		return cr_error_set(err, -ECANCELED,
+				    "vpid %u has a thread that was not saved",
+				    task->link->vpid);
+	f->threads[f->nr++] = (struct thread){ tid, task, saved };
+	return 0;
+}
+
+static int add_task(struct finish *f, const struct cr_saved_task *task,
+		    pid_t pid, struct cr_error *err)
+{
+	size_t before = f->nr;
+	struct dirent *entry;
+	char path[64];
+	DIR *dir;
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return cr_error_set(err, -ECANCELED, "vpid %u has died",
+				    task->link->vpid);
+	while (!rc && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			rc = add_thread(f, task, pid, atoi(entry->d_name), err);
+	closedir(dir);
+	if (!rc && f->nr - before != task->nr_threads)
+		rc = cr_error_set(err, -ECANCELED,
+				  "vpid %u has %zu of %zu threads",
+				  task->link->vpid, f->nr - before,
+				  task->nr_threads);
+	return rc;
+}
+
+static int stop_all(struct finish *f, struct cr_error *err)
+{
+	int signal, rc = 0;
+
+	for (size_t i = 0; i < f->nr && !rc; i++)
+		rc = cr_trace_seize(f->threads[i].tid, err);
+	for (size_t i = 0; i < f->nr && !rc; i++)
+		rc = cr_trace_wait(f->threads[i].tid, STOP_MS, &signal, err);
+	return rc;
+}
+
+/*
+ * The image's state for this CPU's XSAVE area.  Components that neither the
+ * area nor the image has in use may differ; cr_restart() has checked that all
+ * that are in use exist here.
+ */
+static int set_xstate(const struct thread *thread, struct cr_error *err)
+{
+	static uint8_t area[XSTATE_MAX];
+	struct iovec iov = { area, sizeof(area) };
+	size_t length = thread->saved->thread->xstate_length;
+
+	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_X86_XSTATE, &iov) <
+	    0)
+		return cr_error_errno(err, "reading extended state");
+	memset(area, 0, iov.iov_len);
+	memcpy(area, thread->saved->xstate,
+	       length < iov.iov_len ? length : iov.iov_len);
+	if (ptrace(PTRACE_SETREGSET, thread->tid, (void *)NT_X86_XSTATE, &iov) <
+	    0)
+		return cr_error_errno(err, "setting extended state of vpid %u",
+				      thread->task->link->vpid);
+	return 0;
+}
+
+static int write_timeout(struct finish *f, pid_t tid, int64_t remaining_ns,
+			 uint64_t *addressp, struct cr_error *err)
+{
+	struct timespec timeout = { remaining_ns / NSEC_PER_SEC,
+				    remaining_ns % NSEC_PER_SEC };
+	struct iovec local = { &timeout, sizeof(timeout) };
+	struct iovec remote = { NULL, sizeof(timeout) };
+
+	/* the arena's last bytes are never used */
+	*addressp = f->restarter->arena_start + f->restarter->arena_length - 64;
+	remote.iov_base = (void *)*addressp;
+	if (process_vm_writev(tid, &local, 1, &remote, 1, 0) < 0)
+		return cr_error_errno(err, "writing a timeout");
+	return 0;
+}
+
+/* The same call with what remains of its timeout. */
+static int rearm_args(struct finish *f, const struct thread *thread,
+		      uint64_t args[6], struct cr_error *err)
+{
+	const struct cr_wire_resume *resume = &thread->saved->thread->resume;
+	int64_t ns = resume->remaining_ns > 0 ? resume->remaining_ns : 0;
+
+	memcpy(args, resume->args, sizeof(resume->args));
+	switch (resume->nr) {
+	case SYS_nanosleep:
+		return write_timeout(f, thread->tid, ns, &args[0], err);
+	case SYS_clock_nanosleep:
+		return write_timeout(f, thread->tid, ns, &args[2], err);
+	case SYS_futex:
+		if (resume->remaining_ns < 0)
+			return 0;
+		return write_timeout(f, thread->tid, ns, &args[3], err);
+	case SYS_poll:
+		args[2] = resume->remaining_ns < 0 ?
+				  (uint64_t)-1 :
+				  (uint64_t)((ns + NSEC_PER_MSEC - 1) /
+					     NSEC_PER_MSEC);
+		return 0;
+	default:
+		return cr_error_set(err, -EBADMSG,
+				    "vpid %u: system call %u has no restart "
+				    "block",
+				    thread->task->link->vpid, resume->nr);
+	}
+}
+
+/*
+ * Have the kernel make the restart block of an interrupted call again: issue
+ * the call and interrupt it.  If it does not block any more it has ended: then
+ * its result is what the program gets.
+ */
+static int rearm(struct finish *f, const struct thread *thread,
+		 struct cr_wire_regs *regs, struct cr_error *err)
+{
+	uint64_t args[6];
+	int64_t result;
+	int rc;
+
+	if (thread->saved->thread->resume.kind != CR_RESUME_BLOCK)
+		return 0;
+	rc = rearm_args(f, thread, args, err);
+	if (!rc)
+		rc = cr_trace_syscall_interrupted(thread->tid, f->instruction,
+						  thread->saved->thread->resume
+							  .nr,
+						  args, &result, err);
+	if (rc < 0)
+		return rc;
+	if (result != -ERESTART_RESTARTBLOCK) {
+		regs->ax = (uint64_t)result;
+		regs->orig_ax = UINT64_MAX;
+	}
+	return 0;
+}
+
+/* Last calls in the leader: its own death signal, and away with the arena. */
+static int take_arena(struct finish *f, const struct thread *thread,
+		      struct cr_error *err)
+{
+	const struct cr_restarter *r = f->restarter;
+	const uint64_t death[6] = { PR_SET_PDEATHSIG,
+				    thread->task->task->pdeath_signal };
+	const uint64_t unmap[6] = {
+		r->zone.start, r->arena_start + r->arena_length - r->zone.start
+	};
+	int64_t result;
+	int rc;
+
+	rc = cr_trace_syscall(thread->tid, f->instruction, SYS_prctl, death,
+			      &result, err);
+	if (!rc)
+		rc = cr_trace_syscall(thread->tid, f->instruction, SYS_munmap,
+				      unmap, &result, err);
+	if (!rc && result < 0)
+		rc = cr_error_set(err, (int)result, "removing the restorer");
+	return rc;
+}
+
+static int is_leader(const struct thread *thread)
+{
+	return thread->saved == &thread->task->threads[0];
+}
+
+static int set_thread(struct finish *f, const struct thread *thread,
+		      struct cr_error *err)
+{
+	const struct cr_wire_thread *saved = thread->saved->thread;
+	struct cr_wire_regs regs = saved->regs;
+	int rc;
+
+	rc = set_xstate(thread, err);
+	if (!rc)
+		rc = rearm(f, thread, &regs, err);
+	if (!rc && is_leader(thread))
+		rc = take_arena(f, thread, err);
+	if (!rc)
+		rc = cr_trace_set_regs(thread->tid, &regs, err);
+	if (!rc)
+		rc = cr_trace_set_sigmask(thread->tid, saved->signal_mask, err);
+	return rc < 0 ? cr_error_prefix(err, "vpid %u",
+					thread->task->link->vpid) :
+			0;
+}
+
+/* Threads before their leader: it takes the arena from all of them. */
+static int set_all(struct finish *f, struct cr_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < f->nr && !rc; i++)
+		if (!is_leader(&f->threads[i]))
+			rc = set_thread(f, &f->threads[i], err);
+	for (size_t i = 0; i < f->nr && !rc; i++)
+		if (is_leader(&f->threads[i]))
+			rc = set_thread(f, &f->threads[i], err);
+	return rc;
+}
+
+/* End what we have stopped, and reap it: a tracer gets to know of each. */
+static void kill_all(struct finish *f)
+{
+	for (size_t i = 0; i < f->nr; i++)
+		syscall(SYS_tkill, f->threads[i].tid, SIGKILL);
+	for (size_t i = 0; i < f->nr; i++)
+		waitpid(f->threads[i].tid, NULL, __WALL);
+}
+
+static void release_all(struct finish *f)
+{
+	for (size_t i = 0; i < f->nr; i++) {
+		const struct thread *thread = &f->threads[i];
+
+		/* takes effect when the thread leaves its stop */
+		if (is_leader(thread) &&
+		    (thread->task->link->flags & CR_LINK_F_STOPPED))
+			syscall(SYS_tkill, thread->tid, SIGSTOP);
+		cr_trace_release(thread->tid);
+	}
+}
+
+int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
+		      struct cr_error *err)
+{
+	const struct cr_saved *saved = restarter->saved;
+	struct finish f = { .restarter = restarter };
+	int rc = 0;
+
+	for (size_t i = 0; i < saved->nr_tasks; i++)
+		f.max += saved->tasks[i].nr_threads;
+	f.threads = calloc(f.max + 1, sizeof(*f.threads));
+	if (!f.threads)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	f.instruction = restarter->arena_start + cr_restorer_syscall_offset();
+	for (size_t i = 0; i < saved->nr_tasks && !rc; i++)
+		if (saved->tasks[i].mm)
+			rc = add_task(&f, &saved->tasks[i], pids[i], err);
+	if (!rc)
+		rc = stop_all(&f, err);
+	if (!rc)
+		rc = set_all(&f, err);
+	if (!rc)
+		release_all(&f);
+	else
+		kill_all(&f);
+	free(f.threads);
+	return rc;
+}

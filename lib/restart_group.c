@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * restart_group.c - the steps for what a thread group has once
+ *
+ * Signal dispositions, pending signals, timers, limits and their like; run by
+ * the leader when every task of the tree exists and the dead are dead.
+ */
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "restart_list.h"
+
+#ifndef PR_TIMER_CREATE_RESTORE_IDS
+#define PR_TIMER_CREATE_RESTORE_IDS 77 /* Linux 6.15 */
+#endif
+
+#define KERNEL_SIGSET 8 /* sizeof(sigset_t) of the kernel */
+#define NSEC_PER_SEC 1000000000ull
+
+/* Wait until the zombies among the children are dead, without reaping. */
+static void add_children(struct cr_restarter *restarter, size_t index,
+			 struct cr_list *list)
+{
+	const struct cr_saved *saved = restarter->saved;
+	uint32_t vpid = saved->links[index].vpid;
+	struct cr_op *op;
+
+	for (size_t i = 0; i < saved->nr_tasks; i++) {
+		const struct cr_wire_link *child = &saved->links[i];
+
+		if (child->parent != vpid || !(child->flags & CR_LINK_F_ZOMBIE))
+			continue;
+		op = cr_list_add(list, CR_OP_CALL, CR_STEP_CHILDREN, SYS_waitid,
+				 P_PID, child->vpid, 0,
+				 WEXITED | WNOWAIT | __WALL);
+		op->args[4] = 0;
+	}
+}
+
+/* The dead have told us; the saved program has heard of them already. */
+static void add_flush(struct cr_arena *arena, struct cr_list *list)
+{
+	const uint64_t all = ~0ull;
+	const struct timespec now = { 0 };
+
+	cr_list_add(list, CR_OP_REPEAT, CR_STEP_SIGNALS, SYS_rt_sigtimedwait,
+		    (uint64_t)cr_arena_copy(arena, &all, sizeof(all)), 0,
+		    (uint64_t)cr_arena_copy(arena, &now, sizeof(now)),
+		    KERNEL_SIGSET);
+}
+
+static void add_actions(const struct cr_saved_task *task,
+			struct cr_arena *arena, struct cr_list *list)
+{
+	const struct cr_wire_sigaction *actions =
+		cr_arena_copy(arena, task->signals->action,
+			      sizeof(task->signals->action));
+
+	for (uint64_t i = 0; i < 64; i++) {
+		if (i + 1 == SIGKILL || i + 1 == SIGSTOP)
+			continue;
+		cr_list_add(list, CR_OP_CALL, CR_STEP_SIGNALS, SYS_rt_sigaction,
+			    i + 1, (uint64_t)&actions[i], 0, KERNEL_SIGSET);
+	}
+}
+
+static void add_pending(const struct cr_saved_task *task,
+			struct cr_arena *arena, struct cr_list *list)
+{
+	for (uint32_t i = 0; i < task->signals->nr_pending; i++) {
+		const siginfo_t *info =
+			cr_arena_copy(arena, &task->pending[i], sizeof(*info));
+
+		cr_list_add(list, CR_OP_CALL, CR_STEP_SIGNALS,
+			    SYS_rt_sigqueueinfo, task->link->vpid,
+			    (uint64_t)info->si_signo, (uint64_t)info, 0);
+	}
+}
+
+static struct timespec to_timespec(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC),
+				  .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+}
+
+/* The kernel's struct sigevent: libc's hides the thread id. */
+struct kernel_sigevent {
+	uint64_t value;
+	int32_t signal, notify, tid;
+	int32_t pad[11];
+};
+
+static void add_timer(const struct cr_wire_timer *timer, struct cr_arena *arena,
+		      struct cr_list *list)
+{
+	struct kernel_sigevent event = { .value = timer->value,
+					 .signal = timer->signal,
+					 .notify = timer->notify,
+					 .tid = (int32_t)timer->tid };
+	struct itimerspec value = {
+		.it_interval = to_timespec(timer->interval_ns),
+		.it_value = to_timespec(timer->value_ns),
+	};
+
+	cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS, SYS_timer_create,
+		    (uint64_t)timer->clock,
+		    (uint64_t)cr_arena_copy(arena, &event, sizeof(event)),
+		    (uint64_t)cr_arena_copy(arena, &timer->id,
+					    sizeof(timer->id)),
+		    0);
+	cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS, SYS_timer_settime,
+		    (uint64_t)timer->id, 0,
+		    (uint64_t)cr_arena_copy(arena, &value, sizeof(value)), 0);
+}
+
+/*
+ * Linux 6.15 lets a process ask for timer ids.  Before, ids count up from 0
+ * in each process, so timers made in order of their ids fit when no id has
+ * been skipped; CR_STEP_TIMERS fails where one was.
+ */
+static void add_timers(const struct cr_saved_task *task, struct cr_arena *arena,
+		       struct cr_list *list)
+{
+	if (!task->nr_timers)
+		return;
+	cr_list_add(list, CR_OP_CALL_ANY, CR_STEP_TIMERS, SYS_prctl,
+		    PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0);
+	for (size_t i = 0; i < task->nr_timers; i++)
+		add_timer(&task->timers[i], arena, list);
+	cr_list_add(list, CR_OP_CALL_ANY, CR_STEP_TIMERS, SYS_prctl,
+		    PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0);
+}
+
+static void add_itimers(const struct cr_wire_task *task, struct cr_arena *arena,
+			struct cr_list *list)
+{
+	for (uint64_t i = 0; i < 3; i++) {
+		const struct cr_wire_itimer *saved = &task->itimer[i];
+		struct itimerval value = {
+			.it_interval = { (time_t)(saved->interval_us / 1000000),
+					 (suseconds_t)(saved->interval_us %
+						       1000000) },
+			.it_value = { (time_t)(saved->value_us / 1000000),
+				      (suseconds_t)(saved->value_us %
+						    1000000) },
+		};
+
+		if (saved->value_us)
+			cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS,
+				    SYS_setitimer, i,
+				    (uint64_t)cr_arena_copy(arena, &value,
+							    sizeof(value)),
+				    0, 0);
+	}
+}
+
+/* Limits that are as saved cost nothing; raising a hard one may be refused
+ * where even root lacks CAP_SYS_RESOURCE, then what is allowed stays. */
+static void add_limits(const struct cr_wire_task *task, struct cr_arena *arena,
+		       struct cr_list *list)
+{
+	for (int i = 0; i < 16; i++) {
+		struct rlimit wanted = { task->rlimit[i].current,
+					 task->rlimit[i].maximum };
+		struct rlimit present;
+
+		if (getrlimit((__rlimit_resource_t)i, &present) < 0 ||
+		    (present.rlim_cur == wanted.rlim_cur &&
+		     present.rlim_max == wanted.rlim_max))
+			continue;
+		if (wanted.rlim_max > present.rlim_max) {
+			wanted.rlim_max = present.rlim_max;
+			if (wanted.rlim_cur > wanted.rlim_max)
+				wanted.rlim_cur = wanted.rlim_max;
+		}
+		cr_list_add(list, CR_OP_CALL, CR_STEP_LIMITS, SYS_setrlimit,
+			    (uint64_t)i,
+			    (uint64_t)cr_arena_copy(arena, &wanted,
+						    sizeof(wanted)),
+			    0, 0);
+	}
+}
+
+static void add_attributes(const struct cr_wire_task *task,
+			   struct cr_list *list)
+{
+	const enum cr_step what = CR_STEP_OTHER;
+
+	cr_list_add(list, CR_OP_CALL, what, SYS_prctl, PR_SET_CHILD_SUBREAPER,
+		    task->child_subreaper, 0, 0);
+	cr_list_add(list, CR_OP_CALL, what, SYS_prctl, PR_SET_THP_DISABLE,
+		    task->thp_disabled, 0, 0);
+	cr_list_add(list, CR_OP_CALL, what, SYS_umask, task->umask, 0, 0, 0);
+	cr_list_add(list, CR_OP_CALL, what, SYS_personality, task->personality,
+		    0, 0, 0);
+}
+
+void cr_group_add(struct cr_restarter *restarter, size_t task_index,
+		  struct cr_arena *arena, struct cr_list *list)
+{
+	const struct cr_saved_task *task = &restarter->saved->tasks[task_index];
+
+	add_children(restarter, task_index, list);
+	add_flush(arena, list);
+	add_actions(task, arena, list);
+	add_pending(task, arena, list);
+	add_attributes(task->task, list);
+	add_timers(task, arena, list);
+	add_itimers(task->task, arena, list);
+	add_limits(task->task, arena, list);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * restart_mm.h - what the files about memory share among themselves
+ */
+#ifndef RESTART_MM_H
+#define RESTART_MM_H
+
+#include "restart_list.h"
+
+/* Where each VMA of a task waits to be moved to its place. */
+struct cr_staged_vma {
+	uint64_t from; /* 0: to be mapped by the restorer, or not yet staged */
+	int has_contents; /* pages in the task's MM space */
+};
+
+struct cr_staged {
+	int fill_in_turn; /* a private mapping needs a shared object first */
+	struct cr_staged_vma vma[]; /* as cr_saved_task.vmas */
+};
+
+/* Map @vma's range of @fd (-1: anonymous) somewhere in the zone. */
+int cr_mm_map(struct cr_restarter *restarter, const struct cr_wire_vma *vma,
+	      int prot, int fd, uint64_t *addressp, struct cr_error *err);
+
+/* The same with its file object, fetched or opened. */
+int cr_mm_stage_file(struct cr_restarter *restarter,
+		     const struct cr_wire_vma *vma,
+		     struct cr_file_restore *files, int is_shared_object,
+		     uint64_t *addressp, struct cr_error *err);
+
+/* The mapped file is an object that must be made or fetched in turn. */
+int cr_mm_file_in_turn(const struct cr_restarter *restarter,
+		       const struct cr_wire_vma *vma);
+
+/* Read the MM space into the staged mappings. */
+int cr_mm_fill(struct cr_restarter *restarter, const struct cr_saved_task *task,
+	       const struct cr_staged *staged, struct cr_error *err);
+
+/* restart_family.c: by the coordinator, before it forks. */
+int cr_mm_map_families(struct cr_restarter *r, struct cr_error *err);
+
+/* restart_vdso.c: our vdso and vvar, on their way to where the image has
+ * them. */
+#define CR_VDSO_PARTS 4
+
+struct cr_vdso {
+	uint64_t at[CR_VDSO_PARTS];
+	size_t nr, next;
+};
+
+int cr_vdso_stage(struct cr_restarter *restarter,
+		  const struct cr_saved_task *task, struct cr_list *list,
+		  struct cr_vdso *vdso, struct cr_error *err);
+/* Address from which to move the next VDSO or VVAR mapping. */
+uint64_t cr_vdso_next(struct cr_vdso *vdso);
+
+#endif /* RESTART_MM_H */
