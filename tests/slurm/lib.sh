@@ -142,16 +142,15 @@ job_is_over()
 check_output()
 {
 	awk -v last="$1" '
-	$1 != "count" { next }
+	$1 != "count" || bad { next }
 	!token { token = $3 }
-	$3 != token { print "another program at", $2; bad = 1 }
-	$2 != ++n { print "line", n, "is", $2; n = $2; bad = 1 }
+	$3 != token { bad = "another program wrote after " n }
+	$2 != ++n && !bad { bad = "after " n - 1 " comes " $2 }
 	END {
-		if (n != last) {
-			print "last line is", n + 0, "and not", last
-			bad = 1
-		}
-		exit bad
+		if (!bad && n != last)
+			bad = "last line is " n + 0 " and not " last
+		print bad
+		exit bad != ""
 	}' "${2:-$(output)}" >"$work/check" || fail "$(cat "$work/check")"
 	say "output is complete: 1 to $1 by one program"
 }
@@ -195,7 +194,7 @@ requeue()
 
 manifests() # [FOLDER]: of this job, oldest first
 {
-	find "${1:-$shared/cr}" -name manifest -path "*$job*" \
+	find "${1:-$shared/cr}" -path "*/job_$job/*/manifest.json" \
 		-printf '%T@ %p\n' 2>/dev/null | sort -n | cut -d' ' -f2-
 }
 
@@ -207,7 +206,7 @@ has_generations() # NUMBER [FOLDER]
 check_no_images() # [FOLDER]
 {
 	local left
-	left=$(find "${1:-$shared/cr}" -type f -path "*$job*" | head)
+	left=$(find "${1:-$shared/cr}" -path "*/job_$job*" 2>/dev/null | head) || :
 	[ -z "$left" ] || fail "left files: $left"
 }
 
@@ -235,17 +234,22 @@ check_nodes_idle()
 		paste -sd ,))" all_nodes_are idle
 }
 
+show_what_happened()
+{
+	local file
+	for file in "$work"/*.out "$shared/../nodes"/*/log/spank_cr.log; do
+		[ ! -s "$file" ] || { echo "== $file"; tail -n 30 "$file"; }
+	done
+	[ -z "$job" ] || root scontrol show job "$job" |
+		grep -E 'JobState|Restarts|NodeList|StartTime='
+}
+
 # Whatever the test did, the next one finds an idle lab.
 clean_up()
 {
-	local code=$? file
+	local code=$?
 	trap - EXIT
-	if [ $code != 0 ] && [ $code != 77 ]; then
-		root scontrol show job >"$work/jobs" 2>&1 || :
-		for file in "$work"/jobs "$work"/*.out "$shared/../nodes"/*/log/spank_cr.log; do
-			[ ! -s "$file" ] || { echo "== $file"; tail -n 40 "$file"; }
-		done
-	fi
+	[ $code = 0 ] || [ $code = 77 ] || show_what_happened
 	root scancel --user=labuser --full --signal=KILL 2>/dev/null || :
 	root scancel --user=labuser 2>/dev/null || :
 	if ! (check_nodes_idle); then
