@@ -94,6 +94,10 @@ struct cr_file_restore {
 	/* Stream of @rank (0..2) in this process, -1: none. */
 	int (*stream)(void *arg, uint32_t rank, uint32_t stream);
 	void *arg;
+	/* Whose rights open files by name; cr_files_restore() sets it.  NULL:
+	 * the caller's own. */
+	const struct cr_saved_task *task;
+	struct cr_file_state *state; /* of this process; NULL at first */
 };
 
 /*
@@ -118,5 +122,12 @@ int cr_files_open(struct cr_file_restore *restore, uint32_t id, int shared,
 /* Take the locks of @task again; after cr_files_restore() of it. */
 int cr_files_lock(struct cr_file_restore *restore,
 		  const struct cr_saved_task *task, struct cr_error *err);
+
+/* 1 if object @id has its content in the image: then its mapping needs
+ * cr_files_open() with @shared, at the task's turn. */
+int cr_files_has_content(const struct cr_saved *saved, uint32_t id);
+
+/* Free @restore->state; descriptors stay.  For callers that live on. */
+void cr_files_forget(struct cr_file_restore *restore);
 
 #endif /* FILES_H */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * file.h - what the kinds of files and the table of files share
+ *
+ * Private to files*.c and file_*.c; everybody else includes files.h.  A kind
+ * is one struct cr_file_ops, in file_KIND.c: how it is saved and how it is made
+ * again.  struct cr_file is one open file description (or unopened path)
+ * while it is being saved; while restoring there is struct cr_saved_file.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "cr_error.h"
+#include "cr_image.h"
+#include "cr_image_write.h"
+#include "files.h"
+#include "image_wire.h"
+#include "saved.h"
+
+/* Not in an image: something that is always refused. */
+#define CR_FILE_OTHER 0u
+
+struct cr_file_content; /* file_content.c */
+
+struct cr_file {
+	struct cr_wire_file wire;
+	const struct cr_file_ops *ops;
+	char *path; /* NUL-terminated, for wire.path_length; or NULL */
+	void *data; /* for wire.data_length; or NULL */
+	char *link; /* as /proc shows it, " (deleted)" included */
+	int fd; /* our duplicate of the description; -1: unopened */
+	int is_writable; /* somebody can write to it through this object */
+	struct stat stat;
+	long filesystem; /* f_type of statfs(2) */
+	pid_t pid; /* where it was met first, ... */
+	uint32_t vpid;
+	int number; /* ... and under which descriptor; -1: unopened */
+	char *name; /* of the link, "exe"; for unopened ones */
+	int stream; /* 0..2: a root has it there and may be guessed; -1 */
+	uint32_t stream_rank;
+	struct cr_file *next_of_inode; /* ring, of files with the same inode */
+	struct cr_file_content *content;
+	int has_locks; /* flock and OFD locks have been listed */
+};
+
+/* Descriptors of one task, kept for epoll(7) targets. */
+struct cr_file_task {
+	pid_t pid;
+	struct cr_wire_fd *fds; /* sorted */
+	size_t nr_fds;
+};
+
+struct cr_file_table {
+	struct cr_file_table_options options;
+	void *opened; /* tsearch(3) tree by description */
+	void *unopened; /* tsearch(3) tree by inode and path */
+	struct cr_file **files; /* [nr_files], id i at i - 1 */
+	size_t nr_files, room;
+	struct cr_file **streams; /* [nr_streams] of holders; may have no id */
+	size_t nr_streams;
+	struct cr_file_task *tasks;
+	size_t nr_tasks;
+	struct cr_error refused; /* the first; code 0: nothing so far */
+};
+
+/*
+ * One kind.  All functions return 0 or a negative errno with @err filled, and
+ * any may be NULL.
+ */
+struct cr_file_ops {
+	uint32_t kind; /* enum cr_file_kind */
+	const char *name; /* in messages: "pipe" */
+	/* The position is saved and set. */
+	int has_position;
+	/* Files with one inode are a ring through wire.peer. */
+	int has_ring;
+	/* Flags of F_SETFL that are set when it is made. */
+	int flags;
+
+	/* Fill @file from its descriptor; the tree is not complete yet. */
+	int (*save)(struct cr_file_table *table, struct cr_file *file,
+		    struct cr_error *err);
+	/* The same, with all files known. */
+	int (*finish)(struct cr_file_table *table, struct cr_file *file,
+		      struct cr_error *err);
+
+	/* Make object @id, and cr_file_park() it and any made along. */
+	int (*make)(struct cr_file_restore *restore, uint32_t id,
+		    struct cr_error *err);
+	/* After all descriptors of the task that made it are in place; @fd
+	 * is object @id. */
+	int (*connect)(struct cr_file_restore *restore, uint32_t id, int fd,
+		       struct cr_error *err);
+};
+
+extern const struct cr_file_ops cr_file_regular_ops, cr_file_directory_ops,
+	cr_file_fifo_ops, cr_file_pipe_ops, cr_file_device_ops,
+	cr_file_eventfd_ops, cr_file_external_ops, cr_file_other_ops;
+
+/* Kind of a file that is being saved; and by its number, NULL if unknown. */
+const struct cr_file_ops *cr_file_classify(const struct cr_file *file);
+const struct cr_file_ops *cr_file_ops_find(uint32_t kind);
+
+/* ---- saving: files_add.c, files_inspect.c ---- */
+
+/* Streams 0..2 of the holder of @root: EXTERNAL once a task has them too. */
+int cr_file_add_streams(struct cr_file_table *table, const struct cr_root *root,
+			struct cr_error *err);
+
+/* -EOPNOTSUPP if descriptions cannot be compared on this kernel. */
+int cr_file_check_kcmp(struct cr_error *err);
+
+void cr_file_free_trees(struct cr_file_table *table);
+void cr_file_free(struct cr_file *file);
+
+/* Say that @file cannot be saved: "vpid 7 fd 3: " and the words.  Returns 0, or
+ * what is to be returned. */
+int cr_file_refuse(struct cr_file_table *table, const struct cr_file *file,
+		   const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* @data of @length becomes the file's own structure; it is copied. */
+int cr_file_set_data(struct cr_file *file, const void *data, size_t length,
+		     struct cr_error *err);
+
+/* Take the name from the link, without " (deleted)". */
+int cr_file_set_path(struct cr_file *file, struct cr_error *err);
+
+/* 1 if, in the tree's mount namespace, the file's path leads to its inode. */
+int cr_file_path_is_good(const struct cr_file *file);
+
+/* Text of /proc/@pid/fdinfo/@fd (@pid 0: own); freed with free(3). */
+char *cr_file_fdinfo(pid_t pid, int fd, struct cr_error *err);
+
+/* The number after "@key" at the start of a line of @text; base as of
+ * strtoull(3).  Returns 0 or -ENOENT. */
+int cr_fdinfo_number(const char *text, const char *key, int base,
+		     uint64_t *valuep);
+
+/* Open the inode of our descriptor @fd anew with @flags: another description,
+ * with a position of its own.  Returns a descriptor or a negative errno. */
+int cr_file_reopen(int fd, int flags);
+
+/* The vpid of process or thread @id of the tree, as we see it; 0: none. */
+uint32_t cr_file_vpid(const struct cr_file_table *table, pid_t id);
+
+/*
+ * The other side of @file is not in the tree: is it a standard stream of a
+ * rank, or another description of one?  Then it becomes EXTERNAL and 1 is
+ * returned, else 0.
+ */
+int cr_file_try_external(struct cr_file_table *table, struct cr_file *file);
+
+/* ---- contents of FILE spaces: file_content.c ---- */
+
+/* Save the content of @file with the image, once for all of its inode. */
+int cr_file_content_add(struct cr_file_table *table, struct cr_file *file,
+			struct cr_error *err);
+int cr_file_content_write(struct cr_file *file, struct cr_image_writer *writer,
+			  struct cr_error *err);
+void cr_file_content_free(struct cr_file_content *content);
+
+/* The inode of @saved with its content, made anew or found as it was.  Returns
+ * a descriptor to read and write, the caller's, or a negative errno. */
+int cr_file_content_create(struct cr_file_restore *restore,
+			   const struct cr_saved_file *saved,
+			   struct cr_error *err);
+
+/* A nameless copy for one task's private mapping. */
+int cr_file_content_create_private(struct cr_file_restore *restore,
+				   const struct cr_saved_file *saved,
+				   struct cr_error *err);
+
+/* Give @fd, an empty file that can be read and written, the size and content
+ * that were saved. */
+int cr_file_content_fill(struct cr_file_restore *restore,
+			 const struct cr_saved_file *saved, int fd,
+			 struct cr_error *err);
+
+/* ---- restoring: files_restore.c, files_open.c ---- */
+
+/* Object @id; it exists since the image has been checked. */
+static inline const struct cr_saved_file *
+cr_file_saved(const struct cr_file_restore *restore, uint32_t id)
+{
+	return &restore->saved->files[id - 1];
+}
+
+/*
+ * @fd, just made in this task, is object @id from now on.  It is moved above
+ * the floor and gets its position, flags and owner.  @fd is consumed, also on
+ * failure.
+ */
+int cr_file_park(struct cr_file_restore *restore, uint32_t id, int fd,
+		 struct cr_error *err);
+
+/* A descriptor of this task for object @id, which is made if nobody has it; it
+ * stays ours.  Returns the descriptor or a negative errno. */
+int cr_file_get(struct cr_file_restore *restore, uint32_t id,
+		struct cr_error *err);
+
+/* Move @fd to a number above the floor, close-on-exec; @fd is closed.
+ * Returns the new one or a negative errno. */
+int cr_file_raise(const struct cr_file_restore *restore, int fd);
+
+/* Next object of the ring of @id; @id itself if it is alone. */
+uint32_t cr_file_ring_next(const struct cr_file_restore *restore, uint32_t id);
+
+/* An object of the ring of @id that exists already, or 0. */
+uint32_t cr_file_ring_made(const struct cr_file_restore *restore, uint32_t id);
+
+/* Object @id as another description of the inode of @fd, with the saved access
+ * mode. */
+int cr_file_park_reopened(struct cr_file_restore *restore, uint32_t id, int fd,
+			  struct cr_error *err);
+
+/* open(2) with the file system rights of the saved task, not root's.
+ * Returns a descriptor or a negative errno. */
+int cr_file_open_as_user(const struct cr_file_restore *restore,
+			 const char *path, int flags, mode_t mode);
+
+/*
+ * Open the path of @saved as the task, with @flags of open(2), and see that
+ * it is of the same type.  Returns a descriptor, or -ESTALE or another error.
+ */
+int cr_file_open_path(const struct cr_file_restore *restore,
+		      const struct cr_saved_file *saved, int flags,
+		      struct cr_error *err);
+
+/* -ESTALE if the file @fd is shorter than when it was saved. */
+int cr_file_check_size(const struct cr_saved_file *saved, int fd,
+		       struct cr_error *err);
+
+/* Flags for open(2): access mode and what cannot be set afterwards. */
+int cr_file_open_flags(const struct cr_saved_file *saved);
+
+#endif /* FILE_H */

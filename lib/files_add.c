@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * files_add.c - every open file description of a tree goes in once
+ *
+ * Descriptors are fetched from the frozen tasks with pidfd_getfd(2).  Two are
+ * the same description if kcmp(2) says so; it also gives an order, so that a
+ * search tree finds it among thousands.  Files with different inodes are told
+ * apart without kcmp.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cr_checkpoint.h"
+#include "file.h"
+
+#define LINK_MAX_LENGTH 4096
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_inodes(const struct cr_file *a, const struct cr_file *b)
+{
+	int rc = compare_numbers(a->stat.st_dev, b->stat.st_dev);
+
+	return rc ? rc : compare_numbers(a->stat.st_ino, b->stat.st_ino);
+}
+
+static long same_description(int a, int b)
+{
+	pid_t self = getpid();
+
+	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
+}
+
+/* kcmp gives 0 same, 1 less, 2 greater; cr_file_table_create() has tried it. */
+static int compare_opened(const void *a, const void *b)
+{
+	const struct cr_file *left = a, *right = b;
+	int rc = compare_inodes(left, right);
+
+	if (rc)
+		return rc;
+	switch (same_description(left->fd, right->fd)) {
+	case 0:
+		return 0;
+	case 1:
+		return -1;
+	default:
+		return 1;
+	}
+}
+
+static int compare_unopened(const void *a, const void *b)
+{
+	const struct cr_file *left = a, *right = b;
+	int rc = compare_inodes(left, right);
+
+	return rc ? rc : strcmp(left->link, right->link);
+}
+
+void cr_file_free(struct cr_file *file)
+{
+	if (!file)
+		return;
+	if (file->fd >= 0)
+		close(file->fd);
+	cr_file_content_free(file->content);
+	free(file->path);
+	free(file->data);
+	free(file->link);
+	free(file->name);
+	free(file);
+}
+
+static char *read_link(const char *name, struct cr_error *err)
+{
+	char text[LINK_MAX_LENGTH];
+	ssize_t n = readlink(name, text, sizeof(text) - 1);
+	char *copy;
+
+	if (n < 0) {
+		cr_error_errno(err, "readlink %s", name);
+		return NULL;
+	}
+	text[n] = '\0';
+	copy = strdup(text);
+	if (!copy)
+		cr_error_set(err, -ENOMEM, "out of memory");
+	return copy;
+}
+
+static struct cr_file *file_new(pid_t pid, uint32_t vpid, const char *link,
+				struct cr_error *err)
+{
+	struct cr_file *file = calloc(1, sizeof(*file));
+
+	if (!file) {
+		cr_error_set(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	file->fd = -1;
+	file->number = -1;
+	file->stream = -1;
+	file->pid = pid;
+	file->vpid = vpid;
+	file->next_of_inode = file;
+	if (link) {
+		file->link = read_link(link, err);
+		if (!file->link) {
+			cr_file_free(file);
+			return NULL;
+		}
+	}
+	return file;
+}
+
+/* What stat(2) and fcntl(2) tell goes into the record. */
+static int describe(struct cr_file *file, struct cr_error *err)
+{
+	struct cr_wire_file *wire = &file->wire;
+	const struct stat *st = &file->stat;
+	int flags = file->fd < 0 ? 0 : fcntl(file->fd, F_GETFL);
+
+	if (flags < 0)
+		return cr_error_errno(err, "F_GETFL of %s", file->link);
+	wire->open_flags = (uint32_t)flags;
+	wire->device = st->st_dev;
+	wire->inode = st->st_ino;
+	wire->size = (uint64_t)st->st_size;
+	wire->mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000u +
+			 (uint64_t)st->st_mtim.tv_nsec;
+	wire->mode = st->st_mode;
+	wire->uid = st->st_uid;
+	wire->gid = st->st_gid;
+	if (file->fd >= 0)
+		file->is_writable = (flags & O_ACCMODE) != O_RDONLY;
+	return 0;
+}
+
+/* Positions, and who is signalled: of the description, not of its kind. */
+static int describe_opened(struct cr_file_table *table, struct cr_file *file)
+{
+	struct f_owner_ex owner = { 0 };
+	off_t position;
+	int number;
+
+	if (file->wire.open_flags & O_PATH)
+		return 0;
+	if (file->ops->has_position) {
+		position = lseek(file->fd, 0, SEEK_CUR);
+		file->wire.position = position < 0 ? 0 : (uint64_t)position;
+	}
+	number = fcntl(file->fd, F_GETSIG);
+	file->wire.owner_signal = number < 0 ? 0 : (uint32_t)number;
+	if (fcntl(file->fd, F_GETOWN_EX, &owner) == 0 && owner.pid) {
+		uint32_t vpid = cr_file_vpid(table, owner.pid);
+
+		file->wire.owner = (int32_t)vpid;
+		file->wire.owner_type = vpid ? (uint32_t)owner.type : 0;
+	}
+	if (S_ISREG(file->stat.st_mode) &&
+	    (fcntl(file->fd, F_GETLEASE) == F_RDLCK ||
+	     fcntl(file->fd, F_GETLEASE) == F_WRLCK))
+		return cr_file_refuse(table, file, "a lease on %s", file->link);
+	return 0;
+}
+
+static int give_id(struct cr_file_table *table, struct cr_file *file,
+		   struct cr_error *err)
+{
+	if (table->nr_files == table->room) {
+		size_t room = table->room ? table->room * 2 : 64;
+		struct cr_file **files =
+			reallocarray(table->files, room, sizeof(*files));
+
+		if (!files)
+			return cr_error_set(err, -ENOMEM, "out of memory");
+		table->files = files;
+		table->room = room;
+	}
+	table->files[table->nr_files++] = file;
+	file->wire.id = (uint32_t)table->nr_files;
+	return 0;
+}
+
+/*
+ * @file is new: find out all about it.  It belongs to the table as soon as it
+ * has an id; before that, on failure, it remains the caller's.
+ */
+static int file_add(struct cr_file_table *table, struct cr_file *file,
+		    struct cr_error *err)
+{
+	struct statfs fs;
+	int rc;
+
+	rc = give_id(table, file, err);
+	if (rc < 0)
+		return rc;
+	if (file->fd >= 0 && fstatfs(file->fd, &fs) == 0)
+		file->filesystem = fs.f_type;
+	rc = describe(file, err);
+	if (rc < 0)
+		return rc;
+	file->ops = cr_file_classify(file);
+	file->wire.kind = file->ops->kind;
+	if (file->fd >= 0)
+		rc = describe_opened(table, file);
+	if (rc == 0 && file->ops->save)
+		rc = file->ops->save(table, file, err);
+	return rc;
+}
+
+static int root_index(const struct cr_file_table *table, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < table->options.nr_roots; i++)
+		if (table->options.roots[i].pid == pid)
+			return (int)i;
+	return -1;
+}
+
+/* A root's own 0..2 may be what the rank got from outside. */
+static void note_stream(const struct cr_file_table *table, struct cr_file *file)
+{
+	int root = root_index(table, file->pid);
+
+	if (!table->options.guess_streams || root < 0 || file->number > 2 ||
+	    table->options.roots[root].stream_holder)
+		return;
+	file->stream = file->number;
+	file->stream_rank = table->options.roots[root].rank;
+}
+
+/* The file that tsearch found or inserted for @file; frees @file if there was
+ * one.  Returns NULL without memory. */
+static struct cr_file *
+find_or_insert(void **tree, struct cr_file *file,
+	       int (*compare)(const void *, const void *), int *is_newp)
+{
+	struct cr_file **node = tsearch(file, tree, compare);
+
+	if (!node)
+		return NULL;
+	*is_newp = *node == file;
+	if (!*is_newp)
+		cr_file_free(file);
+	return *node;
+}
+
+/* Descriptor @fd of ours is @number of process @pid; it is consumed. */
+static int add_descriptor(struct cr_file_table *table, pid_t pid, uint32_t vpid,
+			  int number, int fd, uint32_t *idp,
+			  struct cr_error *err)
+{
+	struct cr_file *file, *found;
+	char name[64];
+	int is_new, rc = 0;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", pid, number);
+	file = file_new(pid, vpid, name, err);
+	if (!file) {
+		close(fd);
+		return err ? err->code : -ENOMEM;
+	}
+	file->fd = fd;
+	file->number = number;
+	if (fstat(fd, &file->stat) < 0) {
+		rc = cr_error_errno(err, "fstat of %s", file->link);
+		cr_file_free(file);
+		return rc;
+	}
+	found = find_or_insert(&table->opened, file, compare_opened, &is_new);
+	if (!found) {
+		cr_file_free(file);
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	}
+	if (is_new) {
+		note_stream(table, found);
+		rc = file_add(table, found, err);
+	} else if (!found->wire.id) {
+		rc = give_id(table, found, err);
+	}
+	*idp = found->wire.id;
+	return rc;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+	const struct cr_wire_fd *left = a, *right = b;
+
+	return compare_numbers(left->fd, right->fd);
+}
+
+/* The descriptors that /proc/@pid/fd lists, sorted. */
+static int list_descriptors(pid_t pid, struct cr_wire_fd **fdsp,
+			    size_t *nr_fdsp, struct cr_error *err)
+{
+	struct cr_wire_fd *fds = NULL;
+	size_t nr = 0, room = 0;
+	struct dirent *entry;
+	char name[64];
+	int rc = 0;
+	DIR *dir;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd", pid);
+	dir = opendir(name);
+	if (!dir)
+		return cr_error_errno(err, "open %s", name);
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		if (nr == room) {
+			struct cr_wire_fd *more;
+
+			room = room ? room * 2 : 16;
+			more = reallocarray(fds, room, sizeof(*fds));
+			if (!more) {
+				rc = cr_error_set(err, -ENOMEM,
+						  "out of memory");
+				break;
+			}
+			fds = more;
+		}
+		fds[nr++] = (struct cr_wire_fd){
+			.fd = (uint32_t)strtoul(entry->d_name, NULL, 10)
+		};
+	}
+	closedir(dir);
+	if (rc < 0) {
+		free(fds);
+		return rc;
+	}
+	if (nr)
+		qsort(fds, nr, sizeof(*fds), compare_fds);
+	*fdsp = fds;
+	*nr_fdsp = nr;
+	return 0;
+}
+
+/* Close-on-exec belongs to the descriptor, which only fdinfo shows. */
+static int is_cloexec(pid_t pid, int number, uint32_t *cloexecp,
+		      struct cr_error *err)
+{
+	char *text = cr_file_fdinfo(pid, number, err);
+	uint64_t flags = 0;
+
+	if (!text)
+		return err ? err->code : -EIO;
+	cr_fdinfo_number(text, "flags:", 8, &flags);
+	free(text);
+	*cloexecp = (flags & O_CLOEXEC) != 0;
+	return 0;
+}
+
+static int add_descriptors(struct cr_file_table *table, int pidfd, pid_t pid,
+			   uint32_t vpid, struct cr_wire_fd *fds, size_t nr_fds,
+			   struct cr_error *err)
+{
+	size_t i;
+	int rc;
+
+	for (i = 0; i < nr_fds; i++) {
+		int number = (int)fds[i].fd;
+		int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+
+		if (fd < 0)
+			return cr_error_errno(err, "vpid %u fd %d: pidfd_getfd",
+					      vpid, number);
+		rc = add_descriptor(table, pid, vpid, number, fd, &fds[i].file,
+				    err);
+		if (rc == 0)
+			rc = is_cloexec(pid, number, &fds[i].cloexec, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Keep a copy of a task's descriptors. */
+static int remember_task(struct cr_file_table *table, pid_t pid,
+			 const struct cr_wire_fd *fds, size_t nr_fds,
+			 struct cr_error *err)
+{
+	struct cr_file_task *tasks, *task;
+
+	tasks = reallocarray(table->tasks, table->nr_tasks + 1, sizeof(*tasks));
+	if (!tasks)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	table->tasks = tasks;
+	task = &tasks[table->nr_tasks];
+	task->pid = pid;
+	task->nr_fds = nr_fds;
+	task->fds = malloc(nr_fds * sizeof(*fds) + 1);
+	if (!task->fds)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	if (nr_fds)
+		memcpy(task->fds, fds, nr_fds * sizeof(*fds));
+	table->nr_tasks++;
+	return 0;
+}
+
+int cr_file_table_add_task(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, struct cr_wire_fd **fdsp,
+			   size_t *nr_fdsp, struct cr_error *err)
+{
+	struct cr_wire_fd *fds = NULL;
+	size_t nr_fds = 0;
+	int pidfd, rc;
+
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return cr_error_errno(err, "vpid %u: pidfd_open", vpid);
+	rc = list_descriptors(pid, &fds, &nr_fds, err);
+	if (rc == 0)
+		rc = add_descriptors(table, pidfd, pid, vpid, fds, nr_fds, err);
+	if (rc == 0)
+		rc = remember_task(table, pid, fds, nr_fds, err);
+	close(pidfd);
+	if (rc < 0) {
+		free(fds);
+		return rc;
+	}
+	*fdsp = fds;
+	*nr_fdsp = nr_fds;
+	return 0;
+}
+
+static struct cr_file *new_link(pid_t pid, uint32_t vpid, const char *link,
+				struct cr_error *err)
+{
+	struct cr_file *file;
+	struct stat how;
+	char name[128];
+
+	snprintf(name, sizeof(name), "/proc/%d/%s", pid, link);
+	file = file_new(pid, vpid, name, err);
+	if (!file)
+		return NULL;
+	file->wire.flags = CR_FILE_F_UNOPENED;
+	file->name = strdup(link);
+	if (!file->name) {
+		cr_error_set(err, -ENOMEM, "out of memory");
+		goto fail;
+	}
+	if (stat(name, &file->stat) < 0 || lstat(name, &how) < 0) {
+		cr_error_errno(err, "stat %s", name);
+		goto fail;
+	}
+	/* The link shows the access mode that the mapping was made with. */
+	file->is_writable =
+		!strncmp(link, "map_files/", 10) && (how.st_mode & S_IWUSR);
+	return file;
+fail:
+	cr_file_free(file);
+	return NULL;
+}
+
+int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, const char *link, uint32_t *idp,
+			   struct cr_error *err)
+{
+	struct cr_file *file, *found;
+	int is_new, is_writable, rc = 0;
+
+	file = new_link(pid, vpid, link, err);
+	if (!file)
+		return err ? err->code : -EIO;
+	is_writable = file->is_writable;
+	found = find_or_insert(&table->unopened, file, compare_unopened,
+			       &is_new);
+	if (!found) {
+		cr_file_free(file);
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	}
+	found->is_writable |= is_writable;
+	if (is_new)
+		rc = file_add(table, found, err);
+	*idp = found->wire.id;
+	return rc;
+}
+
+/* Descriptor @stream of the holder of @root's streams; a closed one is left
+ * out. */
+static int add_stream(struct cr_file_table *table, const struct cr_root *root,
+		      int pidfd, int stream, struct cr_error *err)
+{
+	struct cr_file *file, *found;
+	int is_new;
+
+	file = file_new(root->stream_holder, 0, NULL, err);
+	if (!file)
+		return err ? err->code : -ENOMEM;
+	file->fd = (int)syscall(SYS_pidfd_getfd, pidfd, stream, 0);
+	file->link = strdup("");
+	if (file->fd < 0 || !file->link || fstat(file->fd, &file->stat) < 0) {
+		int rc = errno == EBADF ?
+				 0 :
+				 cr_error_errno(err, "stream %d of rank %u",
+						stream, root->rank);
+
+		cr_file_free(file);
+		return rc;
+	}
+	file->ops = &cr_file_external_ops;
+	file->wire.kind = CR_FILE_EXTERNAL;
+	file->wire.rank = root->rank;
+	file->wire.peer = (uint32_t)stream;
+	found = find_or_insert(&table->opened, file, compare_opened, &is_new);
+	if (!found) {
+		cr_file_free(file);
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	}
+	if (is_new)
+		table->streams[table->nr_streams++] = found;
+	return is_new ? describe(found, err) : 0;
+}
+
+int cr_file_add_streams(struct cr_file_table *table, const struct cr_root *root,
+			struct cr_error *err)
+{
+	int pidfd, stream, rc = 0;
+
+	pidfd = (int)syscall(SYS_pidfd_open, root->stream_holder, 0);
+	if (pidfd < 0)
+		return cr_error_errno(err, "streams of rank %u: pidfd_open(%d)",
+				      root->rank, root->stream_holder);
+	for (stream = 0; stream < 3 && rc == 0; stream++)
+		rc = add_stream(table, root, pidfd, stream, err);
+	close(pidfd);
+	return rc;
+}
+
+int cr_file_check_kcmp(struct cr_error *err)
+{
+	if (same_description(0, 0) == 0 || errno == EBADF)
+		return 0;
+	return cr_error_set(err, -EOPNOTSUPP, "this kernel has no kcmp(2): %s",
+			    strerror(errno));
+}
+
+static void no_free(void *node)
+{
+	(void)node;
+}
+
+void cr_file_free_trees(struct cr_file_table *table)
+{
+	tdestroy(table->opened, no_free);
+	tdestroy(table->unopened, no_free);
+}

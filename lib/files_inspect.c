@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * files_inspect.c - small questions about a file that is being saved
+ *
+ * None of these changes the file or its description.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+
+#define DELETED " (deleted)"
+
+int cr_file_refuse(struct cr_file_table *table, const struct cr_file *file,
+		   const char *fmt, ...)
+{
+	struct cr_error why;
+	char text[CR_ERROR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (file->number < 0)
+		cr_error_set(&why, -EOPNOTSUPP, "vpid %u %s: %s", file->vpid,
+			     file->name, text);
+	else
+		cr_error_set(&why, -EOPNOTSUPP, "vpid %u fd %d: %s", file->vpid,
+			     file->number, text);
+	if (!table->refused.code)
+		table->refused = why;
+	if (table->options.refuse)
+		table->options.refuse(table->options.arg, &why);
+	return 0;
+}
+
+int cr_file_set_data(struct cr_file *file, const void *data, size_t length,
+		     struct cr_error *err)
+{
+	file->data = malloc(length ? length : 1);
+	if (!file->data)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	memcpy(file->data, data, length);
+	file->wire.data_length = (uint32_t)length;
+	return 0;
+}
+
+int cr_file_set_path(struct cr_file *file, struct cr_error *err)
+{
+	size_t length = strlen(file->link);
+	size_t suffix = strlen(DELETED);
+
+	if (length > suffix && !strcmp(file->link + length - suffix, DELETED) &&
+	    !cr_file_path_is_good(file))
+		length -= suffix;
+	free(file->path);
+	file->path = strndup(file->link, length);
+	if (!file->path)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	file->wire.path_length = (uint32_t)length;
+	return 0;
+}
+
+/* The path below /proc/PID/root: what is left of @path below a chroot(2). */
+static const char *below_root(pid_t pid, const char *path)
+{
+	char name[64], root[4096];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/%d/root", pid);
+	n = readlink(name, root, sizeof(root) - 1);
+	if (n <= 1)
+		return path;
+	if (strncmp(path, root, (size_t)n) ||
+	    (path[n] != '/' && path[n] != '\0'))
+		return NULL;
+	return path + n;
+}
+
+int cr_file_path_is_good(const struct cr_file *file)
+{
+	const char *path = file->path ? file->path : file->link;
+	char name[4096 + 64];
+	struct stat st;
+	int length;
+
+	path = below_root(file->pid, path);
+	if (!path)
+		return 0;
+	length = snprintf(name, sizeof(name), "/proc/%d/root%s", file->pid,
+			  path);
+	if (length < 0 || (size_t)length >= sizeof(name) ||
+	    fstatat(AT_FDCWD, name, &st, path[0] ? AT_SYMLINK_NOFOLLOW : 0) < 0)
+		return 0;
+	return st.st_dev == file->stat.st_dev && st.st_ino == file->stat.st_ino;
+}
+
+char *cr_file_fdinfo(pid_t pid, int fd, struct cr_error *err)
+{
+	char name[64], *text = NULL;
+	size_t length = 0, room = 0;
+	ssize_t n = 0;
+	int in;
+
+	if (pid)
+		snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", pid, fd);
+	else
+		snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	in = open(name, O_RDONLY | O_CLOEXEC);
+	if (in < 0) {
+		cr_error_errno(err, "open %s", name);
+		return NULL;
+	}
+	do {
+		char *more;
+
+		length += (size_t)n;
+		if (room - length < 2) {
+			room = room ? room * 2 : 1024;
+			more = realloc(text, room);
+			if (!more) {
+				errno = ENOMEM;
+				n = -1;
+				break;
+			}
+			text = more;
+		}
+		n = read(in, text + length, room - length - 1);
+	} while (n > 0);
+	if (n < 0) {
+		cr_error_errno(err, "read %s", name);
+		free(text);
+		text = NULL;
+	} else {
+		text[length] = '\0';
+	}
+	close(in);
+	return text;
+}
+
+int cr_fdinfo_number(const char *text, const char *key, int base,
+		     uint64_t *valuep)
+{
+	size_t length = strlen(key);
+
+	for (; text; text = strchr(text, '\n')) {
+		if (*text == '\n')
+			text++;
+		if (strncmp(text, key, length))
+			continue;
+		*valuep = strtoull(text + length, NULL, base);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int cr_file_reopen(int fd, int flags)
+{
+	char name[64];
+	int rc;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	rc = open(name, flags | O_CLOEXEC | O_NOCTTY);
+	return rc < 0 ? -errno : rc;
+}
+
+/* The last number of a line "KEY:\t1\t2\t3" of /proc/@pid/status; 0: none. */
+static pid_t status_number(pid_t pid, const char *key)
+{
+	char name[64], line[256];
+	pid_t value = 0;
+	FILE *in;
+
+	snprintf(name, sizeof(name), "/proc/%d/status", pid);
+	in = fopen(name, "re");
+	if (!in)
+		return 0;
+	while (fgets(line, sizeof(line), in)) {
+		const char *last;
+
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		last = strrchr(line, '\t');
+		value = last ? (pid_t)strtol(last, NULL, 10) : 0;
+		break;
+	}
+	fclose(in);
+	return value;
+}
+
+uint32_t cr_file_vpid(const struct cr_file_table *table, pid_t id)
+{
+	uint32_t vpid = table->options.vpid_of(table->options.arg, id);
+	pid_t leader;
+
+	if (vpid)
+		return vpid;
+	leader = status_number(id, "Tgid:");
+	if (!leader || !table->options.vpid_of(table->options.arg, leader))
+		return 0;
+	return (uint32_t)status_number(id, "NSpid:");
+}

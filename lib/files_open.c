@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * files_open.c - open files by name, with the rights of the saved task
+ *
+ * A restarting task is root until it is done.  So that it never opens what
+ * its user could not, names are looked up with the saved file system ids and
+ * groups, which also takes root's file capabilities away.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "file.h"
+
+#define GROUPS_MAX 65536
+
+struct rights {
+	int is_changed;
+	int nr_groups;
+	gid_t groups[64]; /* root's own; more are dropped, not needed */
+};
+
+/* The system call, for this thread only. */
+static int set_groups(size_t nr_groups, const gid_t *groups)
+{
+	return (int)syscall(SYS_setgroups, nr_groups, groups);
+}
+
+static int take_rights(const struct cr_file_restore *restore,
+		       struct rights *rights)
+{
+	const struct cr_saved_thread *leader;
+
+	rights->is_changed = 0;
+	if (!restore->task || !restore->task->nr_threads || geteuid() != 0)
+		return 0;
+	leader = &restore->task->threads[0];
+	if (leader->thread->creds.fsuid == 0)
+		return 0;
+	rights->nr_groups = getgroups(64, rights->groups);
+	if (rights->nr_groups < 0)
+		rights->nr_groups = 0;
+	if (leader->thread->nr_groups > GROUPS_MAX ||
+	    set_groups(leader->thread->nr_groups, leader->groups) < 0)
+		return -EPERM;
+	rights->is_changed = 1;
+	setfsgid(leader->thread->creds.fsgid);
+	setfsuid(leader->thread->creds.fsuid);
+	return 0;
+}
+
+static void give_back_rights(const struct rights *rights)
+{
+	int saved = errno;
+
+	if (rights->is_changed) {
+		setfsuid(0);
+		setfsgid(0);
+		set_groups((size_t)rights->nr_groups, rights->groups);
+	}
+	errno = saved;
+}
+
+int cr_file_open_as_user(const struct cr_file_restore *restore,
+			 const char *path, int flags, mode_t mode)
+{
+	struct rights rights;
+	int rc = take_rights(restore, &rights);
+
+	if (rc < 0)
+		return rc;
+	rc = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
+	if (rc < 0)
+		rc = -errno;
+	give_back_rights(&rights);
+	return rc;
+}
+
+int cr_file_open_flags(const struct cr_saved_file *saved)
+{
+	const int kept = O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC | O_DIRECT |
+			 O_NOATIME | O_PATH;
+
+	if (saved->file->flags & CR_FILE_F_UNOPENED)
+		return S_ISDIR(saved->file->mode) ? O_PATH : O_RDONLY;
+	return (int)saved->file->open_flags & kept;
+}
+
+/* @rc is why @saved could not be opened. */
+static int explain(const struct cr_saved_file *saved, int rc,
+		   struct cr_error *err)
+{
+	if (rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP)
+		return cr_error_set(err, -ESTALE,
+				    "%s is gone (%llu bytes when saved)",
+				    saved->path,
+				    (unsigned long long)saved->file->size);
+	return cr_error_set(err, rc, "cannot open %s: %s", saved->path,
+			    strerror(-rc));
+}
+
+int cr_file_open_path(const struct cr_file_restore *restore,
+		      const struct cr_saved_file *saved, int flags,
+		      struct cr_error *err)
+{
+	struct stat st;
+	int fd;
+
+	fd = cr_file_open_as_user(restore, saved->path,
+				  flags | O_NOFOLLOW |
+					  (flags & O_PATH ? 0 : O_NONBLOCK),
+				  0);
+	if (fd < 0)
+		return explain(saved, fd, err);
+	if (fstat(fd, &st) < 0 ||
+	    (st.st_mode & S_IFMT) != (saved->file->mode & S_IFMT)) {
+		close(fd);
+		return cr_error_set(err, -ESTALE,
+				    "%s is of another type than when saved",
+				    saved->path);
+	}
+	return fd;
+}
+
+int cr_file_check_size(const struct cr_saved_file *saved, int fd,
+		       struct cr_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return cr_error_errno(err, "%s", saved->path);
+	if ((uint64_t)st.st_size < saved->file->size)
+		return cr_error_set(err, -ESTALE,
+				    "%s has shrunk: %llu bytes when saved, "
+				    "%llu now",
+				    saved->path,
+				    (unsigned long long)saved->file->size,
+				    (unsigned long long)st.st_size);
+	return 0;
+}
