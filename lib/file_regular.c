@@ -54,8 +54,6 @@ static int save(struct cr_file_table *table, struct cr_file *file,
 static int finish(struct cr_file_table *table, struct cr_file *file,
 		  struct cr_error *err)
 {
-	if (file->wire.open_flags & O_PATH)
-		return 0;
 	if (!(file->wire.flags & (CR_FILE_F_UNLINKED | CR_FILE_F_CONTENT))) {
 		file->wire.peer = 0;
 		return 0;

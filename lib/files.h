@@ -119,7 +119,11 @@ int cr_files_restore(struct cr_file_restore *restore,
 int cr_files_open(struct cr_file_restore *restore, uint32_t id, int shared,
 		  int writable, struct cr_error *err);
 
-/* Take the locks of @task again; after cr_files_restore() of it. */
+/*
+ * Take the locks of @task again; after cr_files_restore() of it, and after the
+ * last close of a descriptor that led to a file: a task loses its POSIX locks
+ * of a file when it closes any descriptor of that file.
+ */
 int cr_files_lock(struct cr_file_restore *restore,
 		  const struct cr_saved_task *task, struct cr_error *err);
 

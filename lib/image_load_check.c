@@ -100,18 +100,23 @@ static bool is_file(const struct cr_saved *saved, uint32_t id)
 	return id >= 1 && id <= saved->nr_files;
 }
 
-/* The space with a file's content must say the same. */
+/* The space with a file's content is of a file with the same inode. */
 static int check_content(const struct cr_saved *saved,
 			 const struct cr_wire_file *file, struct cr_error *err)
 {
 	const struct cr_wire_space *space;
+	const struct cr_wire_file *first = NULL;
 
 	if (!file->space)
 		return 0;
 	space = file->space <= saved->nr_spaces ?
 			saved->spaces[file->space - 1] :
 			NULL;
-	if (!space || space->kind != CR_SPACE_FILE || space->file != file->id)
+	if (space && space->kind == CR_SPACE_FILE && space->file >= 1 &&
+	    space->file <= saved->nr_files)
+		first = saved->files[space->file - 1].file;
+	if (!first || first->device != file->device ||
+	    first->inode != file->inode)
 		return cr_error_set(err, -EBADMSG,
 				    "file %u: space %u is not its content",
 				    file->id, file->space);
@@ -121,8 +126,8 @@ static int check_content(const struct cr_saved *saved,
 static int check_file(const struct cr_saved *saved,
 		      const struct cr_wire_file *file, struct cr_error *err)
 {
-	const uint32_t flags =
-		CR_FILE_F_UNLINKED | CR_FILE_F_CONTENT | CR_FILE_F_UNOPENED;
+	const uint32_t flags = CR_FILE_F_UNLINKED | CR_FILE_F_CONTENT |
+			       CR_FILE_F_UNOPENED | CR_FILE_F_WRITABLE;
 
 	if (file->kind < CR_FILE_REGULAR || file->kind > CR_FILE_INOTIFY ||
 	    (file->flags & ~flags))

@@ -114,7 +114,8 @@ static bool references_fit(const struct cr_saved *saved,
 	case CR_VMA_FILE_SHARED:
 		return is_file(saved, vma->file) &&
 		       (!kind ||
-			(kind == CR_SPACE_FILE && space->file == vma->file));
+			(kind == CR_SPACE_FILE &&
+			 saved->files[vma->file - 1].file->space == space->id));
 	case CR_VMA_SHMEM:
 		return !vma->file && kind == CR_SPACE_SHMEM;
 	case CR_VMA_SYSV:
