@@ -15,7 +15,8 @@ static void expect(int signal, int code, int value)
 {
 	struct timespec at_once = { 0, 0 };
 	siginfo_t info = { 0 };
-	int got = sigtimedwait(&all, &info, &at_once);
+	/* not by sigtimedwait(3), which makes SI_USER of SI_TKILL */
+	int got = (int)syscall(SYS_rt_sigtimedwait, &all, &info, &at_once, 8);
 
 	CHECK(got == signal, "signal %d instead of %d", got, signal);
 	CHECK(info.si_code == code, "code %d of %d", info.si_code, signal);
