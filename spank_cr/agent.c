@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent.c - begin and end of the agent; see agent.h
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "generation.h"
+
+#define STEPD_FD 3
+#define SETUP_TIMEOUT_MS 10000
+
+/* Did the program end by itself, and well?  Then images are of no more use. */
+static int has_succeeded(const struct agent *agent)
+{
+	if (agent->phase == AGENT_SAVED)
+		return 0;
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (!agent->ranks[i].has_ended || agent->ranks[i].status)
+			return 0;
+	return 1;
+}
+
+static int has_images(const struct agent *agent)
+{
+	uint32_t *numbers = NULL;
+	size_t nr = 0;
+
+	if (cr_generation_list(agent->step_dirfd, &numbers, &nr, NULL))
+		return 1;
+	free(numbers);
+	return nr > 0;
+}
+
+static void finish(struct agent *agent)
+{
+	struct cr_error err = { 0 };
+
+	agent_worker_cancel(agent->saver);
+	agent_worker_cancel(agent->asker);
+	if ((has_succeeded(agent) || agent->remove_images ||
+	     !has_images(agent)) &&
+	    cr_generation_remove_step(agent->dirfd, agent->step, &err))
+		agent_log(agent, LOG_WARNING,
+			  "checkpoints of a step that is "
+			  "over remain: %s",
+			  err.text);
+	cr_message_tell(agent->stepd, CR_MSG_BYE, 0);
+	event_base_loopbreak(agent->base);
+}
+
+static void stepd_readable(evutil_socket_t fd, short what, void *arg)
+{
+	int fds[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	struct agent *agent = arg;
+	struct cr_message message;
+	int rc;
+
+	(void)what;
+	rc = cr_message_receive((int)fd, &message, fds, 0);
+	if (rc == -ETIMEDOUT || rc == -EBADMSG)
+		return;
+	if (rc) {
+		agent_log(agent, LOG_ERR, "slurmstepd has died: the step ends");
+		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+			if (agent->ranks[i].program > 0)
+				kill(agent->ranks[i].program, SIGKILL);
+		event_base_loopbreak(agent->base);
+		return;
+	}
+	if (message.type == CR_MSG_HELLO) {
+		agent_rank_hello(agent, &message, fds[0]);
+		fds[0] = -1;
+	} else if (message.type == CR_MSG_FINISH) {
+		finish(agent);
+	}
+	cr_message_close_fds(fds);
+}
+
+static int open_folders(struct agent *agent, struct cr_error *err)
+{
+	struct cr_error ignored;
+
+	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
+	if (agent->dirfd < 0)
+		return agent->dirfd;
+	/* left by a job that had the same number long ago */
+	if (!agent->step->restart_count)
+		cr_generation_remove_step(agent->dirfd, agent->step, &ignored);
+	agent->step_dirfd =
+		cr_generation_open_step(agent->dirfd, agent->step, 1, err);
+	if (agent->step_dirfd < 0)
+		return agent->step_dirfd;
+	if (agent->step->step != CR_STEP_BATCH)
+		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
+	/* it begins anew then: see generation.h */
+	if (cr_generation_has_steps(agent->dirfd, agent->step))
+		agent->step->restart_count = 0;
+	return 0;
+}
+
+static int init_ranks(struct agent *agent, struct cr_error *err)
+{
+	uint32_t nr = agent->step->nr_local_ranks;
+
+	if (!nr || nr > CR_STEP_RANKS_MAX)
+		return cr_error_set(err, -E2BIG,
+				    "%u ranks on one node: at most %d", nr,
+				    CR_STEP_RANKS_MAX);
+	agent->ranks = calloc(nr, sizeof(*agent->ranks));
+	if (!agent->ranks)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	for (uint32_t i = 0; i < nr; i++) {
+		agent->ranks[i].agent = agent;
+		agent->ranks[i].socket = agent->ranks[i].status_socket = -1;
+		for (int fd = 0; fd < 3; fd++)
+			agent->ranks[i].streams[fd] = -1;
+	}
+	return 0;
+}
+
+static int setup(struct agent *agent, struct cr_error *err)
+{
+	int rc;
+
+	agent_log_open(agent);
+	agent_leave_cgroups(agent);
+	agent->base = event_base_new();
+	if (!agent->base)
+		return cr_error_set(err, -ENOMEM, "no event loop");
+	rc = init_ranks(agent, err);
+	if (!rc)
+		rc = open_folders(agent, err);
+	if (!rc)
+		rc = agent_restart_choose(agent, err);
+	if (!rc)
+		rc = agent_keeper_start(agent, agent->monotonic_ns,
+					agent->boottime_ns, &agent->keeper,
+					err);
+	return rc;
+}
+
+static void tell_setup(struct agent *agent, const struct cr_error *err)
+{
+	struct cr_message message = { .type = CR_MSG_SETUP_DONE,
+				      .value = err->code };
+
+	snprintf(message.text, sizeof(message.text), "%s", err->text);
+	cr_message_send(agent->stepd, &message, NULL, 0);
+}
+
+static void run(struct agent *agent)
+{
+	agent->stepd_event =
+		event_new(agent->base, agent->stepd, EV_READ | EV_PERSIST,
+			  stepd_readable, agent);
+	event_add(agent->stepd_event, NULL);
+	agent_start_interval(agent);
+	agent_start_poll(agent);
+	event_base_dispatch(agent->base);
+}
+
+int main(void)
+{
+	static struct agent agent = { .stepd = STEPD_FD,
+				      .dirfd = -1,
+				      .step_dirfd = -1 };
+	struct cr_error err = { 0 };
+	int rc;
+
+	/* workers and keepers are not waited for, but watched */
+	signal(SIGCHLD, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	agent.step = &agent.setup.step;
+	agent.config = &agent.setup.config;
+	rc = cr_setup_receive(agent.stepd, &agent.setup, SETUP_TIMEOUT_MS);
+	if (rc)
+		cr_error_set(&err, rc,
+			     "the agent is not of the plugin's version");
+	else
+		rc = setup(&agent, &err);
+	tell_setup(&agent, &err);
+	if (rc)
+		return 1;
+	run(&agent);
+	/* the namespaces end now, unless shepherds hold them */
+	agent_keeper_release(&agent.keeper);
+	close(agent.stepd);
+	if (agent.requeue_later)
+		agent_slurm_requeue_later(&agent);
+	return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent.h - the agent: one per step and node, root, an event loop
+ *
+ * It makes the step's namespaces, decides what a SIGTERM means, has trees
+ * saved and restarted by worker processes, and keeps the generations.  Nothing
+ * in its loop blocks for long; what does is done in a worker, which may crash
+ * or hang without harm.
+ */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include <event2/event.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cause.h"
+#include "cr_checkpoint.h"
+#include "cr_error.h"
+#include "message.h"
+
+enum agent_phase {
+	AGENT_GATHERING, /* not all ranks have begun or been restarted */
+	AGENT_RUNNING,
+	AGENT_SAVING, /* a final checkpoint: being decided or made */
+	AGENT_SAVED, /* all trees of the step are saved and ended */
+};
+
+struct agent;
+
+struct agent_rank {
+	struct agent *agent;
+	struct event *event; /* of socket */
+	int socket; /* to the shepherd, -1: none yet or no more */
+	uint32_t rank, local;
+	pid_t shepherd;
+	pid_t program; /* root task, as seen here; 0: none */
+	int streams[3]; /* while it waits for its restart, else -1 */
+	int status_socket; /* for the restarter */
+	int is_ready; /* to be restarted */
+	int has_ended;
+	int status; /* as of wait(2), of a program that has ended */
+};
+
+struct agent_keeper {
+	pid_t init; /* as seen here */
+	int init_fd;
+	int lifeline; /* it lives until all copies of this are closed */
+};
+
+/* What a worker tells when it is done. */
+struct agent_result {
+	struct cr_error err; /* code 0: success */
+	struct cr_job_view job; /* query */
+	enum cr_cause cause; /* query */
+	uint32_t generation; /* save */
+	struct cr_checkpoint_stats stats; /* save */
+	uint32_t nr_roots; /* restart; pid_t pids[nr_local_ranks] follow,
+			    * 0 for ranks without one */
+};
+
+typedef void (*agent_work_fn)(struct agent *agent, struct agent_result *result);
+typedef void (*agent_done_fn)(struct agent *agent,
+			      const struct agent_result *result);
+
+struct agent {
+	struct event_base *base;
+	struct cr_setup setup;
+	struct cr_step *step; /* of setup */
+	struct cr_config *config; /* of setup */
+	enum agent_phase phase;
+	int stepd; /* socket to slurmstepd */
+	struct event *stepd_event;
+	int dirfd, step_dirfd;
+	struct agent_rank *ranks; /* [step->nr_local_ranks], by local id */
+	struct agent_keeper keeper;
+
+	struct agent_worker *saver, *asker, *restarter, *requeuer;
+	struct event *interval_timer, *poll_timer, *clients_timer;
+	int save_is_final;
+	int has_term; /* a SIGTERM is to be passed on if we do not save */
+	int is_suspended;
+	int remove_images; /* at the end: the job will not run again */
+	int requeue_later; /* when the job has left COMPLETING */
+	int64_t clients_deadline_ms;
+	enum cr_cause cause; /* of the last SIGTERM */
+	struct cr_job_view job; /* as last seen */
+
+	/* restart */
+	uint32_t *candidates; /* generations to try, newest first */
+	size_t nr_candidates, next_candidate;
+	struct cr_image *image; /* of the one being tried */
+	struct cr_manifest *manifest; /* of the same */
+	uint64_t monotonic_ns, boottime_ns; /* clocks of the same */
+	struct agent_keeper restart_keeper; /* where it is tried */
+	struct cr_error refused; /* why the newest was not used */
+};
+
+/* --- agent_log.c --- */
+void agent_log_open(const struct agent *agent);
+void agent_log(const struct agent *agent, int priority, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* --- agent_cgroup.c: leave the job's cgroups, as far as they are --- */
+void agent_leave_cgroups(const struct agent *agent);
+
+/* --- agent_worker.c --- */
+/*
+ * Fork a process that does @work and reports; @done is called with its
+ * result, or with an error if it died or took longer than @timeout_ms.  The
+ * child has only the descriptors @keep of ours, and default signals.
+ * NULL if it cannot be forked (@err says why).
+ */
+struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
+					agent_work_fn work, agent_done_fn done,
+					unsigned int timeout_ms,
+					const int *keep, size_t nr_keep,
+					struct cr_error *err);
+/* Kill it; @done is not called.  NULL is allowed. */
+void agent_worker_cancel(struct agent_worker *worker);
+/* In the worker: report now and go on; pids may be NULL. */
+void agent_worker_report(const struct agent_result *result, const pid_t *pids);
+/* In @done: what was reported beside the result; NULL: nothing. */
+const pid_t *agent_worker_pids(const struct agent_result *result);
+
+/* --- agent_keeper.c --- */
+/* Namespaces that outlive us as long as a shepherd lives. */
+int agent_keeper_start(struct agent *agent, uint64_t monotonic_ns,
+		       uint64_t boottime_ns, struct agent_keeper *keeper,
+		       struct cr_error *err);
+void agent_keeper_release(struct agent_keeper *keeper);
+/* In a fork: close all descriptors from 3 on but these. */
+void agent_close_others(const int *keep, size_t nr_keep);
+
+/* --- agent_image.c: the image that a restart is tried from --- */
+/* Open that of the next candidate that fits.  0, or the first error of any
+ * when no candidate is left. */
+int agent_image_open_next(struct agent *agent);
+void agent_image_close(struct agent *agent);
+/* The restart is from an image after which the program ran on: take back what
+ * it has written to its standard output since. */
+void agent_image_cut_streams(struct agent *agent);
+
+/* --- agent_rank.c --- */
+void agent_rank_hello(struct agent *agent, const struct cr_message *hello,
+		      int socket);
+void agent_tell_ranks(struct agent *agent, enum cr_message_type type,
+		      int value);
+/* Into the job's stderr (first rank that is there) and the log. */
+void agent_say(struct agent *agent, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+int agent_ranks_all_begun(const struct agent *agent);
+int agent_ranks_all_gone(const struct agent *agent);
+
+/* --- agent_term.c: what to do about SIGTERM and preemption --- */
+void agent_handle_term(struct agent *agent);
+void agent_start_poll(struct agent *agent);
+void agent_forward_term(struct agent *agent);
+
+/* --- agent_save.c --- */
+/* Begin a checkpoint; a final one ends the tree and takes the place of a
+ * periodic one that is under way. */
+void agent_save(struct agent *agent, int is_final);
+void agent_start_interval(struct agent *agent);
+
+/* --- agent_restart.c --- */
+/* Choose the newest generation that fits: agent->candidates is NULL if there
+ * is none.  -errno if there are some, all are refused, and the step is to fail
+ * then. */
+int agent_restart_choose(struct agent *agent, struct cr_error *err);
+/* All ranks are ready: try. */
+void agent_restart(struct agent *agent);
+
+/* --- agent_clients.c: Slurm's own commands in a batch script's tree --- */
+/* True if an srun runs below @root. */
+int agent_clients_any(pid_t root);
+/* Signal all below and including @root that are not clients. */
+void agent_clients_signal_others(pid_t root, int signal);
+
+/* --- agent_slurm.c: work for workers, in which libslurm may block --- */
+void agent_slurm_ask(struct agent *agent, struct agent_result *result);
+void agent_slurm_requeue(struct agent *agent, struct agent_result *result);
+/* Wait until the job has left COMPLETING, then requeue it.  Blocks. */
+void agent_slurm_requeue_later(struct agent *agent);
+/* Note a failure in the job's admin comment. */
+void agent_slurm_comment(const struct agent *agent, const char *text);
+
+#endif /* AGENT_H */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_clients.c - an srun in a batch script's tree
+ *
+ * It holds connections that lead out of the tree, so such a tree is not
+ * saved: the script begins anew, and its steps restart from their own images.
+ * Meanwhile the script must be held, or it would see the srun end and go on
+ * with its next line, while the srun still has output to deliver.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent.h"
+
+#define DEPTH_MAX 64
+
+static int is_client(pid_t pid)
+{
+	char path[64], comm[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (!fgets(comm, sizeof(comm), file))
+		comm[0] = '\0';
+	fclose(file);
+	comm[strcspn(comm, "\n")] = '\0';
+	return !strcmp(comm, "srun");
+}
+
+/* Call @visit for @pid and all below it; stops at the first that returns
+ * other than 0, and returns that. */
+static int walk(pid_t pid, int depth, int (*visit)(pid_t pid, int signal),
+		int signal)
+{
+	char path[64];
+	FILE *file;
+	pid_t child;
+	int rc = visit(pid, signal);
+
+	if (rc || depth == DEPTH_MAX)
+		return rc;
+	/* children of the main thread: shells have no others */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (!rc && fscanf(file, "%d", &child) == 1)
+		rc = walk(child, depth + 1, visit, signal);
+	fclose(file);
+	return rc;
+}
+
+static int visit_client(pid_t pid, int signal)
+{
+	(void)signal;
+	return is_client(pid);
+}
+
+static int visit_other(pid_t pid, int signal)
+{
+	if (!is_client(pid))
+		kill(pid, signal);
+	return 0;
+}
+
+int agent_clients_any(pid_t root)
+{
+	return walk(root, 0, visit_client, 0);
+}
+
+void agent_clients_signal_others(pid_t root, int signal)
+{
+	walk(root, 0, visit_other, signal);
+}

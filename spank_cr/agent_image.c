@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_image.c - find and open the image that a restart is tried from
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "cr_image.h"
+#include "generation.h"
+#include "image_wire.h"
+#include "manifest.h"
+
+void agent_image_close(struct agent *agent)
+{
+	cr_image_close(agent->image);
+	agent->image = NULL;
+	if (agent->manifest) {
+		cr_manifest_free(agent->manifest);
+		free(agent->manifest);
+	}
+	agent->manifest = NULL;
+}
+
+/* The image that the manifest speaks of, and nobody else's. */
+static int check_image(const struct cr_image *image,
+		       const struct cr_manifest_image *said,
+		       struct cr_error *err)
+{
+	struct stat st;
+
+	if (fstat(cr_image_fd(image), &st) < 0)
+		return cr_error_errno(err, "stat %s", said->name);
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 077))
+		return cr_error_set(err, -EPERM,
+				    "%s is of uid %u with mode %04o: not ours",
+				    said->name, st.st_uid, st.st_mode & 07777);
+	if ((uint64_t)st.st_size != said->size)
+		return cr_error_set(err, -ENODATA,
+				    "%s has %llu bytes, its manifest says %llu",
+				    said->name, (unsigned long long)st.st_size,
+				    (unsigned long long)said->size);
+	return 0;
+}
+
+static int read_clocks(struct agent *agent, struct cr_error *err)
+{
+	struct cr_record record;
+	struct cr_wire_head head;
+	int rc;
+
+	rc = cr_image_next(agent->image, &record, 0, err);
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || record.type != CR_RECORD_HEAD ||
+	    record.length < sizeof(head))
+		return cr_error_set(err, -EBADMSG, "the image has no head");
+	memcpy(&head, record.payload, sizeof(head));
+	agent->monotonic_ns = head.monotonic_ns;
+	agent->boottime_ns = head.boottime_ns;
+	return 0;
+}
+
+static int open_in(struct agent *agent, int dirfd, struct cr_error *err)
+{
+	const struct cr_manifest_image *said;
+	int rc;
+
+	rc = cr_manifest_read(dirfd, agent->manifest, err);
+	if (!rc)
+		rc = cr_manifest_match(agent->manifest, agent->step, err);
+	if (rc)
+		return rc;
+	said = cr_manifest_image(agent->manifest, agent->step->node);
+	if (!said)
+		return cr_error_set(err, -EBADMSG,
+				    "the manifest has no image of node %u",
+				    agent->step->node);
+	rc = cr_image_open(dirfd, said->name, &agent->image, err);
+	if (!rc)
+		rc = check_image(agent->image, said, err);
+	if (!rc)
+		rc = read_clocks(agent, err);
+	return rc;
+}
+
+static int open_candidate(struct agent *agent, uint32_t number,
+			  struct cr_error *err)
+{
+	int dirfd, rc;
+
+	agent->manifest = calloc(1, sizeof(*agent->manifest));
+	if (!agent->manifest)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	dirfd = cr_generation_open(agent->step_dirfd, number, err);
+	rc = dirfd < 0 ? dirfd : open_in(agent, dirfd, err);
+	if (dirfd >= 0)
+		close(dirfd);
+	if (rc)
+		agent_image_close(agent);
+	return rc;
+}
+
+int agent_image_open_next(struct agent *agent)
+{
+	struct cr_error err = { 0 };
+	uint32_t number;
+
+	agent_image_close(agent);
+	while (agent->next_candidate < agent->nr_candidates) {
+		number = agent->candidates[agent->next_candidate++];
+		if (!open_candidate(agent, number, &err)) {
+			agent_log(agent, LOG_INFO, "restart from checkpoint %u",
+				  number);
+			return 0;
+		}
+		agent_log(agent, LOG_ERR, "checkpoint %u is refused: %s",
+			  number, err.text);
+		if (!agent->refused.code)
+			agent->refused = err;
+	}
+	return agent->refused.code ? agent->refused.code : -ENOENT;
+}
+
+static void cut(struct agent *agent, int fd,
+		const struct cr_manifest_stream *stream)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_ino != stream->inode ||
+	    (uint64_t)st.st_size <= stream->size ||
+	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return;
+	if (ftruncate(fd, (off_t)stream->size) < 0 ||
+	    lseek(fd, (off_t)stream->size, SEEK_SET) < 0)
+		agent_log(agent, LOG_WARNING, "rank %u: cut its output: %s",
+			  stream->rank, strerror(errno));
+}
+
+void agent_image_cut_streams(struct agent *agent)
+{
+	const struct cr_manifest *manifest = agent->manifest;
+
+	if (manifest->is_final)
+		return;
+	for (size_t i = 0; i < manifest->nr_streams; i++)
+		for (uint32_t j = 0; j < agent->step->nr_local_ranks; j++)
+			if (agent->ranks[j].rank == manifest->streams[i].rank)
+				cut(agent,
+				    agent->ranks[j]
+					    .streams[manifest->streams[i].fd],
+				    &manifest->streams[i]);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_rank.c - the agent's side of its shepherds
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+void agent_tell_ranks(struct agent *agent, enum cr_message_type type, int value)
+{
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (agent->ranks[i].socket >= 0)
+			cr_message_tell(agent->ranks[i].socket, type, value);
+}
+
+void agent_say(struct agent *agent, const char *fmt, ...)
+{
+	struct cr_message message = { .type = CR_MSG_TEXT };
+	char text[CR_ERROR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	agent_log(agent, LOG_ERR, "%s", text);
+	snprintf(message.text, sizeof(message.text), "step %.32s: %.460s",
+		 agent->step->name, text);
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (agent->ranks[i].socket >= 0 &&
+		    !cr_message_send(agent->ranks[i].socket, &message, NULL, 0))
+			return;
+}
+
+int agent_ranks_all_begun(const struct agent *agent)
+{
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (!agent->ranks[i].program && !agent->ranks[i].has_ended)
+			return 0;
+	return 1;
+}
+
+int agent_ranks_all_gone(const struct agent *agent)
+{
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (agent->ranks[i].socket >= 0)
+			return 0;
+	return 1;
+}
+
+static int all_ready(const struct agent *agent)
+{
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (!agent->ranks[i].is_ready)
+			return 0;
+	return 1;
+}
+
+/* True if process @pid is a child of @parent: a shepherd cannot name others. */
+static int is_child(pid_t pid, pid_t parent)
+{
+	char path[64], line[512];
+	const char *after;
+	int ppid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fgets(line, sizeof(line), file) && (after = strrchr(line, ')')) &&
+	    sscanf(after + 1, " %*c %d", &ppid) != 1)
+		ppid = 0;
+	fclose(file);
+	return ppid == parent;
+}
+
+static void begun(struct agent_rank *rank, pid_t program)
+{
+	struct agent *agent = rank->agent;
+
+	if (!is_child(program, rank->shepherd)) {
+		agent_log(agent, LOG_WARNING,
+			  "rank %u: pid %d has gone or is not its program",
+			  rank->rank, program);
+		return;
+	}
+	rank->program = program;
+	if (agent->phase == AGENT_GATHERING && agent_ranks_all_begun(agent))
+		agent->phase = AGENT_RUNNING;
+	if (agent->refused.code) {
+		agent_say(agent,
+			  "no checkpoint can be restarted (%s): the "
+			  "program begins anew",
+			  agent->refused.text);
+		agent->refused.code = 0;
+	}
+}
+
+static void ready(struct agent_rank *rank, int *fds)
+{
+	struct agent *agent = rank->agent;
+
+	if (agent->phase != AGENT_GATHERING || rank->is_ready)
+		return;
+	memcpy(rank->streams, fds, sizeof(rank->streams));
+	rank->status_socket = fds[3];
+	for (int i = 0; i < CR_MESSAGE_FDS_MAX; i++)
+		fds[i] = -1;
+	rank->is_ready = 1;
+	if (all_ready(agent))
+		agent_restart(agent);
+}
+
+static void got_signal(struct agent *agent, int signal)
+{
+	if (signal == SIGTSTP)
+		agent->is_suspended = 1;
+	else if (signal == SIGCONT)
+		agent->is_suspended = 0;
+	else if (signal == SIGTERM)
+		agent_handle_term(agent);
+}
+
+/* The shepherd's socket has ended: so has the shepherd. */
+static void gone(struct agent_rank *rank)
+{
+	struct agent *agent = rank->agent;
+
+	event_free(rank->event);
+	rank->event = NULL;
+	close(rank->socket);
+	rank->socket = -1;
+	if (rank->has_ended || agent->phase == AGENT_SAVED)
+		return;
+	agent_log(agent, LOG_ERR, "the shepherd of rank %u has died",
+		  rank->rank);
+	rank->has_ended = 1;
+	rank->status = SIGKILL;
+	if (rank->program)
+		kill(rank->program, SIGKILL);
+	/* ranks that wait for a restart with us would wait for ever */
+	if (agent->phase == AGENT_GATHERING && agent->candidates)
+		event_base_loopbreak(agent->base);
+}
+
+static void handle(struct agent_rank *rank, const struct cr_message *message,
+		   int *fds)
+{
+	switch (message->type) {
+	case CR_MSG_STARTED:
+		begun(rank, message->pid);
+		break;
+	case CR_MSG_READY:
+		ready(rank, fds);
+		break;
+	case CR_MSG_SIGNAL:
+		got_signal(rank->agent, message->value);
+		break;
+	case CR_MSG_EXITED:
+		rank->has_ended = 1;
+		rank->status = message->value;
+		rank->program = 0;
+		break;
+	default:
+		break;
+	}
+}
+
+static void readable(evutil_socket_t fd, short what, void *arg)
+{
+	int fds[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	struct agent_rank *rank = arg;
+	struct cr_message message;
+	int rc;
+
+	(void)what;
+	rc = cr_message_receive((int)fd, &message, fds, 0);
+	if (rc == -ETIMEDOUT || rc == -EBADMSG)
+		return;
+	if (rc) {
+		gone(rank);
+		return;
+	}
+	handle(rank, &message, fds);
+	cr_message_close_fds(fds);
+}
+
+static void answer(struct agent *agent, int socket)
+{
+	struct cr_message message = { .type = CR_MSG_ENTER };
+	const int fds[] = { agent->keeper.init_fd, agent->keeper.lifeline };
+
+	message.value = agent->candidates ? CR_ENTER_RESTART : CR_ENTER_START;
+	cr_message_send(socket, &message, fds, 2);
+}
+
+void agent_rank_hello(struct agent *agent, const struct cr_message *hello,
+		      int socket)
+{
+	struct agent_rank *rank;
+
+	if (socket < 0 || hello->local >= agent->step->nr_local_ranks ||
+	    agent->ranks[hello->local].socket >= 0) {
+		agent_log(agent, LOG_ERR, "a rank that we do not expect: %u",
+			  hello->local);
+		if (socket >= 0)
+			close(socket);
+		return;
+	}
+	rank = &agent->ranks[hello->local];
+	rank->rank = hello->rank;
+	rank->shepherd = hello->pid;
+	rank->socket = socket;
+	rank->event = event_new(agent->base, socket, EV_READ | EV_PERSIST,
+				readable, rank);
+	event_add(rank->event, NULL);
+	answer(agent, socket);
+}

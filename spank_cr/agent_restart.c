@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_restart.c - restart a step's trees from the newest image that works
+ *
+ * The restarter is a worker that enters the namespaces, restarts the trees
+ * with the shepherds' streams and cgroups, and stays as parent of their
+ * roots: it tells each shepherd how its program ends, also when the agent has
+ * died meanwhile.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "cr_image.h"
+#include "cr_namespace.h"
+#include "cr_restart.h"
+#include "generation.h"
+#include "manifest.h"
+
+#define RESTART_TIMEOUT_MS (3600u * 1000)
+#define STATUS_FAILED (1 << 8) /* as of wait(2): exit code 1 */
+
+static const struct cr_manifest_ended *find_ended(const struct agent *agent,
+						  uint32_t rank)
+{
+	for (size_t i = 0; i < agent->manifest->nr_ended; i++)
+		if (agent->manifest->ended[i].rank == rank)
+			return &agent->manifest->ended[i];
+	return NULL;
+}
+
+/* --- in the restarter --- */
+
+static size_t fill_roots(const struct agent *agent,
+			 struct cr_restart_root *roots)
+{
+	size_t nr = 0;
+
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
+		const struct agent_rank *rank = &agent->ranks[i];
+
+		if (find_ended(agent, rank->rank))
+			continue;
+		roots[nr].rank = rank->rank;
+		memcpy(roots[nr].stream, rank->streams,
+		       sizeof(roots[nr].stream));
+		roots[nr++].cgroups_of = rank->shepherd;
+	}
+	return nr;
+}
+
+static void tell_shepherd(const struct agent_rank *rank, pid_t pid)
+{
+	struct cr_message message = { .type = CR_MSG_RESTARTED,
+				      .rank = rank->rank,
+				      .pid = pid };
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	cr_message_send(rank->status_socket, &message, &pidfd, pidfd >= 0);
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+/* Whose program has which pid, by local id. */
+static pid_t *sort_pids(const struct agent *agent,
+			const struct cr_restart_result *restarted)
+{
+	pid_t *pids = calloc(agent->step->nr_local_ranks, sizeof(*pids));
+
+	for (uint32_t i = 0; pids && i < agent->step->nr_local_ranks; i++)
+		for (size_t j = 0; j < restarted->nr_roots; j++)
+			if (restarted->roots[j].rank == agent->ranks[i].rank)
+				pids[i] = restarted->roots[j].pid;
+	return pids;
+}
+
+static void close_streams(struct agent *agent)
+{
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		for (int fd = 0; fd < 3; fd++) {
+			if (agent->ranks[i].streams[fd] >= 0)
+				close(agent->ranks[i].streams[fd]);
+			agent->ranks[i].streams[fd] = -1;
+		}
+}
+
+/* Be the roots' parent until the last has ended. */
+static void supervise(struct agent *agent, const pid_t *pids)
+{
+	struct cr_message message = { .type = CR_MSG_STATUS };
+	int status;
+	pid_t pid;
+
+	for (;;) {
+		pid = waitpid(-1, &status, __WALL);
+		if (pid < 0 && errno == ECHILD)
+			return;
+		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
+			if (pid <= 0 || pids[i] != pid)
+				continue;
+			message.value = status;
+			cr_message_send(agent->ranks[i].status_socket, &message,
+					NULL, 0);
+		}
+	}
+}
+
+static int restart(struct agent *agent, struct cr_restart_result *restarted,
+		   struct cr_error *err)
+{
+	struct cr_restart_options options = { 0 };
+	struct cr_restart_root *roots;
+	int rc;
+
+	roots = calloc(agent->step->nr_local_ranks, sizeof(*roots));
+	if (!roots)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	options.roots = roots;
+	options.nr_roots = fill_roots(agent, roots);
+	rc = cr_namespace_enter(agent->restart_keeper.init_fd, err);
+	if (!rc)
+		rc = cr_restart(agent->image, &options, restarted, err);
+	free(roots);
+	return rc;
+}
+
+static void work(struct agent *agent, struct agent_result *result)
+{
+	struct cr_restart_result restarted = { 0 };
+	pid_t *pids;
+
+	if (restart(agent, &restarted, &result->err))
+		return;
+	pids = sort_pids(agent, &restarted);
+	if (!pids)
+		return;
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (pids[i])
+			tell_shepherd(&agent->ranks[i], pids[i]);
+	result->nr_roots = (uint32_t)restarted.nr_roots;
+	agent_worker_report(result, pids);
+	close_streams(agent);
+	agent_image_close(agent);
+	supervise(agent, pids);
+}
+
+/* --- in the agent --- */
+
+/* Ranks whose programs had ended before the checkpoint end at once. */
+static void end_rank(struct agent_rank *rank, int status)
+{
+	cr_message_tell(rank->status_socket, CR_MSG_STATUS, status);
+}
+
+static void release(struct agent *agent)
+{
+	close_streams(agent);
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
+		if (agent->ranks[i].status_socket >= 0)
+			close(agent->ranks[i].status_socket);
+		agent->ranks[i].status_socket = -1;
+	}
+	agent_image_close(agent);
+}
+
+static void restarted(struct agent *agent, const struct agent_result *result)
+{
+	const pid_t *pids = agent_worker_pids(result);
+	const struct cr_manifest_ended *ended;
+
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
+		struct agent_rank *rank = &agent->ranks[i];
+
+		ended = find_ended(agent, rank->rank);
+		if (ended)
+			end_rank(rank, (int)ended->status);
+		else
+			rank->program = pids[i];
+	}
+	if (agent->restart_keeper.init != agent->keeper.init) {
+		agent_keeper_release(&agent->keeper);
+		agent->keeper = agent->restart_keeper;
+	}
+	release(agent);
+	agent->phase = AGENT_RUNNING;
+	agent_log(agent, LOG_INFO, "restarted %u rank trees", result->nr_roots);
+	if (agent->refused.code)
+		agent_say(agent,
+			  "the newest checkpoint could not be restarted (%s): "
+			  "an older one was",
+			  agent->refused.text);
+	agent->refused.code = 0;
+}
+
+static void give_up(struct agent *agent)
+{
+	if (agent->config->on_failure == CR_ON_FAILURE_FAIL) {
+		agent_say(agent, "no checkpoint can be restarted: %s",
+			  agent->refused.text);
+		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+			end_rank(&agent->ranks[i], STATUS_FAILED);
+	} else {
+		agent_tell_ranks(agent, CR_MSG_START, 0);
+	}
+	release(agent);
+}
+
+static void try_next(struct agent *agent)
+{
+	struct cr_error err = { 0 };
+
+	if (agent_image_open_next(agent)) {
+		give_up(agent);
+		return;
+	}
+	if (agent->restart_keeper.init != agent->keeper.init)
+		agent_keeper_release(&agent->restart_keeper);
+	/* pids and clocks of the first are used up */
+	if (agent_keeper_start(agent, agent->monotonic_ns, agent->boottime_ns,
+			       &agent->restart_keeper, &err)) {
+		agent_log(agent, LOG_ERR, "%s", err.text);
+		agent->restart_keeper = agent->keeper;
+	}
+	agent_restart(agent);
+}
+
+static void done(struct agent *agent, const struct agent_result *result)
+{
+	agent->restarter = NULL;
+	if (!result->err.code && result->nr_roots) {
+		restarted(agent, result);
+		return;
+	}
+	agent_log(agent, LOG_ERR, "restart: %s", result->err.text);
+	if (!agent->refused.code)
+		agent->refused = result->err;
+	try_next(agent);
+}
+
+void agent_restart(struct agent *agent)
+{
+	uint32_t nr = agent->step->nr_local_ranks;
+	struct cr_error err = { 0 };
+	size_t nr_keep = 0;
+	int *keep;
+
+	if (!agent->restart_keeper.init)
+		agent->restart_keeper = agent->keeper;
+	agent_image_cut_streams(agent);
+	keep = calloc(4ul * nr + 3, sizeof(*keep));
+	if (!keep)
+		return;
+	for (uint32_t i = 0; i < nr; i++) {
+		for (int fd = 0; fd < 3; fd++)
+			keep[nr_keep++] = agent->ranks[i].streams[fd];
+		keep[nr_keep++] = agent->ranks[i].status_socket;
+	}
+	keep[nr_keep++] = cr_image_fd(agent->image);
+	keep[nr_keep++] = agent->restart_keeper.init_fd;
+	/* a keeper that no shepherd knows lives as long as the restarter */
+	if (agent->restart_keeper.init != agent->keeper.init)
+		keep[nr_keep++] = agent->restart_keeper.lifeline;
+	agent->restarter =
+		agent_worker_start(agent, "cr-restart", work, done,
+				   RESTART_TIMEOUT_MS, keep, nr_keep, &err);
+	free(keep);
+	if (agent->restarter)
+		return;
+	agent_log(agent, LOG_ERR, "%s", err.text);
+	if (!agent->refused.code)
+		agent->refused = err;
+	give_up(agent);
+}
+
+int agent_restart_choose(struct agent *agent, struct cr_error *err)
+{
+	int rc;
+
+	if (!agent->step->restart_count)
+		return 0;
+	rc = cr_generation_list(agent->step_dirfd, &agent->candidates,
+				&agent->nr_candidates, err);
+	if (rc)
+		return rc;
+	if (agent->nr_candidates && !agent_image_open_next(agent))
+		return 0;
+	free(agent->candidates);
+	agent->candidates = NULL;
+	if (agent->nr_candidates &&
+	    agent->config->on_failure == CR_ON_FAILURE_FAIL) {
+		*err = agent->refused;
+		return cr_error_prefix(err, "no checkpoint can be restarted");
+	}
+	return 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_slurm.c - talk to slurmctld
+ *
+ * libslurm may block for minutes when slurmctld does not answer: all of this
+ * is called in workers, or at the very end.
+ */
+#include <errno.h>
+#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+#define KILL_WAIT_DEFAULT 30u
+#define REQUEUE_LATER_SECONDS 300
+
+static int load_job(const struct agent *agent, struct cr_job_view *view,
+		    struct cr_error *err)
+{
+	job_info_msg_t *jobs = NULL;
+	const job_info_t *job;
+	int rc = -ENOENT;
+
+	if (slurm_load_job(&jobs, agent->step->job, SHOW_DETAIL))
+		return cr_error_set(err, -EIO, "ask slurmctld: %s",
+				    slurm_strerror(slurm_get_errno()));
+	for (uint32_t i = 0; i < jobs->record_count; i++) {
+		job = &jobs->job_array[i];
+		if (job->job_id != agent->step->job)
+			continue;
+		view->state = job->job_state;
+		view->is_batch = job->batch_flag != 0;
+		view->may_requeue = job->requeue != 0;
+		view->preempt_time = job->preempt_time;
+		view->end_time = job->end_time;
+		rc = 0;
+	}
+	slurm_free_job_info_msg(jobs);
+	if (rc)
+		cr_error_set(err, rc, "slurmctld does not know the job");
+	return rc;
+}
+
+static uint32_t load_kill_wait(void)
+{
+	slurm_conf_t *conf = NULL;
+	uint32_t seconds = KILL_WAIT_DEFAULT;
+
+	if (slurm_load_ctl_conf(0, &conf) == 0 && conf) {
+		seconds = conf->kill_wait;
+		slurm_free_ctl_conf(conf);
+	}
+	return seconds;
+}
+
+void agent_slurm_ask(struct agent *agent, struct agent_result *result)
+{
+	slurm_init(NULL);
+	result->cause = CR_CAUSE_UNKNOWN;
+	if (load_job(agent, &result->job, &result->err))
+		return;
+	result->cause = cr_cause_of(&result->job);
+	result->job.kill_wait = load_kill_wait();
+}
+
+void agent_slurm_requeue(struct agent *agent, struct agent_result *result)
+{
+	slurm_init(NULL);
+	if (slurm_requeue(agent->step->job, 0))
+		cr_error_set(&result->err, -EIO, "requeue the job: %s",
+			     slurm_strerror(slurm_get_errno()));
+}
+
+void agent_slurm_requeue_later(struct agent *agent)
+{
+	struct cr_job_view job = { 0 };
+	struct cr_error err = { 0 };
+
+	slurm_init(NULL);
+	for (int i = 0; i < REQUEUE_LATER_SECONDS; i++) {
+		if (!load_job(agent, &job, &err) &&
+		    !(job.state & JOB_COMPLETING))
+			break;
+		sleep(1);
+	}
+	/* the agents of other steps may have done it already */
+	if ((job.state & JOB_STATE_BASE) <= JOB_SUSPENDED ||
+	    (job.state & JOB_STATE_BASE) == JOB_CANCELLED)
+		return;
+	if (slurm_requeue(agent->step->job, 0))
+		agent_log(agent, LOG_ERR,
+			  "the job was saved but cannot be requeued: %s",
+			  slurm_strerror(slurm_get_errno()));
+	else
+		agent_log(agent, LOG_INFO, "requeued");
+}
+
+void agent_slurm_comment(const struct agent *agent, const char *text)
+{
+	char comment[CR_ERROR_TEXT_MAX + 32];
+	job_desc_msg_t update;
+
+	slurm_init_job_desc_msg(&update);
+	snprintf(comment, sizeof(comment), "spank_cr: %s", text);
+	update.job_id = agent->step->job;
+	update.admin_comment = comment;
+	if (slurm_update_job(&update))
+		agent_log(agent, LOG_WARNING, "job comment: %s",
+			  slurm_strerror(slurm_get_errno()));
+}

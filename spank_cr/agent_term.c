@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_term.c - SIGTERM has come, or the job is to be preempted: what now?
+ *
+ * Slurm's record of the job tells the cause.  The job will run again: make a
+ * final checkpoint.  It will not: pass the signal on, as without us.
+ */
+#include <signal.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "agent.h"
+#include "generation.h"
+
+#define ASK_TIMEOUT_MS 5000
+#define CLIENTS_POLL_MS 100
+#define CLIENTS_MARGIN 2 /* seconds before Slurm's SIGKILL */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+/* Root of a batch script's tree if an srun runs in it, else 0. */
+static pid_t root_with_clients(const struct agent *agent)
+{
+	pid_t root = agent->ranks[0].program;
+
+	if (agent->step->step != CR_STEP_BATCH || root <= 0)
+		return 0;
+	return agent_clients_any(root) ? root : 0;
+}
+
+void agent_forward_term(struct agent *agent)
+{
+	pid_t root = root_with_clients(agent);
+
+	if (root)
+		agent_clients_signal_others(root, SIGCONT);
+	if (agent->has_term)
+		agent_tell_ranks(agent, CR_MSG_FORWARD, SIGTERM);
+	agent->has_term = 0;
+}
+
+static void clients_tick(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval tick = { 0, CLIENTS_POLL_MS * 1000 };
+	struct agent *agent = arg;
+	pid_t root = root_with_clients(agent);
+
+	(void)fd;
+	(void)what;
+	if (root && now_ms() < agent->clients_deadline_ms) {
+		evtimer_add(agent->clients_timer, &tick);
+		return;
+	}
+	agent_log(agent, LOG_INFO,
+		  "the script's steps are over: the script ends, and begins "
+		  "anew when the job starts again");
+	root = agent->ranks[0].program;
+	if (root > 0)
+		kill(root, SIGKILL);
+}
+
+/* Hold the script until its sruns have ended, then end it. */
+static void wait_for_clients(struct agent *agent)
+{
+	uint32_t seconds = agent->job.kill_wait;
+
+	agent_log(agent, LOG_INFO,
+		  "the script waits for srun: it is not saved, its steps are");
+	seconds = seconds > CLIENTS_MARGIN ? seconds - CLIENTS_MARGIN : 1;
+	agent->clients_deadline_ms = now_ms() + seconds * 1000ll;
+	if (!agent->clients_timer)
+		agent->clients_timer =
+			evtimer_new(agent->base, clients_tick, agent);
+	clients_tick(-1, 0, agent);
+}
+
+static void do_not_save(struct agent *agent)
+{
+	if (agent->cause == CR_CAUSE_CANCEL)
+		agent->remove_images = 1;
+	else if (agent->cause != CR_CAUSE_SIGNAL)
+		agent_log(agent, LOG_INFO,
+			  "%s, but the job cannot be requeued: not saved",
+			  cr_cause_name(agent->cause));
+	agent->phase = AGENT_RUNNING;
+	agent_forward_term(agent);
+}
+
+static void asked(struct agent *agent, const struct agent_result *result)
+{
+	agent->asker = NULL;
+	agent->job = result->job;
+	agent->cause = result->cause;
+	if (result->err.code) {
+		agent->cause = CR_CAUSE_UNKNOWN;
+		agent_log(agent, LOG_WARNING, "%s", result->err.text);
+	}
+	agent_log(agent, LOG_INFO, "SIGTERM: %s (state 0x%x)",
+		  cr_cause_name(agent->cause), agent->job.state);
+	if (!cr_cause_saves(agent->cause, &agent->job))
+		do_not_save(agent);
+	else if (root_with_clients(agent))
+		wait_for_clients(agent);
+	else
+		agent_save(agent, 1);
+}
+
+void agent_handle_term(struct agent *agent)
+{
+	struct cr_error err = { 0 };
+	pid_t root;
+
+	agent->has_term = 1;
+	if (agent->phase == AGENT_GATHERING) {
+		agent_forward_term(agent);
+		return;
+	}
+	if (agent->phase != AGENT_RUNNING)
+		return;
+	agent->phase = AGENT_SAVING;
+	root = root_with_clients(agent);
+	if (root)
+		agent_clients_signal_others(root, SIGSTOP);
+	agent_worker_cancel(agent->asker);
+	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
+					  asked, ASK_TIMEOUT_MS, NULL, 0, &err);
+	if (!agent->asker) {
+		agent_log(agent, LOG_ERR, "%s", err.text);
+		agent->phase = AGENT_RUNNING;
+		agent_forward_term(agent);
+	}
+}
+
+/* --- a batch script hears nothing before its grace time is over: look --- */
+
+static void arm_poll(struct agent *agent)
+{
+	const struct timeval period = { agent->config->poll, 0 };
+
+	evtimer_add(agent->poll_timer, &period);
+}
+
+static void polled(struct agent *agent, const struct agent_result *result)
+{
+	agent->asker = NULL;
+	if (agent->phase != AGENT_RUNNING || result->err.code ||
+	    result->cause != CR_CAUSE_PREEMPT) {
+		arm_poll(agent);
+		return;
+	}
+	/* once is enough: at the end of the grace time comes SIGTERM */
+	if (!cr_cause_saves(result->cause, &result->job) ||
+	    root_with_clients(agent))
+		return;
+	agent_log(agent, LOG_INFO, "the job is to be preempted");
+	agent->cause = result->cause;
+	agent->job = result->job;
+	agent->phase = AGENT_SAVING;
+	agent_save(agent, 1);
+}
+
+static void poll_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+
+	(void)fd;
+	(void)what;
+	if (agent->phase == AGENT_RUNNING && !agent->asker)
+		agent->asker =
+			agent_worker_start(agent, "cr-ask", agent_slurm_ask,
+					   polled, ASK_TIMEOUT_MS, NULL, 0,
+					   NULL);
+	if (!agent->asker)
+		arm_poll(agent);
+}
+
+void agent_start_poll(struct agent *agent)
+{
+	if (agent->step->step != CR_STEP_BATCH || !agent->config->poll)
+		return;
+	agent->poll_timer = evtimer_new(agent->base, poll_tick, agent);
+	arm_poll(agent);
+}

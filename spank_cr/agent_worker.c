@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_worker.c - do what may block, crash or take long in a process of its
+ * own, and hear of it in the event loop
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+#define KILL_TIMEOUT_MS 1000
+
+struct agent_worker {
+	struct agent *agent;
+	const char *name;
+	agent_done_fn done;
+	struct event *event;
+	int result_fd, pidfd;
+	size_t received;
+	/* the result, then the pids */
+	struct {
+		struct agent_result result;
+		pid_t pids[CR_STEP_RANKS_MAX];
+	} reply;
+};
+
+/* In the worker: where it reports; -1 once it has. */
+static int report_fd = -1;
+static uint32_t nr_pids;
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void agent_close_others(const int *keep, size_t nr_keep)
+{
+	int sorted[4 * CR_STEP_RANKS_MAX + 16];
+	unsigned int from = 3;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < nr_keep; i++)
+		if (keep[i] >= 3 && nr < sizeof(sorted) / sizeof(*sorted))
+			sorted[nr++] = keep[i];
+	qsort(sorted, nr, sizeof(*sorted), compare);
+	for (size_t i = 0; i < nr; i++) {
+		if ((unsigned int)sorted[i] > from)
+			close_range(from, (unsigned int)sorted[i] - 1, 0);
+		from = (unsigned int)sorted[i] + 1;
+	}
+	close_range(from, ~0U, 0);
+}
+
+static void write_all(const void *data, size_t length)
+{
+	const char *from = data;
+	ssize_t n;
+
+	while (length) {
+		n = write(report_fd, from, length);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return; /* the agent has gone */
+		from += n;
+		length -= (size_t)n;
+	}
+}
+
+void agent_worker_report(const struct agent_result *result, const pid_t *pids)
+{
+	if (report_fd < 0)
+		return;
+	write_all(result, sizeof(*result));
+	if (pids)
+		write_all(pids, nr_pids * sizeof(*pids));
+	close(report_fd);
+	report_fd = -1;
+}
+
+static void __attribute__((noreturn))
+run(struct agent *agent, const char *name, agent_work_fn work, const int *keep,
+    size_t nr_keep)
+{
+	struct agent_result result;
+	int all[4 * CR_STEP_RANKS_MAX + 16];
+
+	if (nr_keep > 4 * CR_STEP_RANKS_MAX + 8)
+		_exit(1);
+	memcpy(all, keep, nr_keep * sizeof(*keep));
+	all[nr_keep] = report_fd;
+	agent_close_others(all, nr_keep + 1);
+	signal(SIGCHLD, SIG_DFL);
+	prctl(PR_SET_NAME, name);
+	nr_pids = agent->step->nr_local_ranks;
+	memset(&result, 0, sizeof(result));
+	work(agent, &result);
+	agent_worker_report(&result, NULL);
+	_exit(0);
+}
+
+static void destroy(struct agent_worker *worker)
+{
+	event_free(worker->event);
+	close(worker->result_fd);
+	if (worker->pidfd >= 0)
+		close(worker->pidfd);
+	free(worker);
+}
+
+/* Until it is gone it may still trace the tree. */
+static void kill_and_wait(int pidfd)
+{
+	struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
+
+	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	poll(&pollfd, 1, KILL_TIMEOUT_MS);
+}
+
+void agent_worker_cancel(struct agent_worker *worker)
+{
+	if (!worker)
+		return;
+	if (worker->pidfd >= 0)
+		kill_and_wait(worker->pidfd);
+	destroy(worker);
+}
+
+static void finish(struct agent_worker *worker, int is_timeout)
+{
+	struct agent_result *result = &worker->reply.result;
+
+	if (is_timeout) {
+		kill_and_wait(worker->pidfd);
+		memset(result, 0, sizeof(*result));
+		cr_error_set(&result->err, -ETIMEDOUT, "%s takes too long",
+			     worker->name);
+	} else if (worker->received < sizeof(*result)) {
+		memset(result, 0, sizeof(*result));
+		cr_error_set(&result->err, -ECANCELED, "%s has died",
+			     worker->name);
+	}
+	result->err.text[sizeof(result->err.text) - 1] = '\0';
+	worker->done(worker->agent, result);
+	destroy(worker);
+}
+
+static void readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent_worker *worker = arg;
+	ssize_t n;
+
+	if (what & EV_TIMEOUT) {
+		finish(worker, 1);
+		return;
+	}
+	n = read(fd, (char *)&worker->reply + worker->received,
+		 sizeof(worker->reply) - worker->received);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n > 0)
+		worker->received += (size_t)n;
+	else
+		finish(worker, 0);
+}
+
+const pid_t *agent_worker_pids(const struct agent_result *result)
+{
+	return (const pid_t *)(result + 1);
+}
+
+struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
+					agent_work_fn work, agent_done_fn done,
+					unsigned int timeout_ms,
+					const int *keep, size_t nr_keep,
+					struct cr_error *err)
+{
+	const struct timeval timeout = { timeout_ms / 1000,
+					 timeout_ms % 1000 * 1000 };
+	struct agent_worker *worker = calloc(1, sizeof(*worker));
+	int fds[2];
+	pid_t pid;
+
+	if (!worker || pipe2(fds, O_CLOEXEC) < 0) {
+		cr_error_errno(err, "%s", name);
+		free(worker);
+		return NULL;
+	}
+	pid = fork();
+	if (pid == 0) {
+		report_fd = fds[1];
+		run(agent, name, work, keep, nr_keep);
+	}
+	close(fds[1]);
+	if (pid < 0) {
+		cr_error_errno(err, "fork %s", name);
+		close(fds[0]);
+		free(worker);
+		return NULL;
+	}
+	worker->agent = agent;
+	worker->name = name;
+	worker->done = done;
+	worker->result_fd = fds[0];
+	worker->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	worker->event = event_new(agent->base, fds[0], EV_READ | EV_PERSIST,
+				  readable, worker);
+	event_add(worker->event, timeout_ms ? &timeout : NULL);
+	return worker;
+}

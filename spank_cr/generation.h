@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * generation.h - the folders that images and manifests are in
+ *
+ *	DIR/job_12/step_0/gen_3/{node_0.img, manifest.json}
+ *
+ * Folders are opened one below the other by handle, without following links,
+ * and must be root's own with mode 0700: what another user has put there is
+ * refused.  DIR itself belongs to the admin or to the job's user.
+ */
+#ifndef GENERATION_H
+#define GENERATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "cr_error.h"
+#include "step.h"
+
+/* Open DIR.  One that the user chose must be writable by that user, one of the
+ * admin is made (mode 0700) if only it is missing.  Returns a descriptor or
+ * a negative errno.  The caller must be root and have one thread. */
+int cr_generation_open_dir(const struct cr_config *config,
+			   const struct cr_step *step, struct cr_error *err);
+
+/* The step's folder below DIR, made if @create.  Descriptor or -errno
+ * (-ENOENT without @create, -EPERM if it is somebody else's). */
+int cr_generation_open_step(int dirfd, const struct cr_step *step, int create,
+			    struct cr_error *err);
+
+/*
+ * Once a job has had a step of srun with images of its own, its batch script
+ * always begins anew: steps are counted from 0 again when it does, and a
+ * script that went on in the middle would find the images of other steps.
+ * The mark is a file in the job's folder, which must be there; without a batch
+ * script in it none is made.
+ */
+int cr_generation_mark_steps(int dirfd, const struct cr_step *step,
+			     struct cr_error *err);
+int cr_generation_has_steps(int dirfd, const struct cr_step *step);
+
+/* Numbers of those that have a manifest, newest first; free(3) it. */
+int cr_generation_list(int step_dirfd, uint32_t **numbersp, size_t *nrp,
+		       struct cr_error *err);
+
+/* Folder of generation @number.  Descriptor or -errno. */
+int cr_generation_open(int step_dirfd, uint32_t number, struct cr_error *err);
+
+/* Make the next one, empty, after removing what an attempt that failed has
+ * left.  Returns its descriptor or -errno, the number in *@numberp. */
+int cr_generation_create(int step_dirfd, uint32_t *numberp,
+			 struct cr_error *err);
+
+/* Remove one: its manifest first, so that it is never half there. */
+int cr_generation_remove(int step_dirfd, uint32_t number, struct cr_error *err);
+
+/* Remove all that have a manifest but the @keep newest. */
+int cr_generation_prune(int step_dirfd, unsigned int keep,
+			struct cr_error *err);
+
+/* Remove all of the step, and the folders of step and job if empty then (a
+ * batch script takes the mark along).  Not there: 0. */
+int cr_generation_remove_step(int dirfd, const struct cr_step *step,
+			      struct cr_error *err);
+
+#endif /* GENERATION_H */

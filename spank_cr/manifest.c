@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * manifest.c - write, read and check manifest.json; see manifest.h
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "manifest.h"
+
+#define TEMPORARY CR_MANIFEST_NAME ".tmp"
+#define SIZE_MAX_BYTES (32l << 20)
+
+static json_t *pack_images(const struct cr_manifest *manifest)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < manifest->nr_images; i++) {
+		const struct cr_manifest_image *image = &manifest->images[i];
+
+		json_array_append_new(array,
+				      json_pack("{sI ss sI}", "node",
+						(json_int_t)image->node, "name",
+						image->name, "size",
+						(json_int_t)image->size));
+	}
+	return array;
+}
+
+static json_t *pack_streams(const struct cr_manifest *manifest)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < manifest->nr_streams; i++) {
+		const struct cr_manifest_stream *s = &manifest->streams[i];
+
+		json_array_append_new(array,
+				      json_pack("{sI sI sI sI sI}", "rank",
+						(json_int_t)s->rank, "fd",
+						(json_int_t)s->fd, "device",
+						(json_int_t)s->device, "inode",
+						(json_int_t)s->inode, "size",
+						(json_int_t)s->size));
+	}
+	return array;
+}
+
+static json_t *pack_ended(const struct cr_manifest *manifest)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < manifest->nr_ended; i++)
+		json_array_append_new(array,
+				      json_pack("{sI sI}", "rank",
+						(json_int_t)manifest->ended[i]
+							.rank,
+						"status",
+						(json_int_t)manifest->ended[i]
+							.status));
+	return array;
+}
+
+/* The command may hold any bytes; JSON may not. */
+static json_t *pack_command(const char *command)
+{
+	char text[CR_STEP_COMMAND_MAX];
+
+	snprintf(text, sizeof(text), "%s", command);
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
+			*c = '?';
+	return json_string(text);
+}
+
+static json_t *pack(const struct cr_manifest *manifest)
+{
+	return json_pack("{si sI sI sI sI sI sI sI sb sI so so so so sn}",
+			 "format", CR_MANIFEST_FORMAT, "generation",
+			 (json_int_t)manifest->generation, "job",
+			 (json_int_t)manifest->job, "step",
+			 (json_int_t)manifest->step, "uid",
+			 (json_int_t)manifest->uid, "nodes",
+			 (json_int_t)manifest->nr_nodes, "ranks",
+			 (json_int_t)manifest->nr_ranks, "restart_count",
+			 (json_int_t)manifest->restart_count, "final",
+			 manifest->is_final, "time", (json_int_t)manifest->time,
+			 "command", pack_command(manifest->command), "images",
+			 pack_images(manifest), "streams",
+			 pack_streams(manifest), "ended", pack_ended(manifest),
+			 "seal");
+}
+
+static int write_all(int fd, const char *text, size_t length)
+{
+	while (length) {
+		ssize_t n = write(fd, text, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_durably(int dirfd, const char *text, struct cr_error *err)
+{
+	int rc, fd;
+
+	if (unlinkat(dirfd, TEMPORARY, 0) < 0 && errno != ENOENT)
+		return cr_error_errno(err, "remove " TEMPORARY);
+	fd = openat(dirfd, TEMPORARY,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return cr_error_errno(err, "create " TEMPORARY);
+	rc = write_all(fd, text, strlen(text));
+	if (!rc)
+		rc = fsync(fd);
+	if (rc)
+		rc = cr_error_errno(err, "write " TEMPORARY);
+	close(fd);
+	if (!rc && renameat(dirfd, TEMPORARY, dirfd, CR_MANIFEST_NAME) < 0)
+		rc = cr_error_errno(err, "rename " TEMPORARY);
+	if (!rc && fsync(dirfd) < 0)
+		rc = cr_error_errno(err, "sync the folder of the manifest");
+	if (rc)
+		unlinkat(dirfd, TEMPORARY, 0);
+	return rc;
+}
+
+int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
+		      struct cr_error *err)
+{
+	json_t *json = pack(manifest);
+	char *text;
+	int rc;
+
+	text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+	if (!text)
+		rc = cr_error_set(err, -ENOMEM, "no memory for the manifest");
+	else
+		rc = write_durably(dirfd, text, err);
+	free(text);
+	json_decref(json);
+	return rc;
+}
+
+/* Whole file as text; owner, kind and size are checked. */
+static int read_text(int dirfd, char **textp, struct cr_error *err)
+{
+	struct stat st;
+	char *text = NULL;
+	ssize_t n;
+	int fd, rc = 0;
+
+	fd = openat(dirfd, CR_MANIFEST_NAME,
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return cr_error_errno(err, "open " CR_MANIFEST_NAME);
+	if (fstat(fd, &st) < 0)
+		rc = cr_error_errno(err, "stat " CR_MANIFEST_NAME);
+	else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		rc = cr_error_set(err, -EPERM,
+				  CR_MANIFEST_NAME " belongs to uid %u, not to "
+						   "root",
+				  st.st_uid);
+	else if (st.st_size > SIZE_MAX_BYTES)
+		rc = cr_error_set(err, -EBADMSG,
+				  CR_MANIFEST_NAME " is too large");
+	else if (!(text = calloc(1, (size_t)st.st_size + 1)))
+		rc = cr_error_set(err, -ENOMEM, "no memory for the manifest");
+	if (rc)
+		goto out;
+	n = read(fd, text, (size_t)st.st_size);
+	if (n != st.st_size)
+		rc = cr_error_set(err, -EBADMSG,
+				  CR_MANIFEST_NAME " is cut short");
+out:
+	close(fd);
+	if (rc)
+		free(text);
+	else
+		*textp = text;
+	return rc;
+}
+
+/* An unsigned number that fits into 32 bits, or 0 with *@bad set. */
+static uint32_t get_u32(const json_t *object, const char *key, int *bad)
+{
+	const json_t *value = json_object_get(object, key);
+	json_int_t number = json_integer_value(value);
+
+	if (json_is_integer(value) && number >= 0 && number <= UINT32_MAX)
+		return (uint32_t)number;
+	*bad = 1;
+	return 0;
+}
+
+static uint64_t get_u64(const json_t *object, const char *key, int *bad)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_integer(value))
+		*bad = 1;
+	return (uint64_t)json_integer_value(value);
+}
+
+static int get_text(const json_t *object, const char *key, char *text,
+		    size_t size)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	if (!value || strlen(value) >= size)
+		return 1;
+	strcpy(text, value);
+	return 0;
+}
+
+static void unpack_image(const json_t *json, struct cr_manifest_image *image,
+			 int *bad)
+{
+	image->node = get_u32(json, "node", bad);
+	image->size = get_u64(json, "size", bad);
+	if (get_text(json, "name", image->name, sizeof(image->name)) ||
+	    !image->name[0] || image->name[0] == '.' ||
+	    strchr(image->name, '/'))
+		*bad = 1;
+}
+
+static void unpack_stream(const json_t *json, struct cr_manifest_stream *s,
+			  int *bad)
+{
+	s->rank = get_u32(json, "rank", bad);
+	s->fd = get_u32(json, "fd", bad);
+	s->device = get_u64(json, "device", bad);
+	s->inode = get_u64(json, "inode", bad);
+	s->size = get_u64(json, "size", bad);
+	if (s->fd > 2)
+		*bad = 1;
+}
+
+static void unpack_ended(const json_t *json, struct cr_manifest_ended *ended,
+			 int *bad)
+{
+	ended->rank = get_u32(json, "rank", bad);
+	ended->status = get_u32(json, "status", bad);
+}
+
+static void unpack_arrays(const json_t *json, struct cr_manifest *manifest,
+			  int *bad)
+{
+	const json_t *images = json_object_get(json, "images");
+	const json_t *streams = json_object_get(json, "streams");
+	size_t nr_images = json_array_size(images);
+	const json_t *ended = json_object_get(json, "ended");
+	size_t nr_streams = json_array_size(streams);
+	size_t nr_ended = json_array_size(ended);
+
+	if (!nr_images || nr_images > CR_MANIFEST_IMAGES_MAX ||
+	    nr_images != manifest->nr_nodes ||
+	    nr_streams > 3ul * CR_STEP_RANKS_MAX ||
+	    nr_ended > CR_STEP_RANKS_MAX) {
+		*bad = 1;
+		return;
+	}
+	manifest->images = calloc(nr_images, sizeof(*manifest->images));
+	manifest->streams = calloc(nr_streams + 1, sizeof(*manifest->streams));
+	manifest->ended = calloc(nr_ended + 1, sizeof(*manifest->ended));
+	if (!manifest->images || !manifest->streams || !manifest->ended) {
+		*bad = 1;
+		return;
+	}
+	for (size_t i = 0; i < nr_images; i++)
+		unpack_image(json_array_get(images, i), &manifest->images[i],
+			     bad);
+	for (size_t i = 0; i < nr_streams; i++)
+		unpack_stream(json_array_get(streams, i), &manifest->streams[i],
+			      bad);
+	for (size_t i = 0; i < nr_ended; i++)
+		unpack_ended(json_array_get(ended, i), &manifest->ended[i],
+			     bad);
+	manifest->nr_images = nr_images;
+	manifest->nr_streams = nr_streams;
+	manifest->nr_ended = nr_ended;
+}
+
+static int unpack(const json_t *json, struct cr_manifest *manifest,
+		  struct cr_error *err)
+{
+	int bad = 0;
+
+	if (get_u32(json, "format", &bad) != CR_MANIFEST_FORMAT || bad)
+		return cr_error_set(err, bad ? -EBADMSG : -EPROTONOSUPPORT,
+				    CR_MANIFEST_NAME " is of an unknown "
+						     "format");
+	manifest->generation = get_u32(json, "generation", &bad);
+	manifest->job = get_u32(json, "job", &bad);
+	manifest->step = get_u32(json, "step", &bad);
+	manifest->uid = get_u32(json, "uid", &bad);
+	manifest->nr_nodes = get_u32(json, "nodes", &bad);
+	manifest->nr_ranks = get_u32(json, "ranks", &bad);
+	manifest->restart_count = get_u32(json, "restart_count", &bad);
+	manifest->is_final = json_is_true(json_object_get(json, "final"));
+	manifest->time = (int64_t)get_u64(json, "time", &bad);
+	if (get_text(json, "command", manifest->command,
+		     sizeof(manifest->command)))
+		bad = 1;
+	unpack_arrays(json, manifest, &bad);
+	if (bad) {
+		cr_manifest_free(manifest);
+		return cr_error_set(err, -EBADMSG,
+				    CR_MANIFEST_NAME " is inconsistent");
+	}
+	return 0;
+}
+
+int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
+		     struct cr_error *err)
+{
+	json_error_t why;
+	char *text = NULL;
+	json_t *json;
+	int rc;
+
+	memset(manifest, 0, sizeof(*manifest));
+	rc = read_text(dirfd, &text, err);
+	if (rc)
+		return rc;
+	json = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+	if (!json)
+		rc = cr_error_set(err, -EBADMSG,
+				  CR_MANIFEST_NAME " is not JSON: %s",
+				  why.text);
+	else
+		rc = unpack(json, manifest, err);
+	json_decref(json);
+	free(text);
+	return rc;
+}
+
+void cr_manifest_free(struct cr_manifest *manifest)
+{
+	free(manifest->images);
+	free(manifest->streams);
+	free(manifest->ended);
+	manifest->images = NULL;
+	manifest->streams = NULL;
+	manifest->ended = NULL;
+	manifest->nr_images = manifest->nr_streams = manifest->nr_ended = 0;
+}
+
+static int same_command(const struct cr_manifest *manifest,
+			const struct cr_step *step)
+{
+	json_t *now = pack_command(step->command);
+	int same;
+
+	same = now && !strcmp(manifest->command, json_string_value(now));
+	json_decref(now);
+	return same;
+}
+
+int cr_manifest_match(const struct cr_manifest *manifest,
+		      const struct cr_step *step, struct cr_error *err)
+{
+	if (manifest->uid != step->uid)
+		return cr_error_set(err, -EPERM, "it is of uid %u, not %u",
+				    manifest->uid, step->uid);
+	if (manifest->job != step->job || manifest->step != step->step)
+		return cr_error_set(err, -EPERM,
+				    "it is of job %u step %u, not of %s",
+				    manifest->job, manifest->step, step->name);
+	if (manifest->nr_nodes != step->nr_nodes ||
+	    manifest->nr_ranks != step->nr_ranks)
+		return cr_error_set(err, -ESTALE,
+				    "it has %u ranks on %u nodes, the step "
+				    "has %u on %u",
+				    manifest->nr_ranks, manifest->nr_nodes,
+				    step->nr_ranks, step->nr_nodes);
+	if (!same_command(manifest, step))
+		return cr_error_set(err, -ESTALE,
+				    "it is of another program: %.200s",
+				    manifest->command);
+	return 0;
+}
+
+const struct cr_manifest_image *
+cr_manifest_image(const struct cr_manifest *manifest, uint32_t node)
+{
+	for (size_t i = 0; i < manifest->nr_images; i++)
+		if (manifest->images[i].node == node)
+			return &manifest->images[i];
+	return NULL;
+}

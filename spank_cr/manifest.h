@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * manifest.h - the file that makes a generation one
+ *
+ * manifest.json lies beside the images and says whose they are, how many
+ * nodes have one, and what is needed to go on that is not in them.  It is
+ * renamed into place last: a folder without it is no generation.
+ */
+#ifndef MANIFEST_H
+#define MANIFEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cr_error.h"
+#include "step.h"
+
+#define CR_MANIFEST_NAME "manifest.json"
+#define CR_MANIFEST_FORMAT 1
+#define CR_MANIFEST_IMAGES_MAX 65536
+
+struct cr_manifest_image {
+	uint32_t node; /* index in the step */
+	uint64_t size; /* bytes */
+	char name[32];
+};
+
+/* A standard stream of a rank that led to a regular file. */
+struct cr_manifest_stream {
+	uint32_t rank;
+	uint32_t fd; /* 0..2 */
+	uint64_t device, inode;
+	uint64_t size; /* when the tree was frozen */
+};
+
+/* A rank that had ended before. */
+struct cr_manifest_ended {
+	uint32_t rank;
+	uint32_t status; /* as of wait(2) */
+};
+
+struct cr_manifest {
+	uint32_t generation;
+	uint32_t job, step;
+	uint32_t nr_nodes, nr_ranks;
+	uint32_t restart_count; /* of the job when it was saved */
+	uid_t uid;
+	int is_final; /* the tree was ended after it */
+	int64_t time; /* seconds since 1970 */
+	char command[CR_STEP_COMMAND_MAX];
+	struct cr_manifest_image *images;
+	size_t nr_images;
+	struct cr_manifest_stream *streams;
+	size_t nr_streams;
+	struct cr_manifest_ended *ended;
+	size_t nr_ended;
+};
+
+/* Make @manifest durable in @dirfd under its name. 0 or a negative errno. */
+int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
+		      struct cr_error *err);
+
+/*
+ * Read and check the one in @dirfd.  On success the arrays belong to the
+ * caller: cr_manifest_free().
+ * Returns 0, -ENOENT (no generation), -EBADMSG (not a manifest, or not
+ * consistent), -EPROTONOSUPPORT (newer), -EPERM (somebody else's file).
+ */
+int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
+		     struct cr_error *err);
+
+void cr_manifest_free(struct cr_manifest *manifest);
+
+/*
+ * Is it of this step?  -EPERM: another user's or job's; -ESTALE: the step has
+ * another shape or runs another program now.
+ */
+int cr_manifest_match(const struct cr_manifest *manifest,
+		      const struct cr_step *step, struct cr_error *err);
+
+/* The image of @node, or NULL. */
+const struct cr_manifest_image *
+cr_manifest_image(const struct cr_manifest *manifest, uint32_t node);
+
+#endif /* MANIFEST_H */

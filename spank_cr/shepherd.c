@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shepherd.c - stand in for a rank; see shepherd.h
+ *
+ * Runs in a fork of slurmstepd that never executes another program: so it
+ * allocates nothing, keeps all signals blocked and reads them from a
+ * descriptor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cr_namespace.h"
+#include "message.h"
+#include "shepherd.h"
+
+#define ENTER_TIMEOUT_MS 30000
+#define VERDICT_TIMEOUT_MS 120000 /* for the agent, after the program died */
+#define TEXT_TIMEOUT_MS 1000
+
+enum phase {
+	WAITING, /* for the restart */
+	RUNNING,
+	SAVING, /* the agent is about to save and end the program */
+};
+
+/* Everything that the loop knows. */
+struct flock_state {
+	struct cr_shepherd *shepherd;
+	enum phase phase;
+	int signals; /* signalfd */
+	int status; /* socket of the restarter, or -1 */
+	int program_fd; /* pidfd of the rank's program, or -1 */
+	pid_t program; /* child, or 0 after a restart */
+};
+
+int cr_shepherd_enter(struct cr_shepherd *shepherd, int agent, uint32_t rank,
+		      uint32_t local, struct cr_error *err)
+{
+	struct cr_message message = { .type = CR_MSG_HELLO,
+				      .rank = rank,
+				      .local = local,
+				      .pid = getpid() };
+	int fds[CR_MESSAGE_FDS_MAX], pair[2], rc;
+
+	if (!getcwd(shepherd->cwd, sizeof(shepherd->cwd)))
+		strcpy(shepherd->cwd, "/");
+	rc = cr_message_pair(pair);
+	if (rc)
+		return cr_error_set(err, rc, "no socket: %s", strerror(-rc));
+	rc = cr_message_send(agent, &message, &pair[1], 1);
+	close(pair[1]);
+	if (!rc)
+		rc = cr_message_receive(pair[0], &message, fds,
+					ENTER_TIMEOUT_MS);
+	if (rc) {
+		close(pair[0]);
+		return cr_error_set(err, rc, "the agent does not answer: %s",
+				    strerror(-rc));
+	}
+	if (message.type != CR_MSG_ENTER || message.value < 0)
+		rc = cr_error_set(err,
+				  message.value < 0 ? message.value : -EPROTO,
+				  "%s", message.text);
+	else
+		rc = cr_namespace_enter(fds[0], err);
+	shepherd->agent = pair[0];
+	shepherd->is_restart = message.value == CR_ENTER_RESTART;
+	shepherd->rank = rank;
+	shepherd->local = local;
+	shepherd->lifeline = fds[1];
+	fds[1] = -1;
+	cr_message_close_fds(fds);
+	return rc;
+}
+
+/* Tell the agent; if it is not there any more we go on alone. */
+static void tell_agent(struct cr_shepherd *shepherd, int type, int pid,
+		       int value)
+{
+	struct cr_message message = { .type = (uint32_t)type,
+				      .rank = shepherd->rank,
+				      .local = shepherd->local,
+				      .pid = pid,
+				      .value = value };
+
+	if (shepherd->agent >= 0 &&
+	    cr_message_send(shepherd->agent, &message, NULL, 0)) {
+		close(shepherd->agent);
+		shepherd->agent = -1;
+	}
+}
+
+static void say(const char *text)
+{
+	struct pollfd pollfd = { .fd = 2, .events = POLLOUT };
+	char line[CR_ERROR_TEXT_MAX + 16];
+	int length;
+
+	length = snprintf(line, sizeof(line), "spank_cr: %s\n", text);
+	if (poll(&pollfd, 1, TEXT_TIMEOUT_MS) == 1 &&
+	    write(2, line, (size_t)length) < 0)
+		return; /* nobody reads it: there is no other place */
+}
+
+/* End as the program did: the same code, or the same signal. */
+static void __attribute__((noreturn)) end_like(int status)
+{
+	const struct rlimit no_core = { 0, 0 };
+	sigset_t set;
+	int signal;
+
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	signal = WTERMSIG(status);
+	setrlimit(RLIMIT_CORE, &no_core);
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	kill(getpid(), signal);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	_exit(128 + signal);
+}
+
+static void send_signal(const struct flock_state *state, int signal)
+{
+	if (state->program_fd >= 0)
+		syscall(SYS_pidfd_send_signal, state->program_fd, signal, NULL,
+			0);
+}
+
+/* A terminal that was our session's becomes the program's session's. */
+static int give_up_terminal(void)
+{
+	int has = isatty(0) && tcgetsid(0) == getpid();
+
+	if (has)
+		ioctl(0, TIOCNOTTY); /* its SIGHUP is blocked, and dropped */
+	return has;
+}
+
+/* In the child: be what slurmstepd had made of this process. */
+static void become_program(const struct cr_shepherd *shepherd,
+			   const sigset_t *mask, int has_terminal)
+{
+	setsid();
+	if (has_terminal)
+		ioctl(0, TIOCSCTTY, 0);
+	if (chdir(shepherd->cwd) < 0 && chdir("/") < 0)
+		say("cannot go to the working directory");
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
+/* Fork the program.  Returns 1 in the child, 0 here. */
+static int start_program(struct flock_state *state, const sigset_t *mask)
+{
+	int has_terminal = give_up_terminal();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		become_program(state->shepherd, mask, has_terminal);
+		return 1;
+	}
+	if (pid < 0) {
+		say("cannot fork the program");
+		_exit(1);
+	}
+	state->program = pid;
+	state->program_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	state->phase = RUNNING;
+	prctl(PR_SET_NAME, "cr-shepherd");
+	tell_agent(state->shepherd, CR_MSG_STARTED, pid, 0);
+	return 0;
+}
+
+/* Keep the streams and what the loop needs, nothing else of slurmstepd's. */
+static void close_others(struct flock_state *state)
+{
+	struct cr_shepherd *shepherd = state->shepherd;
+	int *const keep[] = { &shepherd->agent, &shepherd->lifeline,
+			      &state->signals, &state->status,
+			      &state->program_fd };
+	const int nr = (int)(sizeof(keep) / sizeof(*keep));
+	int fd = 3 + nr;
+
+	/* first out of the way, then down to 3, 4, ... */
+	for (int i = 0; i < nr; i++)
+		if (*keep[i] >= 0)
+			*keep[i] = fcntl(*keep[i], F_DUPFD_CLOEXEC, fd);
+	for (int i = 0; i < nr; i++)
+		if (*keep[i] >= 0)
+			*keep[i] = dup3(*keep[i], 3 + i, O_CLOEXEC);
+	for (int i = 0; i < nr; i++)
+		if (*keep[i] < 0)
+			close(3 + i);
+	close_range((unsigned int)fd, ~0U, 0);
+}
+
+/* The program has been saved and ended: stay a while, so that the job is being
+ * requeued before anybody sees us end. */
+static void __attribute__((noreturn)) end_saved(int linger_ms)
+{
+	poll(NULL, 0, linger_ms);
+	end_like(SIGTERM);
+}
+
+static void handle_message(struct flock_state *state,
+			   const struct cr_message *message)
+{
+	switch (message->type) {
+	case CR_MSG_FORWARD:
+		send_signal(state, message->value);
+		break;
+	case CR_MSG_SAVING:
+		state->phase = SAVING;
+		break;
+	case CR_MSG_NOT_SAVED:
+		state->phase = RUNNING;
+		break;
+	case CR_MSG_SAVED:
+		end_saved(message->value);
+	case CR_MSG_TEXT:
+		say(message->text);
+		break;
+	default:
+		break;
+	}
+}
+
+/* One message of the agent.  Returns its type, 0 if the agent has gone. */
+static uint32_t hear_agent(struct flock_state *state, int timeout_ms)
+{
+	struct cr_shepherd *shepherd = state->shepherd;
+	struct cr_message message;
+	int rc;
+
+	rc = cr_message_receive(shepherd->agent, &message, NULL, timeout_ms);
+	if (rc == -EBADMSG)
+		return CR_NR_MESSAGES;
+	if (rc) {
+		close(shepherd->agent);
+		shepherd->agent = -1;
+		if (state->phase == SAVING)
+			state->phase = RUNNING;
+		return 0;
+	}
+	handle_message(state, &message);
+	return message.type;
+}
+
+/* The program has ended with @status.  If that was the agent's doing we will
+ * hear about it, and end_saved() does not return. */
+static void __attribute__((noreturn))
+program_ended(struct flock_state *state, int status)
+{
+	while (state->phase == SAVING && state->shepherd->agent >= 0)
+		hear_agent(state, VERDICT_TIMEOUT_MS);
+	tell_agent(state->shepherd, CR_MSG_EXITED, 0, status);
+	end_like(status);
+}
+
+/* Returns the program's status if it is ours and has ended, else -1. */
+static void reap(struct flock_state *state)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == state->program)
+			program_ended(state, status);
+}
+
+static void handle_signal(struct flock_state *state)
+{
+	struct signalfd_siginfo info;
+
+	if (read(state->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGCHLD:
+		reap(state);
+		break;
+	case SIGTERM:
+		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGTERM);
+		if (state->shepherd->agent < 0)
+			send_signal(state, SIGTERM);
+		break;
+	case SIGTSTP:
+	case SIGCONT:
+		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0,
+			   (int)info.ssi_signo);
+		/* fall through */
+	default:
+		send_signal(state, (int)info.ssi_signo);
+	}
+}
+
+/* The restarter has something to say, or has died. */
+static void hear_restarter(struct flock_state *state)
+{
+	int fds[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	struct cr_message message;
+	int rc;
+
+	rc = cr_message_receive(state->status, &message, fds, -1);
+	if (rc && rc != -EBADMSG) {
+		say("the restarted program's parent has died: its exit status "
+		    "is lost");
+		send_signal(state, SIGKILL);
+		program_ended(state, SIGKILL);
+	}
+	if (!rc && message.type == CR_MSG_STATUS)
+		program_ended(state, message.value);
+	if (!rc && message.type == CR_MSG_RESTARTED && fds[0] >= 0 &&
+	    state->phase == WAITING) {
+		state->program_fd = fds[0];
+		state->phase = RUNNING;
+		fds[0] = -1;
+		close_others(state);
+	}
+	cr_message_close_fds(fds);
+}
+
+static void __attribute__((noreturn)) watch(struct flock_state *state)
+{
+	for (;;) {
+		struct pollfd pollfds[] = {
+			{ .fd = state->signals, .events = POLLIN },
+			{ .fd = state->shepherd->agent, .events = POLLIN },
+			{ .fd = state->status, .events = POLLIN },
+		};
+
+		if (poll(pollfds, 3, -1) < 0)
+			continue;
+		if (pollfds[1].revents)
+			hear_agent(state, 0);
+		if (pollfds[2].revents)
+			hear_restarter(state);
+		if (pollfds[0].revents)
+			handle_signal(state);
+	}
+}
+
+/* Begin anew behind the user's back?  Rather fail; the images remain. */
+static void __attribute__((noreturn)) fail_restart(void)
+{
+	say("the agent has died before the program was restarted");
+	_exit(1);
+}
+
+/*
+ * Hand our streams to the agent and wait for what becomes of it.  Returns
+ * true if the program is to be begun anew, false once it runs again.
+ */
+static int await_restart(struct flock_state *state)
+{
+	struct cr_message message = { .type = CR_MSG_READY,
+				      .rank = state->shepherd->rank,
+				      .local = state->shepherd->local,
+				      .pid = getpid() };
+	int pair[2], fds[CR_MESSAGE_FDS_MAX];
+
+	if (cr_message_pair(pair))
+		fail_restart();
+	fds[0] = 0;
+	fds[1] = 1;
+	fds[2] = 2;
+	fds[3] = pair[1];
+	if (cr_message_send(state->shepherd->agent, &message, fds, 4))
+		fail_restart();
+	close(pair[1]);
+	state->status = pair[0];
+	while (state->phase == WAITING) {
+		struct pollfd pollfds[] = {
+			{ .fd = state->status, .events = POLLIN },
+			{ .fd = state->shepherd->agent, .events = POLLIN },
+		};
+
+		if (poll(pollfds, 2, -1) < 0)
+			continue;
+		if (pollfds[0].revents & POLLIN)
+			hear_restarter(state);
+		else if (pollfds[1].revents &&
+			 hear_agent(state, 0) == CR_MSG_START)
+			break;
+		else if (state->shepherd->agent < 0)
+			fail_restart();
+	}
+	if (state->phase == RUNNING)
+		return 0;
+	close(state->status);
+	state->status = -1;
+	return 1;
+}
+
+int cr_shepherd_run(struct cr_shepherd *shepherd, struct cr_error *err)
+{
+	struct flock_state state = { .shepherd = shepherd,
+				     .phase = WAITING,
+				     .status = -1,
+				     .program_fd = -1 };
+	sigset_t all, mask;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &mask);
+	state.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (state.signals < 0)
+		return cr_error_errno(err, "signalfd");
+	if (!shepherd->is_restart || await_restart(&state)) {
+		if (start_program(&state, &mask))
+			return 0;
+		close_others(&state);
+	}
+	watch(&state);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slurmstepd.c - the plugin in slurmstepd and in the ranks' processes
+ *
+ * slurmstepd starts the agent before it forks any rank, and tells it when the
+ * step is over.  Nothing here may make slurmstepd itself fail or hang: that
+ * would drain the node.  What goes wrong is kept and fails the ranks.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "options.h"
+#include "plugin.h"
+#include "shepherd.h"
+#include "slurm_step.h"
+
+#define AGENT_NAME "spank_cr-agent"
+#define AGENT_FD 3 /* the agent's end of the socket, in the agent */
+#define SETUP_TIMEOUT_MS 20000
+#define FINISH_TIMEOUT_MS 15000
+
+static struct cr_setup setup;
+static struct cr_error failure; /* why the agent did not start */
+static int agent = -1; /* socket; inherited by the ranks' processes */
+static struct cr_shepherd shepherd = { .agent = -1, .lifeline = -1 };
+
+int spank_cr_stepd_init(spank_t spank, int argc, char **argv)
+{
+	cr_config_init(&setup.config);
+	if (cr_config_parse_arguments(&setup.config, argc, argv, &failure) ||
+	    cr_options_register(spank, &failure))
+		spank_cr_fail(&failure);
+	return ESPANK_SUCCESS;
+}
+
+static int get_variable(void *arg, const char *name, char *value, size_t size)
+{
+	spank_err_t rc = spank_getenv(arg, name, value, (int)size);
+
+	if (rc == ESPANK_NOSPACE)
+		return -E2BIG;
+	return rc == ESPANK_SUCCESS;
+}
+
+/* Where the agent is: said by the admin, beside this plugin, or installed. */
+static void find_agent(char *path, size_t size)
+{
+	const char *slash;
+	Dl_info info;
+
+	if (setup.config.agent[0]) {
+		snprintf(path, size, "%s", setup.config.agent);
+		return;
+	}
+	if (dladdr((void *)find_agent, &info) && info.dli_fname &&
+	    (slash = strrchr(info.dli_fname, '/'))) {
+		snprintf(path, size, "%.*s/" AGENT_NAME,
+			 (int)(slash - info.dli_fname), info.dli_fname);
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	snprintf(path, size, "%s", SPANK_CR_AGENT);
+}
+
+/* In a fork of a threaded process: system calls only. */
+static void __attribute__((noreturn))
+execute_agent(const char *path, char *const argv[], char *const envp[],
+	      int socket)
+{
+	sigset_t none;
+	int null;
+
+	if (fork() != 0)
+		_exit(0); /* nobody's child: slurmstepd waits for its ranks */
+	setsid();
+	for (int signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL },
+			  NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (socket == AGENT_FD)
+		fcntl(socket, F_SETFD, 0);
+	else
+		dup2(socket, AGENT_FD);
+	null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd < AGENT_FD; fd++)
+		dup2(null, fd);
+	close_range(AGENT_FD + 1, ~0U, 0);
+	if (chdir("/") == 0)
+		execve(path, argv, envp);
+	_exit(127);
+}
+
+static int spawn_agent(int socket, struct cr_error *err)
+{
+	char path[CR_CONFIG_PATH_MAX + 32], conf[CR_CONFIG_PATH_MAX];
+	char *argv[] = { (char *)AGENT_NAME, setup.step.name, NULL };
+	char *envp[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL,
+			 NULL };
+	const char *slurm_conf = getenv("SLURM_CONF");
+	pid_t pid;
+
+	find_agent(path, sizeof(path));
+	if (access(path, X_OK) < 0)
+		return cr_error_errno(err, "agent %s", path);
+	if (slurm_conf) {
+		snprintf(conf, sizeof(conf), "SLURM_CONF=%s", slurm_conf);
+		envp[1] = conf;
+	}
+	pid = fork();
+	if (pid < 0)
+		return cr_error_errno(err, "fork the agent");
+	if (pid == 0)
+		execute_agent(path, argv, envp, socket);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+static int start_agent(struct cr_error *err)
+{
+	struct cr_message answer;
+	int pair[2], rc;
+
+	rc = cr_message_pair(pair);
+	if (rc)
+		return cr_error_set(err, rc, "no socket: %s", strerror(-rc));
+	rc = spawn_agent(pair[1], err);
+	close(pair[1]);
+	if (rc)
+		goto out;
+	rc = cr_setup_send(pair[0], &setup);
+	if (!rc)
+		rc = cr_message_receive(pair[0], &answer, NULL,
+					SETUP_TIMEOUT_MS);
+	if (rc)
+		cr_error_set(err, rc, "the agent does not start: %s",
+			     strerror(-rc));
+	else if (answer.type != CR_MSG_SETUP_DONE || answer.value < 0)
+		rc = cr_error_set(err, answer.value ? answer.value : -EPROTO,
+				  "%s", answer.text);
+out:
+	if (rc)
+		close(pair[0]);
+	else
+		agent = pair[0];
+	return rc;
+}
+
+/* Steps that we can do something for. */
+static int is_ours(const struct cr_step *step)
+{
+	if (step->step == CR_STEP_EXTERN || step->step == CR_STEP_INTERACTIVE)
+		return 0;
+	if (step->nr_nodes > 1) {
+		slurm_info("spank_cr: step %s has %u nodes: not checkpointed",
+			   step->name, step->nr_nodes);
+		return 0;
+	}
+	return 1;
+}
+
+int spank_cr_stepd_init_post_opt(spank_t spank)
+{
+	if (failure.code)
+		return ESPANK_SUCCESS;
+	if (cr_config_parse_environment(&setup.config, get_variable, spank,
+					&failure) ||
+	    cr_options_apply(&setup.config, &failure) ||
+	    !cr_config_is_active(&setup.config))
+		return ESPANK_SUCCESS;
+	if (cr_step_fill(spank, &setup.step, &failure) || !is_ours(&setup.step))
+		return ESPANK_SUCCESS;
+	setup.size = sizeof(setup);
+	start_agent(&failure);
+	return ESPANK_SUCCESS;
+}
+
+int spank_cr_stepd_task_init_privileged(spank_t spank)
+{
+	struct cr_error err = { 0 };
+	uint32_t rank, local;
+
+	if (failure.code)
+		return spank_cr_fail(&failure);
+	if (agent < 0)
+		return ESPANK_SUCCESS;
+	if (cr_step_rank(spank, &rank, &local, &err) ||
+	    cr_shepherd_enter(&shepherd, agent, rank, local, &err))
+		return spank_cr_fail(&err);
+	close(agent);
+	agent = -1;
+	return ESPANK_SUCCESS;
+}
+
+int spank_cr_stepd_task_init(void)
+{
+	struct cr_error err = { 0 };
+
+	if (shepherd.agent < 0)
+		return ESPANK_SUCCESS;
+	if (cr_shepherd_run(&shepherd, &err))
+		return spank_cr_fail(&err);
+	return ESPANK_SUCCESS;
+}
+
+int spank_cr_stepd_exit(void)
+{
+	struct cr_message answer = { 0 };
+
+	if (agent < 0)
+		return ESPANK_SUCCESS;
+	if (cr_message_tell(agent, CR_MSG_FINISH, 0) ||
+	    cr_message_receive(agent, &answer, NULL, FINISH_TIMEOUT_MS) ||
+	    answer.type != CR_MSG_BYE)
+		slurm_error("spank_cr: %s: the agent does not answer at the "
+			    "end of the step",
+			    setup.step.name);
+	close(agent);
+	agent = -1;
+	return ESPANK_SUCCESS;
+}

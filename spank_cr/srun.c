@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * srun.c - the plugin in srun, sbatch and salloc
+ *
+ * Settings are checked here, before anything is submitted.  Then they are put
+ * into the environment, which travels with the job: so the steps of a batch
+ * script have what was said to sbatch.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "plugin.h"
+
+static struct cr_config admin; /* plugstack.conf alone */
+
+static int get_variable(void *arg, const char *name, char *value, size_t size)
+{
+	const char *found = getenv(name);
+
+	(void)arg;
+	if (!found)
+		return 0;
+	if (strlen(found) >= size)
+		return -E2BIG;
+	strcpy(value, found);
+	return 1;
+}
+
+/*
+ * A job that goes on must not cut off its output file.  Slurm reads these
+ * before it reads the command line, so an --open-mode there wins, and we
+ * cannot know yet whether --cr=off is on it.
+ */
+static void append_to_output(const struct cr_config *config)
+{
+	if (!config->is_on)
+		return;
+	setenv("SBATCH_OPEN_MODE", "append", 0);
+	setenv("SLURM_OPEN_MODE", "append", 0);
+}
+
+/* sbatch goes on when a plugin fails: what is wrong would be found in the
+ * job's output only, an hour later. */
+static int refuse(const struct cr_error *err)
+{
+	spank_cr_fail(err);
+	exit(EXIT_FAILURE);
+}
+
+int spank_cr_srun_init(spank_t spank, int argc, char **argv)
+{
+	struct cr_config config;
+	struct cr_error err = { 0 };
+
+	cr_config_init(&admin);
+	if (cr_config_parse_arguments(&admin, argc, argv, &err))
+		return refuse(&err);
+	if (cr_options_register(spank, &err))
+		return refuse(&err);
+	config = admin;
+	if (cr_config_parse_environment(&config, get_variable, NULL, &err))
+		return refuse(&err);
+	append_to_output(&config);
+	return ESPANK_SUCCESS;
+}
+
+/* Only what differs from the admin's settings: those may differ by node. */
+static int export_one(enum cr_setting setting, const char *value, int differs)
+{
+	const char *name = cr_setting_variable(setting);
+
+	if (!differs && !getenv(name))
+		return 0;
+	return setenv(name, value, 1);
+}
+
+static int export_settings(const struct cr_config *config)
+{
+	static const char *const compressions[] = { "none", "lz4", "zstd" };
+	static const char *const on_failures[] = { "restart", "fail" };
+	char interval[16], keep[16];
+	int rc;
+
+	snprintf(interval, sizeof(interval), "%u", config->interval);
+	snprintf(keep, sizeof(keep), "%u", config->keep);
+	rc = export_one(CR_SETTING_ON, config->is_on ? "on" : "off",
+			config->is_on != admin.is_on);
+	rc |= export_one(CR_SETTING_DIR, config->dir, config->dir_is_users);
+	rc |= export_one(CR_SETTING_INTERVAL, interval,
+			 config->interval != admin.interval);
+	rc |= export_one(CR_SETTING_KEEP, keep, config->keep != admin.keep);
+	rc |= export_one(CR_SETTING_COMPRESS, compressions[config->compression],
+			 config->compression != admin.compression);
+	rc |= export_one(CR_SETTING_ON_FAILURE, on_failures[config->on_failure],
+			 config->on_failure != admin.on_failure);
+	return rc ? -ENOMEM : 0;
+}
+
+int spank_cr_srun_init_post_opt(void)
+{
+	struct cr_config config = admin;
+	struct cr_error err = { 0 };
+
+	if (cr_config_parse_environment(&config, get_variable, NULL, &err) ||
+	    cr_options_apply(&config, &err))
+		return refuse(&err);
+	if (export_settings(&config)) {
+		cr_error_set(&err, -ENOMEM, "no memory for the environment");
+		return refuse(&err);
+	}
+	return ESPANK_SUCCESS;
+}
