@@ -233,7 +233,7 @@ static inline int small_put_thread(const struct small_image *image,
 	const struct iovec iov[] = {
 		{ (void *)(uintptr_t)thread, sizeof(*thread) },
 		{ (void *)(uintptr_t)&image->pending,
-		  thread->nr_pending * sizeof(image->pending) },
+		  thread->nr_pending ? sizeof(image->pending) : 0 },
 		{ (void *)(uintptr_t)image->xstate, sizeof(image->xstate) },
 		{ (void *)(uintptr_t)image->groups, sizeof(image->groups) },
 	};
