@@ -108,15 +108,16 @@ static int open_partial(struct cr_image_writer *writer, struct cr_error *err)
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(writer->dirfd, writer->partial, flags, 0600);
 
-	if (fd < 0 && errno == EEXIST &&
-	    !unlinkat(writer->dirfd, writer->partial, 0))
+	if (fd < 0 && errno == EEXIST) {
+		if (unlinkat(writer->dirfd, writer->partial, 0))
+			return cr_error_set(err, -EEXIST,
+					    "%s is in the way and cannot be "
+					    "removed: %s",
+					    writer->partial, strerror(errno));
 		fd = openat(writer->dirfd, writer->partial, flags, 0600);
-	if (fd < 0) {
-		if (errno == EPERM || errno == EACCES || errno == EISDIR)
-			return cr_error_errno(err, "replace %s",
-					      writer->partial);
-		return cr_error_errno(err, "create %s", writer->partial);
 	}
+	if (fd < 0)
+		return cr_error_errno(err, "create %s", writer->partial);
 	writer->file.fd = fd;
 	writer->file.is_regular = true;
 	return 0;
@@ -198,7 +199,7 @@ struct cutter {
 	uint64_t used; /* bytes of the first run */
 };
 
-/* Fill @job with the next runs, or only count what it needs if it is NULL. */
+/* Move the next runs to @to, as many as one job takes; returns their length. */
 static uint64_t cut(struct cutter *cutter, struct cr_wire_run *to,
 		    size_t *nr_to)
 {

@@ -52,6 +52,7 @@ struct small_image {
 	uint8_t xstate[1024];
 	uint32_t groups[3];
 	uint64_t heap_pages; /* of each task */
+	int forge_zombies; /* give them records that only the living have */
 };
 
 static inline int small_page_is_zero(uint64_t address)
@@ -242,6 +243,12 @@ static inline int small_put_thread(const struct small_image *image,
 				   NULL);
 }
 
+static inline int small_is_bare(const struct small_image *image, int i)
+{
+	return i == 2 || (!image->forge_zombies &&
+			  (image->links[i].flags & CR_LINK_F_ZOMBIE));
+}
+
 /* All of task @i but its threads. */
 static inline int small_put_task(const struct small_image *image,
 				 struct cr_image_writer *writer, int i)
@@ -252,7 +259,7 @@ static inline int small_put_task(const struct small_image *image,
 	int rc = small_put(writer, CR_RECORD_TASK, vpid, &image->tasks[i],
 			   sizeof(image->tasks[i]), NULL, 0);
 
-	if (rc || i == 2)
+	if (rc || small_is_bare(image, i))
 		return rc;
 	vmas[0].end += image->heap_pages * CR_WIRE_PAGE;
 	rc = small_put(writer, CR_RECORD_MM, vpid, &image->mms[i],
@@ -305,7 +312,7 @@ static inline int small_image_write(const struct small_image *image,
 		rc = rc ? rc : small_put_task(image, writer, i);
 		if (!rc && i == 0)
 			rc = small_put_thread(image, writer, 0, SMALL_ROOT);
-		if (!rc && i < 2)
+		if (!rc && !small_is_bare(image, i))
 			rc = small_put_thread(image, writer, i + 1,
 					      i ? SMALL_CHILD : SMALL_ROOT);
 	}

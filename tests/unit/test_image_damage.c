@@ -206,7 +206,7 @@ FORGERY(parent_unknown, image->links[1].parent = 99)
 FORGERY(parent_itself, image->links[1].parent = SMALL_CHILD)
 FORGERY(parent_later, image->links[0].parent = SMALL_CHILD;
 	image->links[0].rank = CR_RANK_NONE)
-FORGERY(parent_zombie, image->links[2].parent = SMALL_ROOT;
+FORGERY(parent_zombie, image->links[1].nr_threads = 0;
 	image->links[1].flags = CR_LINK_F_ZOMBIE)
 FORGERY(rank, image->links[1].rank = 0)
 FORGERY(link_flags, image->links[0].flags = 64)
@@ -216,7 +216,7 @@ FORGERY(threads_none, image->links[1].nr_threads = 0)
 FORGERY(threads_huge, image->links[1].nr_threads = UINT32_MAX)
 FORGERY(threads_of_zombie, image->links[2].nr_threads = 1)
 FORGERY(zombie_with_mm, image->links[1].nr_threads = 0;
-	image->links[1].flags = CR_LINK_F_ZOMBIE;
+	image->forge_zombies = 1; image->links[1].flags = CR_LINK_F_ZOMBIE;
 	image->links[2].parent = SMALL_ROOT)
 FORGERY(leader_not_first, image->threads[0].tid = SMALL_THREAD;
 	image->threads[1].tid = SMALL_ROOT)
