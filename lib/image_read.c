@@ -214,7 +214,9 @@ static int read_chunk(struct cr_image *image, bool verify_data,
 		rc = cr_chunk_check_sizes(&image->header, &chunk, err);
 	if (!rc)
 		rc = reserve_payload(image,
-				     CR_CHUNK_HEADER_MAX + CR_WIRE_CHUNK_MAX,
+				     CR_CHUNK_HEADER_MAX +
+					     (verify_data ? CR_WIRE_CHUNK_MAX :
+							    0),
 				     err);
 	if (!rc)
 		rc = read_at(image, image->offset, image->payload,

@@ -40,7 +40,8 @@ struct filler {
 	uint8_t header[CR_CHUNK_HEADER_MAX];
 	struct iovec pieces[CR_CHUNK_RUNS_MAX], left[CR_CHUNK_RUNS_MAX];
 	size_t nr_pieces;
-	uint8_t *stored, *raw; /* CR_WIRE_CHUNK_MAX, allocated when needed */
+	uint8_t *stored, *raw; /* of packed chunks */
+	size_t stored_max, raw_max;
 };
 
 _Static_assert(CR_CHUNK_RUNS_MAX <= 1024, "one chunk fits one preadv(2)");
@@ -180,6 +181,16 @@ static int fill_plain(const struct fill *fill, struct filler *filler,
 	return check_crc(filler, crc, err);
 }
 
+static int reserve(uint8_t **buffer, size_t *max, size_t length)
+{
+	if (length <= *max)
+		return 0;
+	free(*buffer);
+	*buffer = malloc(length);
+	*max = *buffer ? length : 0;
+	return *buffer ? 0 : -ENOMEM;
+}
+
 static int fill_packed(const struct fill *fill, struct filler *filler,
 		       uint64_t data, struct cr_error *err)
 {
@@ -188,11 +199,8 @@ static int fill_packed(const struct fill *fill, struct filler *filler,
 	const uint8_t *from;
 	int rc;
 
-	if (!filler->stored)
-		filler->stored = malloc(CR_WIRE_CHUNK_MAX);
-	if (!filler->raw)
-		filler->raw = malloc(CR_WIRE_CHUNK_MAX);
-	if (!filler->stored || !filler->raw)
+	if (reserve(&filler->stored, &filler->stored_max, stored) ||
+	    reserve(&filler->raw, &filler->raw_max, (size_t)chunk->raw_length))
 		return cr_error_set(err, -ENOMEM, "no memory to unpack");
 	rc = cr_image_pread(fill->image, data, filler->stored, stored, err);
 	if (!rc)
