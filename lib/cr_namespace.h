@@ -48,6 +48,14 @@ int cr_namespace_create(unsigned int flags, uint64_t monotonic_ns,
 int cr_namespace_enter(int init_fd, struct cr_error *err);
 
 /*
+ * The two halves of it.  After the first the caller's children to come are in
+ * there, and the caller still sees the node's /proc; the second is then for
+ * them.
+ */
+int cr_namespace_enter_processes(int init_fd, struct cr_error *err);
+int cr_namespace_enter_mounts(int init_fd, struct cr_error *err);
+
+/*
  * Only a time namespace, for the caller's children to come: what a tree needs
  * that is restarted among the node's own pids.
  */

@@ -3,9 +3,9 @@
  * cr_restart.h - make a saved tree run again
  *
  * The caller becomes the coordinator, outside the tree, and the parent of its
- * root tasks: it waits for them with waitpid(2) afterwards.  It must be in the
- * namespaces that the tree is to live in (see cr_namespace.h) and have one
- * thread only.  docs/restart-protocol.md has the whole protocol.
+ * root tasks: it waits for them with waitpid(2) afterwards.  It must have one
+ * thread only, and its later children are born in the tree's namespaces.
+ * docs/restart-protocol.md has the whole protocol.
  */
 #ifndef CR_RESTART_H
 #define CR_RESTART_H
@@ -28,6 +28,10 @@ struct cr_restart_root {
 };
 
 struct cr_restart_options {
+	/* pidfd of the init of the namespaces to live in (cr_namespace.h); 0:
+	 * those of the caller.  The caller itself must be outside: it has to
+	 * see the node's /proc. */
+	int namespace_fd;
 	/* Ranks without an entry get streams of /dev/null. */
 	const struct cr_restart_root *roots;
 	size_t nr_roots;

@@ -210,21 +210,31 @@ int cr_namespace_create(unsigned int flags, uint64_t monotonic_ns,
 	return 0;
 }
 
-int cr_namespace_enter(int init_fd, struct cr_error *err)
+int cr_namespace_enter_processes(int init_fd, struct cr_error *err)
+{
+	if (setns(init_fd, CLONE_NEWPID | CLONE_NEWTIME) < 0)
+		return cr_error_errno(err, "entering the PID namespace");
+	return 0;
+}
+
+int cr_namespace_enter_mounts(int init_fd, struct cr_error *err)
 {
 	char *cwd = getcwd(NULL, 0);
+	int rc = 0;
 
-	if (setns(init_fd, NAMESPACES) < 0) {
-		cr_error_errno(err, "entering the step's namespaces");
-		free(cwd);
-		return err ? err->code : -EPERM;
-	}
-	if ((!cwd || chdir(cwd) < 0) && chdir("/") < 0) {
-		free(cwd);
-		return cr_error_errno(err, "chdir /");
-	}
+	if (setns(init_fd, CLONE_NEWNS | CLONE_NEWIPC) < 0)
+		rc = cr_error_errno(err, "entering the mount namespace");
+	else if ((!cwd || chdir(cwd) < 0) && chdir("/") < 0)
+		rc = cr_error_errno(err, "chdir /");
 	free(cwd);
-	return 0;
+	return rc;
+}
+
+int cr_namespace_enter(int init_fd, struct cr_error *err)
+{
+	int rc = cr_namespace_enter_processes(init_fd, err);
+
+	return rc < 0 ? rc : cr_namespace_enter_mounts(init_fd, err);
 }
 
 int cr_namespace_clocks(uint64_t monotonic_ns, uint64_t boottime_ns,

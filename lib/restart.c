@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cr_image.h"
+#include "cr_namespace.h"
 #include "restart_mm.h"
 
 #define DEFAULT_TIMEOUT_NS 60000000000ull
@@ -229,6 +230,9 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 		return rc;
 	r->highest_vpid = highest_vpid(r->saved);
 	rc = find_floor(r, err);
+	if (!rc && r->options->namespace_fd)
+		r->namespace_fd =
+			raise_fd(r->options->namespace_fd, r->fd_floor);
 	if (!rc)
 		rc = open_sockets(r, err);
 	if (!rc)
@@ -292,6 +296,8 @@ static void close_restarter(struct cr_restarter *r)
 		cr_cgroups_close(&r->roots[i].cgroups);
 	}
 	free(r->roots);
+	if (r->namespace_fd >= 0)
+		close(r->namespace_fd);
 	free(r->family);
 	if (r->coordinator_socket >= 0)
 		close(r->coordinator_socket);
@@ -324,14 +330,18 @@ int cr_restart(struct cr_image *image, const struct cr_restart_options *options,
 	struct cr_restarter r = { .options = options,
 				  .image = image,
 				  .coordinator_socket = -1,
-				  .task_socket = -1 };
-	uint64_t begin = cr_now_ns(), prepared;
+				  .task_socket = -1,
+				  .namespace_fd = -1 };
+	uint64_t begin, prepared;
 	struct cr_error local = { 0 };
 	pid_t *pids = NULL;
 	int rc;
 
 	err = err ? err : &local;
 	rc = cr_saved_load(image, &r.saved, err);
+	if (!rc && options->namespace_fd)
+		rc = cr_namespace_enter_processes(options->namespace_fd, err);
+	begin = cr_now_ns(); /* by the clock of the tree from here on */
 	if (!rc)
 		rc = prepare(&r, err);
 	if (rc < 0)

@@ -52,6 +52,7 @@ struct cr_restarter {
 	uint64_t *family; /* address of each FAMILY space by id - 1, or 0 */
 	uint64_t arena_start, arena_length; /* reserved, the same in all */
 	int coordinator_socket, task_socket;
+	int namespace_fd; /* as in options, above the floor; -1: none */
 	int fd_floor; /* all our descriptors are at or above it */
 	uint32_t highest_vpid; /* of tasks, threads, groups and sessions */
 	struct cr_restarter_root *roots; /* [options->nr_roots] */

@@ -301,6 +301,18 @@ static void kill_all(struct finish *f)
 		waitpid(f->threads[i].tid, NULL, __WALL);
 }
 
+/*
+ * Who has been let go may end all its threads at once; those that we still
+ * hold then stay zombies until their tracer has waited for them.  A root is
+ * our own child: its status is the caller's to wait for.
+ */
+static void release(const struct thread *thread)
+{
+	if (cr_trace_release(thread->tid) == -ESRCH &&
+	    !(is_leader(thread) && thread->task->link->parent == 0))
+		waitpid(thread->tid, NULL, __WALL);
+}
+
 static void release_all(struct finish *f)
 {
 	for (size_t i = 0; i < f->nr; i++) {
@@ -310,7 +322,7 @@ static void release_all(struct finish *f)
 		if (is_leader(thread) &&
 		    (thread->task->link->flags & CR_LINK_F_STOPPED))
 			syscall(SYS_tkill, thread->tid, SIGSTOP);
-		cr_trace_release(thread->tid);
+		release(thread);
 	}
 }
 

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cr_namespace.h"
 #include "restart_list.h"
 
 #define LOOK_NS 100000000 /* how often a waiting task looks after children */
@@ -179,8 +180,9 @@ static void wait_word(const struct birth *birth, volatile uint32_t *word,
 	}
 }
 
-/* Roots and helpers of the coordinator start outside the rank's cgroups. */
-static void enter_cgroups(const struct birth *birth)
+/* The coordinator's children start outside of the rank's cgroups and of the
+ * tree's mounts. */
+static void come_in(const struct birth *birth)
 {
 	const struct cr_wire_link *link =
 		link_of(birth->restarter, birth->plan);
@@ -189,8 +191,12 @@ static void enter_cgroups(const struct birth *birth)
 				       link ? link->rank : CR_RANK_NONE);
 	struct cr_error err = { 0 };
 
-	if (birth->plan->creator == CR_PLAN_COORDINATOR && root &&
-	    cr_cgroups_join(&root->cgroups, &err) < 0)
+	if (birth->plan->creator != CR_PLAN_COORDINATOR)
+		return;
+	if (root && cr_cgroups_join(&root->cgroups, &err) < 0)
+		fail(birth, &err);
+	if (birth->restarter->namespace_fd >= 0 &&
+	    cr_namespace_enter_mounts(birth->restarter->namespace_fd, &err) < 0)
 		fail(birth, &err);
 }
 
@@ -226,7 +232,7 @@ static void be_born(const struct birth *birth)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (birth->plan->is_subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
-	enter_cgroups(birth);
+	come_in(birth);
 	if (birth->plan == birth->restarter->plan->processes)
 		reserve_vpids(birth->restarter);
 	fork_children(birth, CR_PLAN_BEFORE_SETSID);

@@ -89,8 +89,8 @@ static const struct argp argp = {
 };
 
 /* Clocks and namespace as the image wants them. */
-static int enter(struct cr_image *image, const struct arguments *arguments,
-		 struct cr_namespace *ns, struct cr_error *err)
+static int make_world(struct cr_image *image, struct arguments *arguments,
+		      struct cr_namespace *ns, struct cr_error *err)
 {
 	struct cr_record record;
 	struct cr_wire_head head;
@@ -105,7 +105,9 @@ static int enter(struct cr_image *image, const struct arguments *arguments,
 					   err);
 	rc = cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER,
 				 head.monotonic_ns, head.boottime_ns, ns, err);
-	return rc < 0 ? rc : cr_namespace_enter(ns->init_fd, err);
+	if (!rc)
+		arguments->restart.namespace_fd = ns->init_fd;
+	return rc;
 }
 
 static int restart_tree(struct arguments *arguments, struct cr_namespace *ns,
@@ -118,7 +120,7 @@ static int restart_tree(struct arguments *arguments, struct cr_namespace *ns,
 
 	rc = cr_image_open(AT_FDCWD, arguments->image, &image, err);
 	if (!rc)
-		rc = enter(image, arguments, ns, err);
+		rc = make_world(image, arguments, ns, err);
 	if (rc < 0)
 		goto out;
 	arguments->restart.roots = &root;
