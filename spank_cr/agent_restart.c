@@ -18,7 +18,6 @@
 
 #include "agent.h"
 #include "cr_image.h"
-#include "cr_namespace.h"
 #include "cr_restart.h"
 #include "generation.h"
 #include "manifest.h"
@@ -123,9 +122,8 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 		return cr_error_set(err, -ENOMEM, "no memory");
 	options.roots = roots;
 	options.nr_roots = fill_roots(agent, roots);
-	rc = cr_namespace_enter(agent->restart_keeper.init_fd, err);
-	if (!rc)
-		rc = cr_restart(agent->image, &options, restarted, err);
+	options.namespace_fd = agent->restart_keeper.init_fd;
+	rc = cr_restart(agent->image, &options, restarted, err);
 	free(roots);
 	return rc;
 }
