@@ -215,9 +215,10 @@ static void saved_for_good(struct agent *agent)
 	struct cr_error err = { 0 };
 
 	agent->phase = AGENT_SAVED;
-	/* The grace time is not over, but nothing is left to do in it; and a
-	 * step that just ended would let the job complete. */
-	if (agent->cause == CR_CAUSE_PREEMPT) {
+	/* In a grace time Slurm would wait for its end, or for the job's:
+	 * and the job would complete.  Out of time, it would not run again. */
+	if (agent->cause == CR_CAUSE_PREEMPT ||
+	    agent->cause == CR_CAUSE_TIME_LIMIT) {
 		agent->requeuer =
 			agent_worker_start(agent, "cr-requeue",
 					   agent_slurm_requeue, requeued,
@@ -226,8 +227,6 @@ static void saved_for_good(struct agent *agent)
 			return;
 		agent->requeue_later = 1;
 	}
-	if (agent->cause == CR_CAUSE_TIME_LIMIT)
-		agent->requeue_later = 1;
 	agent_tell_ranks(agent, CR_MSG_SAVED,
 			 agent->step->step == CR_STEP_BATCH ? 0 : LINGER_MS);
 }

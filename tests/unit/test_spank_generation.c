@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_spank_generation.c - folders of generations: made, listed, removed,
+ * and refused when they are somebody else's
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "generation.h"
+#include "manifest.h"
+
+struct fixture {
+	char path[64];
+	int dirfd, step_dirfd;
+	struct cr_step step;
+	struct cr_error err;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	strcpy(f->path, "/tmp/test_generation.XXXXXX");
+	if (!mkdtemp(f->path))
+		return -1;
+	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
+	f->step = (struct cr_step){ .job = 12, .step = 0 };
+	f->step_dirfd = cr_generation_open_step(f->dirfd, &f->step, 1, &f->err);
+	*state = f;
+	return f->step_dirfd < 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int flag,
+			struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	nftw(f->path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+	close(f->dirfd);
+	close(f->step_dirfd);
+	free(f);
+	return 0;
+}
+
+static int exists(const struct fixture *f, const char *path)
+{
+	return faccessat(f->dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Make the next generation, with a manifest if @is_committed. */
+static uint32_t make(struct fixture *f, int is_committed)
+{
+	uint32_t number = 0;
+	int fd = cr_generation_create(f->step_dirfd, &number, &f->err);
+	int file;
+
+	assert_true(fd >= 0);
+	file = openat(fd, "node_0.img", O_CREAT | O_WRONLY, 0600);
+	close(file);
+	if (is_committed) {
+		file = openat(fd, CR_MANIFEST_NAME, O_CREAT | O_WRONLY, 0600);
+		close(file);
+	}
+	close(fd);
+	return number;
+}
+
+static void assert_listed(struct fixture *f, const uint32_t *want, size_t nr)
+{
+	uint32_t *numbers = NULL;
+	size_t nr_found = 0;
+
+	assert_int_equal(cr_generation_list(f->step_dirfd, &numbers, &nr_found,
+					    &f->err),
+			 0);
+	assert_int_equal(nr_found, nr);
+	for (size_t i = 0; i < nr; i++)
+		assert_int_equal(numbers[i], want[i]);
+	free(numbers);
+}
+
+static void only_those_with_a_manifest_are_listed_newest_first(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 11; i++)
+		make(f, 1);
+	make(f, 0);
+	assert_listed(f, (uint32_t[]){ 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1 }, 11);
+}
+
+static void an_attempt_that_failed_is_removed_by_the_next(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, 1);
+	assert_int_equal(make(f, 0), 2);
+	assert_int_equal(make(f, 0), 3);
+	assert_false(exists(f, "job_12/step_0/gen_2"));
+	assert_true(exists(f, "job_12/step_0/gen_3"));
+	assert_listed(f, (uint32_t[]){ 1 }, 1);
+}
+
+static void pruning_keeps_the_newest(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 5; i++)
+		make(f, 1);
+	assert_int_equal(cr_generation_prune(f->step_dirfd, 2, &f->err), 0);
+	assert_listed(f, (uint32_t[]){ 5, 4 }, 2);
+	assert_false(exists(f, "job_12/step_0/gen_3"));
+}
+
+static void removing_a_step_removes_empty_folders(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, 1);
+	make(f, 0);
+	assert_int_equal(cr_generation_remove_step(f->dirfd, &f->step, &f->err),
+			 0);
+	assert_false(exists(f, "job_12"));
+	assert_int_equal(cr_generation_remove_step(f->dirfd, &f->step, &f->err),
+			 0);
+}
+
+static void removing_a_step_leaves_other_steps(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step other = { .job = 12, .step = CR_STEP_BATCH };
+	int fd = cr_generation_open_step(f->dirfd, &other, 1, &f->err);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(cr_generation_remove_step(f->dirfd, &f->step, &f->err),
+			 0);
+	assert_false(exists(f, "job_12/step_0"));
+	assert_true(exists(f, "job_12/step_batch"));
+}
+
+static void
+the_mark_of_steps_needs_a_batch_script_and_goes_with_it(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step batch = { .job = 12, .step = CR_STEP_BATCH };
+
+	assert_int_equal(cr_generation_mark_steps(f->dirfd, &f->step, &f->err),
+			 0);
+	assert_false(cr_generation_has_steps(f->dirfd, &batch));
+	close(cr_generation_open_step(f->dirfd, &batch, 1, &f->err));
+	assert_int_equal(cr_generation_mark_steps(f->dirfd, &f->step, &f->err),
+			 0);
+	assert_true(cr_generation_has_steps(f->dirfd, &batch));
+	cr_generation_remove_step(f->dirfd, &f->step, &f->err);
+	assert_true(cr_generation_has_steps(f->dirfd, &batch));
+	cr_generation_remove_step(f->dirfd, &batch, &f->err);
+	assert_false(exists(f, "job_12"));
+}
+
+static void folders_of_others_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = { .job = 13, .step = 0 };
+
+	assert_int_equal(mkdirat(f->dirfd, "job_13", 0755), 0);
+	assert_int_equal(fchmodat(f->dirfd, "job_13", 0755, 0), 0);
+	assert_int_equal(cr_generation_open_step(f->dirfd, &step, 1, &f->err),
+			 -EPERM);
+	if (geteuid() != 0)
+		return;
+	fchmodat(f->dirfd, "job_13", 0700, 0);
+	assert_int_equal(fchownat(f->dirfd, "job_13", 1, 1, 0), 0);
+	assert_int_equal(cr_generation_open_step(f->dirfd, &step, 1, &f->err),
+			 -EPERM);
+}
+
+static void links_are_not_followed(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = { .job = 13, .step = 0 };
+
+	assert_int_equal(symlinkat("job_12", f->dirfd, "job_13"), 0);
+	assert_int_equal(cr_generation_open_step(f->dirfd, &step, 1, &f->err),
+			 -ENOTDIR);
+	assert_int_equal(symlinkat("/tmp", f->step_dirfd, "gen_4"), 0);
+	assert_int_equal(cr_generation_open(f->step_dirfd, 4, &f->err),
+			 -ENOTDIR);
+}
+
+static void a_users_directory_must_be_the_users(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_config config;
+	struct cr_step step = { .job = 1, .uid = 1, .gid = 1 };
+	int fd;
+
+	if (geteuid() != 0)
+		skip();
+	cr_config_init(&config);
+	config.dir_is_users = 1;
+	strcpy(config.dir, f->path); /* root's, mode 0700 */
+	assert_int_equal(cr_generation_open_dir(&config, &step, &f->err),
+			 -EACCES);
+	assert_int_equal(chown(f->path, 1, 1), 0);
+	fd = cr_generation_open_dir(&config, &step, &f->err);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(geteuid(), 0);
+	assert_int_equal(getegid(), 0);
+}
+
+static void the_admins_directory_is_made(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = { .job = 1 };
+	struct cr_config config;
+	int fd;
+
+	cr_config_init(&config);
+	snprintf(config.dir, sizeof(config.dir), "%s/cr", f->path);
+	fd = cr_generation_open_dir(&config, &step, &f->err);
+	assert_true(fd >= 0);
+	close(fd);
+	strcat(config.dir, "/a/b");
+	assert_int_equal(cr_generation_open_dir(&config, &step, &f->err),
+			 -ENOENT);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(only_those_with_a_manifest_are_listed_newest_first),
+		TEST(an_attempt_that_failed_is_removed_by_the_next),
+		TEST(pruning_keeps_the_newest),
+		TEST(removing_a_step_removes_empty_folders),
+		TEST(removing_a_step_leaves_other_steps),
+		TEST(the_mark_of_steps_needs_a_batch_script_and_goes_with_it),
+		TEST(folders_of_others_are_refused),
+		TEST(links_are_not_followed),
+		TEST(a_users_directory_must_be_the_users),
+		TEST(the_admins_directory_is_made),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_spank_manifest.c - a manifest is read as it was written, or refused
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "manifest.h"
+
+#define NR(array) (sizeof(array) / sizeof(*(array)))
+
+struct fixture {
+	char path[64];
+	int dirfd;
+	struct cr_manifest_image image;
+	struct cr_manifest_stream stream;
+	struct cr_manifest_ended ended;
+	struct cr_manifest manifest;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	strcpy(f->path, "/tmp/test_manifest.XXXXXX");
+	if (!mkdtemp(f->path))
+		return -1;
+	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
+	f->image = (struct cr_manifest_image){ .node = 0, .size = 1ull << 40 };
+	strcpy(f->image.name, "node_0.img");
+	f->stream = (struct cr_manifest_stream){ 1, 2, 77, 88, 99 };
+	f->ended = (struct cr_manifest_ended){ 0, 256 };
+	f->manifest = (struct cr_manifest){
+		.generation = 3,
+		.job = 12,
+		.step = 0xfffffffbu,
+		.nr_nodes = 1,
+		.nr_ranks = 2,
+		.restart_count = 1,
+		.uid = 1001,
+		.is_final = 1,
+		.time = 1700000000,
+		.command = "a b\xff\n",
+		.images = &f->image,
+		.nr_images = 1,
+		.streams = &f->stream,
+		.nr_streams = 1,
+		.ended = &f->ended,
+		.nr_ended = 1,
+	};
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	unlinkat(f->dirfd, CR_MANIFEST_NAME, 0);
+	close(f->dirfd);
+	rmdir(f->path);
+	free(f);
+	return 0;
+}
+
+static void what_is_written_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL), 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	assert_int_equal(m.generation, 3);
+	assert_int_equal(m.job, 12);
+	assert_int_equal(m.step, 0xfffffffbu);
+	assert_int_equal(m.uid, 1001);
+	assert_true(m.is_final);
+	assert_int_equal(m.nr_images, 1);
+	assert_string_equal(cr_manifest_image(&m, 0)->name, "node_0.img");
+	assert_int_equal(m.images[0].size, 1ull << 40);
+	assert_null(cr_manifest_image(&m, 1));
+	assert_int_equal(m.nr_streams, 1);
+	assert_memory_equal(m.streams, &f->stream, sizeof(f->stream));
+	assert_int_equal(m.nr_ended, 1);
+	assert_int_equal(m.ended[0].status, 256);
+	cr_manifest_free(&m);
+}
+
+static void write_text(const struct fixture *f, const char *text)
+{
+	int fd = openat(f->dirfd, CR_MANIFEST_NAME,
+			O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Cut or altered at any byte: refused, or read as something consistent. */
+static void no_damage_crashes_the_reader(void **state)
+{
+	struct fixture *f = *state;
+	static char whole[16384], text[16384];
+	struct cr_error err;
+	struct cr_manifest m;
+	ssize_t length;
+	int fd;
+
+	cr_manifest_write(f->dirfd, &f->manifest, NULL);
+	fd = openat(f->dirfd, CR_MANIFEST_NAME, O_RDONLY);
+	length = read(fd, whole, sizeof(whole) - 1);
+	close(fd);
+	for (ssize_t i = 0; i < length - 1; i++) {
+		memcpy(text, whole, (size_t)i);
+		text[i] = '\0';
+		write_text(f, text);
+		assert_int_equal(cr_manifest_read(f->dirfd, &m, &err),
+				 -EBADMSG);
+		assert_null(m.images);
+	}
+	for (ssize_t i = 0; i < length; i++) {
+		memcpy(text, whole, (size_t)length + 1);
+		text[i] ^= 0x01;
+		write_text(f, text);
+		cr_manifest_read(f->dirfd, &m, &err);
+		cr_manifest_free(&m);
+	}
+}
+
+static void what_is_not_consistent_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const names[] = { "../node_0.img", "", ".hidden",
+					     "a/b" };
+	struct cr_manifest m;
+
+	for (size_t i = 0; i < NR(names); i++) {
+		strcpy(f->image.name, names[i]);
+		cr_manifest_write(f->dirfd, &f->manifest, NULL);
+		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL),
+				 -EBADMSG);
+	}
+	strcpy(f->image.name, "node_0.img");
+	f->manifest.nr_nodes = 2;
+	cr_manifest_write(f->dirfd, &f->manifest, NULL);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -EBADMSG);
+}
+
+static void a_newer_format_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	write_text(f, "{\"format\": 2}");
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL),
+			 -EPROTONOSUPPORT);
+}
+
+static void a_link_is_not_followed(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	assert_int_equal(symlinkat("/etc/passwd", f->dirfd, CR_MANIFEST_NAME),
+			 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -ELOOP);
+}
+
+static void another_users_file_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	if (geteuid() != 0)
+		skip();
+	cr_manifest_write(f->dirfd, &f->manifest, NULL);
+	assert_int_equal(fchownat(f->dirfd, CR_MANIFEST_NAME, 1, 1, 0), 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -EPERM);
+}
+
+static void only_its_own_step_matches(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = { .job = 12,
+				.step = 0xfffffffbu,
+				.nr_nodes = 1,
+				.nr_ranks = 2,
+				.uid = 1001,
+				.command = "a b" };
+	struct cr_step other;
+
+	strcpy(f->manifest.command, "a b");
+	assert_int_equal(cr_manifest_match(&f->manifest, &step, NULL), 0);
+	other = step;
+	other.uid = 1002;
+	assert_int_equal(cr_manifest_match(&f->manifest, &other, NULL), -EPERM);
+	other = step;
+	other.job = 13;
+	assert_int_equal(cr_manifest_match(&f->manifest, &other, NULL), -EPERM);
+	other = step;
+	other.step = 0;
+	assert_int_equal(cr_manifest_match(&f->manifest, &other, NULL), -EPERM);
+	other = step;
+	other.nr_ranks = 3;
+	assert_int_equal(cr_manifest_match(&f->manifest, &other, NULL),
+			 -ESTALE);
+	other = step;
+	strcpy(other.command, "a c");
+	assert_int_equal(cr_manifest_match(&f->manifest, &other, NULL),
+			 -ESTALE);
+}
+
+/* The command of a manifest that was read has been made printable. */
+static void a_strange_command_matches_after_reading(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = { .job = 12,
+				.step = 0xfffffffbu,
+				.nr_nodes = 1,
+				.nr_ranks = 2,
+				.uid = 1001,
+				.command = "a b\xff\n" };
+	struct cr_manifest m;
+
+	cr_manifest_write(f->dirfd, &f->manifest, NULL);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	assert_int_equal(cr_manifest_match(&m, &step, NULL), 0);
+	cr_manifest_free(&m);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_written_is_read),
+		TEST(no_damage_crashes_the_reader),
+		TEST(what_is_not_consistent_is_refused),
+		TEST(a_newer_format_is_refused),
+		TEST(a_link_is_not_followed),
+		TEST(another_users_file_is_refused),
+		TEST(only_its_own_step_matches),
+		TEST(a_strange_command_matches_after_reading),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

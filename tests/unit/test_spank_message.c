@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_spank_message.c - messages arrive whole, with their descriptors, or
+ * not at all
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "message.h"
+
+static int setup(void **state)
+{
+	static int pair[2];
+
+	*state = pair;
+	return cr_message_pair(pair);
+}
+
+static int teardown(void **state)
+{
+	int *pair = *state;
+
+	close(pair[0]);
+	if (pair[1] >= 0)
+		close(pair[1]);
+	return 0;
+}
+
+static int count_fds(void)
+{
+	int nr = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		nr += fcntl(fd, F_GETFD) >= 0;
+	return nr;
+}
+
+static void a_message_arrives_with_its_descriptors(void **state)
+{
+	struct cr_message sent = { .type = CR_MSG_READY, .rank = 7 }, got;
+	int *pair = *state, fds[CR_MESSAGE_FDS_MAX], pipe_fds[2];
+
+	assert_return_code(pipe(pipe_fds), errno);
+	assert_int_equal(cr_message_send(pair[0], &sent, pipe_fds, 2), 0);
+	assert_int_equal(cr_message_receive(pair[1], &got, fds, 1000), 0);
+	assert_int_equal(got.rank, 7);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(read(pipe_fds[0], &got, 1), 1);
+	assert_int_equal(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fds[2], -1);
+	cr_message_close_fds(fds);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+static void descriptors_nobody_wants_are_closed(void **state)
+{
+	struct cr_message sent = { .type = CR_MSG_READY }, got;
+	int *pair = *state, before = count_fds();
+
+	assert_int_equal(cr_message_send(pair[0], &sent, pair, 1), 0);
+	assert_int_equal(cr_message_receive(pair[1], &got, NULL, 1000), 0);
+	assert_int_equal(count_fds(), before);
+}
+
+static void what_is_no_message_is_refused(void **state)
+{
+	struct cr_message bad = { .type = 0 }, got;
+	int *pair = *state;
+
+	assert_int_equal(send(pair[0], "abc", 3, 0), 3);
+	assert_int_equal(cr_message_receive(pair[1], &got, NULL, 1000),
+			 -EBADMSG);
+	cr_message_send(pair[0], &bad, NULL, 0);
+	assert_int_equal(cr_message_receive(pair[1], &got, NULL, 1000),
+			 -EBADMSG);
+	bad.type = CR_NR_MESSAGES;
+	cr_message_send(pair[0], &bad, NULL, 0);
+	assert_int_equal(cr_message_receive(pair[1], &got, NULL, 1000),
+			 -EBADMSG);
+}
+
+static void text_always_ends(void **state)
+{
+	struct cr_message sent = { .type = CR_MSG_TEXT }, got;
+	int *pair = *state;
+
+	memset(sent.text, 'x', sizeof(sent.text));
+	cr_message_send(pair[0], &sent, NULL, 0);
+	assert_int_equal(cr_message_receive(pair[1], &got, NULL, 1000), 0);
+	assert_int_equal(strlen(got.text), sizeof(got.text) - 1);
+}
+
+static void the_end_and_silence_are_told_apart(void **state)
+{
+	struct cr_message got;
+	int *pair = *state;
+
+	assert_int_equal(cr_message_receive(pair[0], &got, NULL, 10),
+			 -ETIMEDOUT);
+	close(pair[1]);
+	pair[1] = -1;
+	assert_int_equal(cr_message_receive(pair[0], &got, NULL, 1000), -EPIPE);
+	assert_int_equal(cr_message_tell(pair[0], CR_MSG_BYE, 0), -EPIPE);
+}
+
+static void sending_to_one_who_never_reads_ends(void **state)
+{
+	int *pair = *state, rc;
+
+	do {
+		rc = cr_message_tell(pair[0], CR_MSG_BYE, 0);
+	} while (!rc);
+	assert_int_equal(rc, -ETIMEDOUT);
+}
+
+static void a_setup_of_another_version_is_refused(void **state)
+{
+	static struct cr_setup setup_message, got;
+	int *pair = *state;
+
+	setup_message.size = sizeof(setup_message);
+	setup_message.step.job = 5;
+	assert_int_equal(cr_setup_send(pair[0], &setup_message), 0);
+	assert_int_equal(cr_setup_receive(pair[1], &got, 1000), 0);
+	assert_int_equal(got.step.job, 5);
+	setup_message.size--;
+	cr_setup_send(pair[0], &setup_message);
+	assert_int_equal(cr_setup_receive(pair[1], &got, 1000), -EBADMSG);
+	send(pair[0], &setup_message, 100, 0);
+	assert_int_equal(cr_setup_receive(pair[1], &got, 1000), -EBADMSG);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_message_arrives_with_its_descriptors),
+		TEST(descriptors_nobody_wants_are_closed),
+		TEST(what_is_no_message_is_refused),
+		TEST(text_always_ends),
+		TEST(the_end_and_silence_are_told_apart),
+		TEST(sending_to_one_who_never_reads_ends),
+		TEST(a_setup_of_another_version_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
