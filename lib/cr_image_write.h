@@ -85,8 +85,8 @@ int cr_image_writer_put(struct cr_image_writer *writer, int type, uint32_t vpid,
 /*
  * Queue pages of @space for the workers, which cut them into chunks.  @runs
  * are sorted, page aligned and copied; the runs of two calls for one space
- * must not interleave; *@source must live until commit or abort.  May block while the queue is full.  Errors of earlier work may come
- * back from here.
+ * must not interleave; *@source must live until commit or abort.  May block
+ * while the queue is full.  Errors of earlier work may come back from here.
  */
 int cr_image_writer_memory(struct cr_image_writer *writer, uint32_t space,
 			   const struct cr_memory_source *source,
