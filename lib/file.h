@@ -51,6 +51,7 @@ struct cr_file {
 /* Descriptors of one task, kept for epoll(7) targets. */
 struct cr_file_task {
 	pid_t pid;
+	uint32_t vpid;
 	struct cr_wire_fd *fds; /* sorted */
 	size_t nr_fds;
 };
@@ -100,7 +101,9 @@ struct cr_file_ops {
 
 extern const struct cr_file_ops cr_file_regular_ops, cr_file_directory_ops,
 	cr_file_fifo_ops, cr_file_pipe_ops, cr_file_device_ops,
-	cr_file_eventfd_ops, cr_file_external_ops, cr_file_other_ops;
+	cr_file_eventfd_ops, cr_file_external_ops, cr_file_other_ops,
+	cr_file_signalfd_ops, cr_file_timerfd_ops, cr_file_memfd_ops,
+	cr_file_pidfd_ops, cr_file_proc_ops, cr_file_epoll_ops;
 
 /* Kind of a file that is being saved; and by its number, NULL if unknown. */
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);

@@ -16,7 +16,9 @@
 static const struct cr_file_ops *const all_ops[] = {
 	&cr_file_regular_ops,  &cr_file_directory_ops, &cr_file_fifo_ops,
 	&cr_file_pipe_ops,     &cr_file_device_ops,    &cr_file_eventfd_ops,
-	&cr_file_external_ops,
+	&cr_file_external_ops, &cr_file_signalfd_ops,  &cr_file_timerfd_ops,
+	&cr_file_memfd_ops,    &cr_file_pidfd_ops,     &cr_file_proc_ops,
+	&cr_file_epoll_ops,
 };
 
 /* What readlink(2) shows for files without an inode of their own. */
@@ -25,6 +27,10 @@ static const struct {
 	const struct cr_file_ops *ops;
 } anonymous[] = {
 	{ "anon_inode:[eventfd]", &cr_file_eventfd_ops },
+	{ "anon_inode:[eventpoll]", &cr_file_epoll_ops },
+	{ "anon_inode:[pidfd]", &cr_file_pidfd_ops },
+	{ "anon_inode:[signalfd]", &cr_file_signalfd_ops },
+	{ "anon_inode:[timerfd]", &cr_file_timerfd_ops },
 };
 
 const struct cr_file_ops *cr_file_ops_find(uint32_t kind)
@@ -62,7 +68,6 @@ static const struct cr_file_ops *classify_device(dev_t device)
 static int is_special(const struct cr_file *file)
 {
 	return file->filesystem == NSFS_MAGIC ||
-	       file->filesystem == PROC_SUPER_MAGIC ||
 	       file->filesystem == 0x19800202 /* mqueue */ ||
 	       file->link[0] != '/';
 }
@@ -71,6 +76,11 @@ const struct cr_file_ops *cr_file_classify(const struct cr_file *file)
 {
 	if (!strncmp(file->link, "anon_inode:", 11))
 		return classify_anonymous(file->link);
+	if (file->filesystem == PROC_SUPER_MAGIC)
+		return &cr_file_proc_ops;
+	if (S_ISREG(file->stat.st_mode) && !file->stat.st_nlink &&
+	    !strncmp(file->link, "/memfd:", 7))
+		return &cr_file_memfd_ops;
 	/* O_PATH: a place in the file system, whatever is there. */
 	if (file->wire.open_flags & O_PATH && !S_ISDIR(file->stat.st_mode))
 		return is_special(file) ? &cr_file_other_ops :

@@ -209,7 +209,7 @@ static int file_add(struct cr_file_table *table, struct cr_file *file,
 	if (rc < 0)
 		return rc;
 	if (file->fd >= 0 && fstatfs(file->fd, &fs) == 0)
-		file->filesystem = fs.f_type;
+		file->filesystem = (long)fs.f_type;
 	rc = describe(file, err);
 	if (rc < 0)
 		return rc;
@@ -390,7 +390,7 @@ static int add_descriptors(struct cr_file_table *table, int pidfd, pid_t pid,
 }
 
 /* Keep a copy of a task's descriptors. */
-static int remember_task(struct cr_file_table *table, pid_t pid,
+static int remember_task(struct cr_file_table *table, pid_t pid, uint32_t vpid,
 			 const struct cr_wire_fd *fds, size_t nr_fds,
 			 struct cr_error *err)
 {
@@ -402,6 +402,7 @@ static int remember_task(struct cr_file_table *table, pid_t pid,
 	table->tasks = tasks;
 	task = &tasks[table->nr_tasks];
 	task->pid = pid;
+	task->vpid = vpid;
 	task->nr_fds = nr_fds;
 	task->fds = malloc(nr_fds * sizeof(*fds) + 1);
 	if (!task->fds)
@@ -427,7 +428,7 @@ int cr_file_table_add_task(struct cr_file_table *table, pid_t pid,
 	if (rc == 0)
 		rc = add_descriptors(table, pidfd, pid, vpid, fds, nr_fds, err);
 	if (rc == 0)
-		rc = remember_task(table, pid, fds, nr_fds, err);
+		rc = remember_task(table, pid, vpid, fds, nr_fds, err);
 	close(pidfd);
 	if (rc < 0) {
 		free(fds);
@@ -442,6 +443,7 @@ static struct cr_file *new_link(pid_t pid, uint32_t vpid, const char *link,
 				struct cr_error *err)
 {
 	struct cr_file *file;
+	struct statfs fs;
 	struct stat how;
 	char name[128];
 
@@ -455,10 +457,12 @@ static struct cr_file *new_link(pid_t pid, uint32_t vpid, const char *link,
 		cr_error_set(err, -ENOMEM, "out of memory");
 		goto fail;
 	}
-	if (stat(name, &file->stat) < 0 || lstat(name, &how) < 0) {
+	if (stat(name, &file->stat) < 0 || lstat(name, &how) < 0 ||
+	    statfs(name, &fs) < 0) {
 		cr_error_errno(err, "stat %s", name);
 		goto fail;
 	}
+	file->filesystem = (long)fs.f_type;
 	/* The link shows the access mode that the mapping was made with. */
 	file->is_writable =
 		!strncmp(link, "map_files/", 10) && (how.st_mode & S_IWUSR);

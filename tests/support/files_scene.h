@@ -367,6 +367,23 @@ static inline int scene_stream(void *arg, uint32_t rank, uint32_t stream)
 	return scene->stream;
 }
 
+/* A link of the scene is opened twice: as 20 and 21, 22 and 23, ... */
+static inline int scene_open_link(struct cr_file_restore *restore, int i,
+				  struct cr_error *err)
+{
+	int j, fd;
+
+	for (j = 0; j < 2; j++) {
+		fd = cr_files_open(restore, shared->links[i], 1, 1, err);
+		if (fd < 0)
+			return fd;
+		if (fd < SCENE_FLOOR || dup2(fd, 20 + 2 * i + j) < 0)
+			return cr_error_set(err, -EBADF, "below the floor");
+		close(fd);
+	}
+	return 0;
+}
+
 /* In the new task: wait for the turn, restore, wait for all, check. */
 static inline void scene_restore_task(struct scene *scene,
 				      struct cr_image *image,
@@ -379,7 +396,7 @@ static inline void scene_restore_task(struct scene *scene,
 					   .stream = scene_stream,
 					   .arg = scene };
 	volatile int *nr_restored = &shared->nr_restored;
-	int rc;
+	int i, rc;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	scene->stream = scene->stream < 0 ?
@@ -390,6 +407,8 @@ static inline void scene_restore_task(struct scene *scene,
 	if (shared->err.code)
 		_exit(2);
 	rc = cr_files_restore(&restore, &saved->tasks[task], &shared->err);
+	for (i = 0; i < 4 && scene->links[i] && rc == 0 && task == 0; i++)
+		rc = scene_open_link(&restore, i, &shared->err);
 	rc = rc ? rc :
 		  cr_files_lock(&restore, &saved->tasks[task], &shared->err);
 	if (rc < 0 && !shared->err.code)
