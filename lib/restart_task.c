@@ -366,7 +366,7 @@ static int restore_in_turn(const struct birth *birth,
 		rc = cr_files_lock(files, task, err);
 	if (rc < 0)
 		return rc;
-	*exe_fdp = cr_files_open(files, task->mm->exe, 0, 0, err);
+	*exe_fdp = cr_files_open(files, task->mm->exe, 1, 0, err);
 	if (*exe_fdp < 0)
 		return *exe_fdp;
 	rc = go_to(files, task->task->root, 1, err);
@@ -383,7 +383,8 @@ static void __attribute__((noreturn)) be_task(const struct birth *birth)
 					 .places = restarter->file_places,
 					 .fd_floor = restarter->fd_floor,
 					 .stream = stream_fd,
-					 .arg = restarter };
+					 .arg = restarter,
+					 .task = task };
 	struct cr_staged *staged = NULL;
 	struct cr_error err = { 0 };
 	int exe_fd = -1, rc;
