@@ -15,6 +15,7 @@
 
 #define STEPD_FD 3
 #define SETUP_TIMEOUT_MS 10000
+#define ASK_TIMEOUT_MS 8000
 
 /* Did the program end by itself, and well?  Then images are of no more use. */
 static int has_succeeded(const struct agent *agent)
@@ -83,6 +84,32 @@ static void stepd_readable(evutil_socket_t fd, short what, void *arg)
 	cr_message_close_fds(fds);
 }
 
+static void asked(struct agent *agent, const struct agent_result *result)
+{
+	agent->asker = NULL;
+	if (result->err.code)
+		agent_log(agent, LOG_WARNING, "%s", result->err.text);
+	else
+		agent->step->restart_count = result->job.restart_count;
+	agent->job = result->job;
+}
+
+/*
+ * There are images: does Slurm say that the job has never run before?  Then
+ * they are of a job that had the same number long ago.  The environment does
+ * not always have the count.
+ */
+static int is_first_run(struct agent *agent)
+{
+	uint32_t before = agent->step->restart_count;
+
+	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
+					  asked, ASK_TIMEOUT_MS, NULL, 0, NULL);
+	while (agent->asker)
+		event_base_loop(agent->base, EVLOOP_ONCE);
+	return !before && !agent->step->restart_count && agent->job.state;
+}
+
 static int open_folders(struct agent *agent, struct cr_error *err)
 {
 	struct cr_error ignored;
@@ -90,13 +117,12 @@ static int open_folders(struct agent *agent, struct cr_error *err)
 	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
 	if (agent->dirfd < 0)
 		return agent->dirfd;
-	/* left by a job that had the same number long ago */
-	if (!agent->step->restart_count)
-		cr_generation_remove_step(agent->dirfd, agent->step, &ignored);
 	agent->step_dirfd =
 		cr_generation_open_step(agent->dirfd, agent->step, 1, err);
 	if (agent->step_dirfd < 0)
 		return agent->step_dirfd;
+	if (has_images(agent) && is_first_run(agent))
+		cr_generation_prune(agent->step_dirfd, 0, &ignored);
 	if (agent->step->step != CR_STEP_BATCH)
 		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
 	/* it begins anew then: see generation.h */

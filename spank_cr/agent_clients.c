@@ -15,20 +15,25 @@
 
 #define DEPTH_MAX 64
 
+/* A zombie is none: its parent, which we hold, does not reap it. */
 static int is_client(pid_t pid)
 {
-	char path[64], comm[32] = "";
+	char path[64], line[256] = "", state = 'Z';
+	const char *name, *end;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
-	if (!fgets(comm, sizeof(comm), file))
-		comm[0] = '\0';
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
 	fclose(file);
-	comm[strcspn(comm, "\n")] = '\0';
-	return !strcmp(comm, "srun");
+	name = strchr(line, '(');
+	end = strrchr(line, ')');
+	if (!name || !end || sscanf(end + 1, " %c", &state) != 1)
+		return 0;
+	return state != 'Z' && end - name == 5 && !strncmp(name, "(srun", 5);
 }
 
 /* Call @visit for @pid and all below it; stops at the first that returns

@@ -36,6 +36,7 @@ static int load_job(const struct agent *agent, struct cr_job_view *view,
 		view->may_requeue = job->requeue != 0;
 		view->preempt_time = job->preempt_time;
 		view->end_time = job->end_time;
+		view->restart_count = job->restart_cnt;
 		rc = 0;
 	}
 	slurm_free_job_info_msg(jobs);

@@ -25,6 +25,7 @@ struct cr_job_view {
 	int may_requeue; /* not --no-requeue */
 	int64_t preempt_time; /* seconds since 1970, 0: not preempted */
 	int64_t end_time;
+	uint32_t restart_count;
 	uint32_t kill_wait; /* seconds from SIGTERM to SIGKILL */
 };
 

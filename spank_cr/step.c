@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "slurm_step.h"
@@ -42,6 +43,20 @@ static void fill_groups(spank_t spank, struct cr_step *step)
 		step->groups[step->nr_groups++] = groups[i];
 }
 
+/* Slurm tells it for batch scripts; steps have what the script passes on. */
+static void fill_restart_count(spank_t spank, struct cr_step *step)
+{
+	char text[16];
+
+	if (spank_get_item(spank, S_SLURM_RESTART_COUNT,
+			   &step->restart_count) != ESPANK_SUCCESS)
+		step->restart_count = 0;
+	if (!step->restart_count &&
+	    spank_getenv(spank, "SLURM_RESTART_COUNT", text, sizeof(text)) ==
+		    ESPANK_SUCCESS)
+		step->restart_count = (uint32_t)strtoul(text, NULL, 10);
+}
+
 int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 {
 	const struct {
@@ -69,9 +84,7 @@ int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 					    "Slurm does not tell the %s: %s",
 					    items[i].name, spank_strerror(rc));
 	}
-	if (spank_get_item(spank, S_SLURM_RESTART_COUNT,
-			   &step->restart_count) != ESPANK_SUCCESS)
-		step->restart_count = 0;
+	fill_restart_count(spank, step);
 	/* a batch script runs on the first node only, whatever the job has */
 	if (step->step == CR_STEP_BATCH)
 		step->nr_nodes = 1;
