@@ -139,7 +139,7 @@ static void gone(struct agent_rank *rank)
 	rank->socket = -1;
 	if (rank->has_ended || agent->phase == AGENT_SAVED)
 		return;
-	agent_log(agent, LOG_ERR, "the shepherd of rank %u has died",
+	agent_log(agent, LOG_NOTICE, "the shepherd of rank %u was killed",
 		  rank->rank);
 	rank->has_ended = 1;
 	rank->status = SIGKILL;
