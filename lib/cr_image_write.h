@@ -51,6 +51,9 @@ struct cr_memory_source {
 	/* Leave all-zero pages out: true where a hole reads as zero (anonymous
 	 * memory), false for written pages of a private file mapping. */
 	int skip_zero;
+	/* Where all-zero pages are kept all the same: sorted and disjoint. */
+	const struct cr_wire_run *keep;
+	size_t nr_keep;
 };
 
 /*

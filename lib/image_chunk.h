@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "cr_error.h"
+#include "cr_image_write.h"
 #include "image_wire.h"
 
 #define CR_CHUNK_RUNS_MAX (CR_WIRE_CHUNK_MAX / CR_WIRE_PAGE)
@@ -27,12 +28,13 @@
 
 /*
  * @data holds the pages of @runs one after another.  Moves the pages that
- * are not all zero to its front and lists them in @kept, which has room for
- * CR_CHUNK_RUNS_MAX.  Returns their length in bytes; *@nr_kept may be 0.
+ * are not all zero, or that @source keeps, to its front and lists them in
+ * @kept, which has room for CR_CHUNK_RUNS_MAX.  Returns their length in bytes;
+ * *@nr_kept may be 0.
  */
-size_t cr_chunk_drop_zeros(uint8_t *data, const struct cr_wire_run *runs,
-			   size_t nr_runs, struct cr_wire_run *kept,
-			   size_t *nr_kept);
+size_t cr_chunk_drop_zeros(uint8_t *data, const struct cr_memory_source *source,
+			   const struct cr_wire_run *runs, size_t nr_runs,
+			   struct cr_wire_run *kept, size_t *nr_kept);
 
 /* What one thread needs to compress; not to be shared. */
 struct cr_packer {

@@ -28,6 +28,7 @@
 #define CODE_LENGTH 4096u
 #define CALLS_MAX 256u
 #define CALLS_LENGTH (CALLS_MAX * sizeof(struct cr_remote_call))
+#define MAPPED_LENGTH (CODE_LENGTH + CR_REMOTE_SCRATCH + CALLS_LENGTH)
 
 struct cr_remote {
 	pid_t tid; /* whose process; used for opening and closing */
@@ -77,13 +78,20 @@ uint64_t cr_remote_scratch(const struct cr_remote *remote)
 	return remote->base + CODE_LENGTH;
 }
 
+void cr_remote_range(const struct cr_remote *remote, uint64_t *startp,
+		     uint64_t *endp)
+{
+	*startp = remote->base;
+	*endp = remote->base + MAPPED_LENGTH;
+}
+
+/* Shared, since private memory would be merged with its neighbours. */
 static int map_memory(struct cr_remote *remote, struct cr_error *err)
 {
-	const uint64_t length = CODE_LENGTH + CR_REMOTE_SCRATCH + CALLS_LENGTH;
 	uint64_t args[6] = { 0,
-			     length,
+			     MAPPED_LENGTH,
 			     PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS,
+			     MAP_SHARED | MAP_ANONYMOUS,
 			     (uint64_t)-1,
 			     0 };
 	int64_t result;
@@ -302,14 +310,13 @@ int cr_remote_run(struct cr_remote *remote, pid_t tid,
 
 void cr_remote_close(struct cr_remote *remote)
 {
-	const uint64_t length = CODE_LENGTH + CR_REMOTE_SCRATCH + CALLS_LENGTH;
 	int saved_errno = errno;
 	int64_t result;
 
 	if (!remote)
 		return;
 	if (remote->base) {
-		uint64_t args[6] = { remote->base, length };
+		uint64_t args[6] = { remote->base, MAPPED_LENGTH };
 
 		cr_trace_syscall(remote->tid, remote->instruction, SYS_munmap,
 				 args, &result, NULL);

@@ -87,6 +87,11 @@ int cr_remote_open(pid_t tid, struct cr_remote **remotep, struct cr_error *err);
 /* Address, in the process, of the CR_REMOTE_SCRATCH bytes for arguments. */
 uint64_t cr_remote_scratch(const struct cr_remote *remote);
 
+/* The range that is mapped meanwhile; it is no mapping of the program's, and is
+ * never merged with one. */
+void cr_remote_range(const struct cr_remote *remote, uint64_t *startp,
+		     uint64_t *endp);
+
 int cr_remote_write(struct cr_remote *remote, uint64_t address,
 		    const void *data, size_t length, struct cr_error *err);
 int cr_remote_read(struct cr_remote *remote, uint64_t address, void *data,

@@ -123,6 +123,12 @@ static int restart_tree(struct arguments *arguments, struct cr_namespace *ns,
 		rc = make_world(image, arguments, ns, err);
 	if (rc < 0)
 		goto out;
+	/* once more from the start: the head has been read */
+	cr_image_close(image);
+	image = NULL;
+	rc = cr_image_open(AT_FDCWD, arguments->image, &image, err);
+	if (rc < 0)
+		goto out;
 	arguments->restart.roots = &root;
 	arguments->restart.nr_roots = 1;
 	rc = cr_restart(image, &arguments->restart, &result, err);

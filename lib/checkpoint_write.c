@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * checkpoint_write.c - what was collected, as records of an image
+ *
+ * In the order of image_wire.h.  Memory is read by the writer's workers while
+ * the tree is still frozen.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/uio.h>
+
+#include "collect.h"
+#include "files.h"
+
+#define PART(data, length)                          \
+	(struct iovec)                              \
+	{                                           \
+		(void *)(uintptr_t)(data), (length) \
+	}
+
+/* Memory without PROT_READ is only in /proc/PID/mem. */
+static int read_forced(pid_t pid, uint64_t address, void *buffer, size_t length)
+{
+	size_t done = 0;
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (done < length) {
+		n = pread(fd, (char *)buffer + done, length - done,
+			  (off_t)(address + done));
+		if (n <= 0) {
+			n = n < 0 ? -errno : -EFAULT;
+			close(fd);
+			return (int)n;
+		}
+		done += (size_t)n;
+	}
+	close(fd);
+	return 0;
+}
+
+static int read_process(pid_t pid, uint64_t address, void *buffer,
+			size_t length)
+{
+	struct iovec local = { buffer, length };
+	struct iovec remote = { (void *)(uintptr_t)address, length };
+	ssize_t n;
+
+	n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+	if (n == (ssize_t)length)
+		return 0;
+	if (n < 0)
+		n = 0;
+	return read_forced(pid, address + (uint64_t)n, (char *)buffer + n,
+			   length - (size_t)n);
+}
+
+static int read_task(const struct cr_memory_source *source, uint64_t address,
+		     void *buffer, size_t length)
+{
+	return read_process(source->pid, address, buffer, length);
+}
+
+/* Index of the owner of the page at @address, which has one. */
+static size_t find_owner(const struct cr_save_space *space, uint64_t address)
+{
+	size_t low = 0, high = space->nr_owners;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (address < space->owners[middle].run.address)
+			high = middle;
+		else
+			low = middle;
+	}
+	return low;
+}
+
+static int read_family(const struct cr_memory_source *source, uint64_t address,
+		       void *buffer, size_t length)
+{
+	const struct cr_save_space *space =
+		(const void *)((const char *)source -
+			       offsetof(struct cr_save_space, source));
+	int rc = 0;
+
+	while (length && rc == 0) {
+		const struct cr_owner *owner =
+			&space->owners[find_owner(space, address)];
+		uint64_t n = owner->run.address + owner->run.length - address;
+
+		if (address < owner->run.address || !n || n > owner->run.length)
+			return -EFAULT;
+		n = n < length ? n : length;
+		rc = read_process(owner->pid, address, buffer, n);
+		buffer = (char *)buffer + n;
+		address += n;
+		length -= n;
+	}
+	return rc;
+}
+
+/* What lies behind the end of a file reads as zero. */
+static int read_object(const struct cr_memory_source *source, uint64_t address,
+		       void *buffer, size_t length)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < length) {
+		n = pread(source->fd, (char *)buffer + done, length - done,
+			  (off_t)(address + done));
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	memset((char *)buffer + done, 0, length - done);
+	return 0;
+}
+
+static int put_tree(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	struct cr_wire_tree tree = {
+		.nr_tasks = (uint32_t)checkpoint->nr_tasks,
+	};
+	struct cr_wire_link *links;
+	struct iovec iov[2];
+	int rc;
+
+	links = calloc(checkpoint->nr_tasks, sizeof(*links));
+	if (!links)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++)
+		links[i] = checkpoint->tasks[i]->link;
+	iov[0] = PART(&tree, sizeof(tree));
+	iov[1] = PART(links, checkpoint->nr_tasks * sizeof(*links));
+	rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_TREE, 0, iov, 2,
+				 err);
+	free(links);
+	return rc;
+}
+
+static int put_spaces(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < checkpoint->nr_spaces && rc == 0; i++) {
+		struct iovec iov = PART(&checkpoint->spaces[i]->wire,
+					sizeof(struct cr_wire_space));
+
+		rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_SPACE, 0,
+					 &iov, 1, err);
+	}
+	return rc;
+}
+
+static int put_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
+		    struct cr_error *err)
+{
+	struct cr_wire_vma *vmas;
+	struct iovec iov;
+	int rc;
+
+	vmas = calloc(task->nr_vmas, sizeof(*vmas));
+	if (!vmas)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < task->nr_vmas; i++)
+		vmas[i] = task->vmas[i].wire;
+	iov = PART(vmas, task->nr_vmas * sizeof(*vmas));
+	rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_VMAS,
+				 task->link.vpid, &iov, 1, err);
+	free(vmas);
+	return rc;
+}
+
+static int put_threads(struct cr_checkpoint *checkpoint,
+		       struct cr_save_task *task, struct cr_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < task->nr_threads && rc == 0; i++) {
+		struct cr_save_thread *thread = &task->threads[i];
+		const struct cr_wire_thread *wire = &thread->wire;
+		struct iovec iov[] = {
+			PART(wire, sizeof(*wire)),
+			PART(thread->pending,
+			     wire->nr_pending * sizeof(thread->pending[0])),
+			PART(thread->xstate, wire->xstate_length),
+			PART(thread->groups,
+			     wire->nr_groups * sizeof(thread->groups[0])),
+		};
+
+		rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_THREAD,
+					 task->link.vpid, iov, 4, err);
+	}
+	return rc;
+}
+
+static int put_task(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
+		    struct cr_error *err)
+{
+	struct {
+		int type;
+		struct iovec iov[2];
+	} records[] = {
+		{ CR_RECORD_TASK, { PART(&task->task, sizeof(task->task)) } },
+		{ CR_RECORD_MM,
+		  { PART(&task->mm, sizeof(task->mm)),
+		    PART(task->auxv, task->mm.auxv_length) } },
+		{ CR_RECORD_VMAS, { { 0 } } },
+		{ CR_RECORD_FDS,
+		  { PART(task->fds, task->nr_fds * sizeof(task->fds[0])) } },
+		{ CR_RECORD_SIGNALS,
+		  { PART(&task->signals, sizeof(task->signals)),
+		    PART(task->pending, task->signals.nr_pending *
+						sizeof(task->pending[0])) } },
+		{ CR_RECORD_TIMERS,
+		  { PART(task->timers,
+			 task->nr_timers * sizeof(task->timers[0])) } },
+		{ CR_RECORD_LOCKS,
+		  { PART(task->locks,
+			 task->nr_locks * sizeof(task->locks[0])) } },
+	};
+	size_t nr = sizeof(records) / sizeof(records[0]);
+	int rc = 0;
+
+	if (task->is_zombie)
+		nr = 1;
+	for (size_t i = 0; i < nr && rc == 0; i++) {
+		if (records[i].type == CR_RECORD_VMAS)
+			rc = put_vmas(checkpoint, task, err);
+		else
+			rc = cr_image_writer_put(checkpoint->writer,
+						 records[i].type,
+						 task->link.vpid,
+						 records[i].iov, 2, err);
+	}
+	return rc ? rc : put_threads(checkpoint, task, err);
+}
+
+/* Pages that may be left out when zero, and those that may not, in one list. */
+static int queue_task(struct cr_checkpoint *checkpoint,
+		      struct cr_save_task *task, struct cr_error *err)
+{
+	struct cr_runs all = { 0 };
+	size_t i = 0, j = 0;
+	int rc = 0;
+
+	while (rc == 0 && (i < task->pages.nr || j < task->exact.nr)) {
+		const struct cr_wire_run *run;
+
+		if (j == task->exact.nr ||
+		    (i < task->pages.nr &&
+		     task->pages.runs[i].address < task->exact.runs[j].address))
+			run = &task->pages.runs[i++];
+		else
+			run = &task->exact.runs[j++];
+		rc = cr_runs_add(&all, run->address, run->length);
+	}
+	if (rc < 0) {
+		free(all.runs);
+		return cr_error_set(err, rc, "out of memory");
+	}
+	task->source.read = read_task;
+	task->source.pid = task->pid;
+	task->source.fd = -1;
+	task->source.skip_zero = 1;
+	task->source.keep = task->exact.runs;
+	task->source.nr_keep = task->exact.nr;
+	rc = cr_image_writer_memory(checkpoint->writer, task->mm.space,
+				    &task->source, all.runs, all.nr, err);
+	free(all.runs);
+	return rc;
+}
+
+static int queue_space(struct cr_checkpoint *checkpoint,
+		       struct cr_save_space *space, struct cr_error *err)
+{
+	struct cr_memory_source *source = &space->source;
+
+	switch (space->wire.kind) {
+	case CR_SPACE_FAMILY:
+		source->read = read_family;
+		source->skip_zero = !space->wire.file;
+		if (space->nr_owners)
+			source->pid = space->owners[0].pid;
+		break;
+	case CR_SPACE_SHMEM:
+	case CR_SPACE_SYSV:
+		source->read = read_object;
+		source->skip_zero = 1;
+		break;
+	default: /* MM by task, FILE by the table of files */
+		return 0;
+	}
+	source->fd = space->fd;
+	return cr_image_writer_memory(checkpoint->writer, space->wire.id,
+				      source, space->runs.runs, space->runs.nr,
+				      err);
+}
+
+static int queue_memory(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	int rc;
+
+	rc = cr_file_table_write_contents(checkpoint->files, checkpoint->writer,
+					  err);
+	for (size_t i = 0; i < checkpoint->nr_spaces && rc == 0; i++)
+		rc = queue_space(checkpoint, checkpoint->spaces[i], err);
+	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
+		if (!checkpoint->tasks[i]->is_zombie)
+			rc = queue_task(checkpoint, checkpoint->tasks[i], err);
+	return rc;
+}
+
+int cr_checkpoint_write(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	struct iovec head = PART(&checkpoint->head, sizeof(checkpoint->head));
+	int rc;
+
+	rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_HEAD, 0, &head,
+				 1, err);
+	if (rc == 0)
+		rc = put_tree(checkpoint, err);
+	if (rc == 0)
+		rc = cr_file_table_write(checkpoint->files, checkpoint->writer,
+					 err);
+	if (rc == 0)
+		rc = put_spaces(checkpoint, err);
+	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
+		rc = put_task(checkpoint, checkpoint->tasks[i], err);
+	if (rc == 0)
+		rc = queue_memory(checkpoint, err);
+	return rc;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * collect.h - a tree while it is frozen and saved
+ *
+ * Private to lib/.  checkpoint.c drives: freeze.c fills the tasks and threads
+ * and stops them, collect_*.c fill in one kind of state each, all in memory;
+ * then the verdict is known, and checkpoint_write.c writes the image.
+ *
+ * Numbers named pid and tid are as this process sees them, vpid and vtid as
+ * the tree does.
+ */
+#ifndef COLLECT_H
+#define COLLECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cr_checkpoint.h"
+#include "cr_image_write.h"
+#include "image_wire.h"
+#include "procfs.h"
+
+struct cr_file_table;
+struct cr_remote;
+
+/* A growing array: items[nr] of @size bytes may be written after this. */
+int cr_array_grow(void *itemsp, size_t nr, size_t size);
+
+/* What a thread waited in, read just before it was interrupted. */
+struct cr_waiting {
+	long nr; /* of the system call, -1: none */
+	uint64_t args[6];
+	uint64_t elapsed_ns; /* since it went to sleep */
+	uint64_t nr_voluntary; /* switches until then */
+	int has_elapsed;
+};
+
+struct cr_save_thread {
+	pid_t tid;
+	int is_seized; /* ours, perhaps not stopped yet */
+	int is_stopped;
+	int stop_signal; /* of a group stop, or 0 */
+	struct cr_waiting waiting;
+	struct cr_wire_thread wire;
+	uint8_t *xstate; /* [wire.xstate_length] */
+	struct cr_wire_siginfo *pending; /* [wire.nr_pending] */
+	uint32_t *groups; /* [wire.nr_groups] */
+	int has_new_regs; /* the live thread must go on from wire.regs */
+};
+
+/* A mapping, with what is needed to read its pages. */
+struct cr_save_vma {
+	struct cr_wire_vma wire;
+	int may_share; /* has pages that relatives may share */
+	int has_pages; /* of its own: private ones */
+	int is_scanned; /* its pages are noted already */
+};
+
+/* A growing list of page runs. */
+struct cr_runs {
+	struct cr_wire_run *runs;
+	size_t nr;
+};
+
+int cr_runs_add(struct cr_runs *runs, uint64_t address, uint64_t length);
+void cr_runs_merge(struct cr_runs *runs); /* sorted and disjoint afterwards */
+uint64_t cr_runs_length(const struct cr_runs *runs);
+
+struct cr_save_task {
+	pid_t pid;
+	pid_t ppid;
+	int is_zombie;
+	struct cr_save_task *parent; /* NULL: a root or an orphan */
+	size_t order; /* in saved order */
+	struct cr_wire_link link;
+	struct cr_save_thread *threads; /* leader first */
+	size_t nr_threads;
+	struct cr_remote *remote;
+	/* all below: not for zombies */
+	uint64_t ignored, caught; /* signals */
+	struct cr_wire_task task;
+	struct cr_wire_mm mm;
+	char *auxv; /* [mm.auxv_length] */
+	struct cr_save_vma *vmas;
+	size_t nr_vmas;
+	struct cr_wire_fd *fds;
+	size_t nr_fds;
+	struct cr_wire_signals signals;
+	struct cr_wire_siginfo *pending; /* [signals.nr_pending] */
+	struct cr_wire_timer *timers;
+	size_t nr_timers;
+	struct cr_wire_lock *locks;
+	size_t nr_locks;
+	struct cr_runs pages; /* anonymous: zeros need not be kept */
+	struct cr_runs exact; /* to be kept whatever they hold */
+	struct cr_memory_source source;
+};
+
+/* Pages of a family, and the process to read them from. */
+struct cr_owner {
+	struct cr_wire_run run;
+	pid_t pid;
+};
+
+/* A space and where its content comes from. */
+struct cr_save_space {
+	struct cr_wire_space wire;
+	uint64_t device, inode; /* SHMEM, SYSV */
+	int fd; /* SHMEM, SYSV; -1: none */
+	struct cr_memory_source source;
+	struct cr_runs runs;
+	struct cr_owner *owners; /* FAMILY: sorted, [nr_owners] */
+	size_t nr_owners;
+};
+
+enum cr_checkpoint_stage {
+	CR_CHECKPOINT_OPEN,
+	CR_CHECKPOINT_FROZEN,
+	CR_CHECKPOINT_COLLECTED,
+	CR_CHECKPOINT_SAVED,
+	CR_CHECKPOINT_COMMITTED,
+};
+
+struct cr_checkpoint {
+	struct cr_checkpoint_options options;
+	enum cr_checkpoint_stage stage;
+	int is_frozen;
+	struct cr_save_task **tasks; /* in saved order once frozen */
+	size_t nr_tasks;
+	struct cr_save_space **spaces; /* id i at i - 1 */
+	size_t nr_spaces;
+	struct cr_wire_head head;
+	struct cr_file_table *files;
+	struct cr_error *refusals;
+	size_t nr_refusals;
+	struct cr_image_writer *writer;
+	struct cr_checkpoint_stats stats;
+	uint64_t frozen_at_ns;
+};
+
+uint64_t cr_save_now_ns(void); /* CLOCK_MONOTONIC */
+
+/* Note that something cannot be saved. */
+void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- freeze.c, discover.c ---- */
+
+/* Stop all; fills tasks and threads. */
+int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err);
+/* Find tasks and threads that are not known yet; *@nr_newp counts them. */
+int cr_discover(struct cr_checkpoint *checkpoint, size_t *nr_newp,
+		struct cr_error *err);
+/* Let everything that is stopped go on, changed registers first. */
+int cr_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err);
+int cr_end(struct cr_checkpoint *checkpoint, struct cr_error *err);
+void cr_forget_tasks(struct cr_checkpoint *checkpoint);
+struct cr_save_task *cr_find_task(const struct cr_checkpoint *checkpoint,
+				  pid_t pid);
+uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid);
+
+/* ---- collect_*.c, in the order in which they run ---- */
+
+/* Links in saved order; refuses shared and foreign things of tasks. */
+int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err);
+void cr_check_shared(struct cr_checkpoint *checkpoint);
+/* Registers and all else of a thread that needs no remote calls. */
+int cr_collect_thread(struct cr_checkpoint *checkpoint,
+		      struct cr_save_task *task, struct cr_save_thread *thread,
+		      struct cr_error *err);
+/* The rest, by remote calls.  Opens task->remote. */
+int cr_collect_process(struct cr_checkpoint *checkpoint,
+		       struct cr_save_task *task, struct cr_error *err);
+int cr_collect_pending(pid_t tid, int shared, struct cr_wire_siginfo **pendingp,
+		       uint32_t *nr_pendingp, struct cr_error *err);
+int cr_collect_timers(struct cr_checkpoint *checkpoint,
+		      struct cr_save_task *task, struct cr_error *err);
+int cr_collect_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
+		    struct cr_error *err);
+/* The space of a shared mapping, made at its first use. */
+int cr_collect_shared(struct cr_checkpoint *checkpoint,
+		      struct cr_save_task *task, const struct cr_proc_map *map,
+		      enum cr_space_kind kind, uint32_t *idp,
+		      struct cr_error *err);
+/* Which pages are to be saved, families included. */
+int cr_collect_pages(struct cr_checkpoint *checkpoint, struct cr_error *err);
+int cr_collect_families(struct cr_checkpoint *checkpoint, struct cr_error *err);
+int cr_collect_head(struct cr_checkpoint *checkpoint, struct cr_error *err);
+
+/* Returns the new id, 0 without memory. */
+uint32_t cr_new_space(struct cr_checkpoint *checkpoint, enum cr_space_kind kind,
+		      uint64_t length, uint32_t file);
+
+/* Pages of [@start, @end) of process @pid that are its own: not of a file,
+ * not the zero page.  Uses /proc/PID/pagemap @fd. */
+int cr_scan_pages(int fd, uint64_t start, uint64_t end, int is_file,
+		  struct cr_runs *runs);
+
+/* ---- checkpoint_write.c ---- */
+
+int cr_checkpoint_write(struct cr_checkpoint *checkpoint, struct cr_error *err);
+
+#endif /* COLLECT_H */

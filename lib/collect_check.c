@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * collect_check.c - refuse what tasks may not share or be in
+ *
+ * Processes that share memory, descriptors, or signal handlers with another
+ * process (clone(2) without CLONE_THREAD), namespaces other than the root's,
+ * and system call filters.  kcmp(2) gives an order, so sorting finds the
+ * pairs.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/kcmp.h>
+#include <sys/syscall.h>
+
+#include "collect.h"
+
+void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
+{
+	struct cr_error *why;
+	va_list args;
+
+	if (cr_array_grow(&checkpoint->refusals, checkpoint->nr_refusals,
+			  sizeof(*why)) < 0)
+		return; /* there are others already */
+	why = &checkpoint->refusals[checkpoint->nr_refusals++];
+	why->code = -EOPNOTSUPP;
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+}
+
+static long kcmp(pid_t a, pid_t b, int type)
+{
+	return syscall(SYS_kcmp, a, b, type, 0, 0);
+}
+
+static int sort_type; /* for qsort(3), whose order has no argument */
+
+static int compare_kcmp(const void *a, const void *b)
+{
+	const struct cr_save_task *left = *(struct cr_save_task *const *)a;
+	const struct cr_save_task *right = *(struct cr_save_task *const *)b;
+	long order = kcmp(left->pid, right->pid, sort_type);
+
+	return order == 1 ? -1 : order == 2;
+}
+
+static void check_type(struct cr_checkpoint *checkpoint,
+		       struct cr_save_task **tasks, size_t nr_tasks, int type,
+		       const char *what)
+{
+	sort_type = type;
+	qsort(tasks, nr_tasks, sizeof(tasks[0]), compare_kcmp);
+	for (size_t i = 1; i < nr_tasks; i++)
+		if (kcmp(tasks[i - 1]->pid, tasks[i]->pid, type) == 0)
+			cr_refuse(checkpoint,
+				  "processes %u and %u share their %s",
+				  tasks[i - 1]->link.vpid, tasks[i]->link.vpid,
+				  what);
+}
+
+/* Threads may have left what their process shares, by unshare(2). */
+static void check_threads(struct cr_checkpoint *checkpoint,
+			  const struct cr_save_task *task)
+{
+	for (size_t i = 1; i < task->nr_threads; i++) {
+		pid_t tid = task->threads[i].tid;
+
+		if (kcmp(task->pid, tid, KCMP_FILES) > 0)
+			cr_refuse(checkpoint,
+				  "process %u: thread %u has descriptors of "
+				  "its own",
+				  task->link.vpid, task->threads[i].wire.tid);
+		if (kcmp(task->pid, tid, KCMP_FS) > 0)
+			cr_refuse(checkpoint,
+				  "process %u: thread %u has a working "
+				  "directory of its own",
+				  task->link.vpid, task->threads[i].wire.tid);
+	}
+}
+
+static void check_namespaces(struct cr_checkpoint *checkpoint,
+			     const struct cr_save_task *task)
+{
+	static const char *const names[] = { "pid",
+					     "mnt",
+					     "net",
+					     "user",
+					     "uts",
+					     "ipc",
+					     "time",
+					     "cgroup",
+					     "pid_for_children",
+					     "time_for_children" };
+	const struct cr_save_task *root = checkpoint->tasks[0];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char name[32], own[64], of_root[64];
+
+		snprintf(name, sizeof(name), "ns/%s", names[i]);
+		/* pid_for_children has no target until its init is made */
+		if (cr_proc_readlink(task->pid, name, own, sizeof(own), NULL) <
+			    0 ||
+		    cr_proc_readlink(root->pid, name, of_root, sizeof(of_root),
+				     NULL) < 0)
+			continue;
+		if (strcmp(own, of_root))
+			cr_refuse(checkpoint,
+				  "process %u: it is in another %s namespace "
+				  "than the root process",
+				  task->link.vpid, names[i]);
+	}
+}
+
+void cr_check_shared(struct cr_checkpoint *checkpoint)
+{
+	struct cr_save_task **tasks;
+	size_t nr_tasks = 0;
+
+	tasks = calloc(checkpoint->nr_tasks, sizeof(tasks[0]));
+	if (!tasks) {
+		cr_refuse(checkpoint, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+		struct cr_save_task *task = checkpoint->tasks[i];
+
+		if (task->is_zombie)
+			continue;
+		tasks[nr_tasks++] = task;
+		check_threads(checkpoint, task);
+		check_namespaces(checkpoint, task);
+	}
+	check_type(checkpoint, tasks, nr_tasks, KCMP_VM, "memory");
+	check_type(checkpoint, tasks, nr_tasks, KCMP_FILES, "descriptors");
+	check_type(checkpoint, tasks, nr_tasks, KCMP_SIGHAND,
+		   "signal handlers");
+	check_type(checkpoint, tasks, nr_tasks, KCMP_FS, "working directory");
+	free(tasks);
+}

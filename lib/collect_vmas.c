@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * collect_vmas.c - the mappings of a process
+ *
+ * Read while our scratch memory is mapped: it is left out, but its flags show
+ * what mlockall(2) has asked for of mappings to come.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <linux/mman.h>
+
+#include "collect.h"
+#include "files.h"
+#include "remote.h"
+
+struct flag {
+	const char *name; /* in VmFlags */
+	uint32_t value;
+};
+
+static const struct flag advice_flags[] = {
+	{ "dd", CR_VMA_DONTDUMP },   { "dc", CR_VMA_DONTFORK },
+	{ "wf", CR_VMA_WIPEONFORK }, { "hg", CR_VMA_HUGEPAGE },
+	{ "nh", CR_VMA_NOHUGEPAGE }, { "mg", CR_VMA_MERGEABLE },
+	{ "sr", CR_VMA_SEQUENTIAL }, { "rr", CR_VMA_RANDOM },
+	{ "lo", CR_VMA_LOCKED },     { "lf", CR_VMA_LOCKONFAULT },
+};
+
+static const struct {
+	const char *name;
+	const char *what;
+} refused_flags[] = {
+	{ "io", "memory of a device" },
+	{ "pf", "memory of a device" },
+	{ "mm", "memory of a device" },
+	{ "um", "memory watched by userfaultfd(2)" },
+	{ "uw", "memory watched by userfaultfd(2)" },
+	{ "ui", "memory watched by userfaultfd(2)" },
+	{ "sf", "a synchronous DAX mapping" },
+	{ "ss", "a shadow stack" },
+	{ "gu", "memory with guard pages of madvise(2)" },
+	{ "sl", "sealed memory" },
+};
+
+static int is_special(const struct cr_proc_map *map)
+{
+	return !strcmp(map->path, "[vdso]") || !strcmp(map->path, "[vvar]") ||
+	       !strcmp(map->path, "[vvar_vclock]") ||
+	       !strcmp(map->path, "[vsyscall]");
+}
+
+static int is_ours(const struct cr_save_task *task,
+		   const struct cr_proc_map *map)
+{
+	uint64_t start, end;
+
+	if (!task->remote)
+		return 0;
+	cr_remote_range(task->remote, &start, &end);
+	return map->start >= start && map->end <= end;
+}
+
+static enum cr_vma_kind kind_of(const struct cr_proc_map *map)
+{
+	int is_huge = cr_proc_map_has(map, "ht");
+
+	if (!strcmp(map->path, "[vdso]"))
+		return CR_VMA_VDSO;
+	if (!strncmp(map->path, "[vvar", 5))
+		return CR_VMA_VVAR;
+	if (!map->inode || (!map->is_shared && is_huge &&
+			    !strcmp(map->path, "/anon_hugepage (deleted)")))
+		return CR_VMA_ANON;
+	if (!map->is_shared)
+		return CR_VMA_FILE_PRIVATE;
+	if (!strncmp(map->path, "/SYSV", 5) && !map->major)
+		return CR_VMA_SYSV;
+	if (!map->major && (!strcmp(map->path, "/dev/zero (deleted)") ||
+			    !strncmp(map->path, "[anon_shmem:", 12) ||
+			    !strcmp(map->path, "/anon_hugepage (deleted)")))
+		return CR_VMA_SHMEM;
+	return CR_VMA_FILE_SHARED;
+}
+
+static uint32_t map_flags_of(const struct cr_proc_map *map,
+			     enum cr_vma_kind kind)
+{
+	uint32_t flags = map->is_shared ? MAP_SHARED : MAP_PRIVATE;
+	uint32_t shift = 0;
+
+	if (kind == CR_VMA_ANON || kind == CR_VMA_SHMEM)
+		flags |= MAP_ANONYMOUS;
+	if (cr_proc_map_has(map, "gd"))
+		flags |= MAP_GROWSDOWN;
+	if (cr_proc_map_has(map, "nr"))
+		flags |= MAP_NORESERVE;
+	if (cr_proc_map_has(map, "ht")) {
+		while (1ull << shift < map->page_size)
+			shift++;
+		flags |= MAP_HUGETLB | shift << MAP_HUGE_SHIFT;
+	}
+	return flags;
+}
+
+static uint32_t advice_of(const struct cr_proc_map *map)
+{
+	uint32_t advice = 0;
+
+	for (size_t i = 0; i < sizeof(advice_flags) / sizeof(advice_flags[0]);
+	     i++)
+		if (cr_proc_map_has(map, advice_flags[i].name))
+			advice |= advice_flags[i].value;
+	return advice;
+}
+
+static void check_flags(struct cr_checkpoint *checkpoint,
+			const struct cr_save_task *task,
+			const struct cr_proc_map *map)
+{
+	for (size_t i = 0; i < sizeof(refused_flags) / sizeof(refused_flags[0]);
+	     i++)
+		if (cr_proc_map_has(map, refused_flags[i].name)) {
+			cr_refuse(checkpoint, "process %u, %#llx-%#llx: %s%s%s",
+				  task->link.vpid,
+				  (unsigned long long)map->start,
+				  (unsigned long long)map->end,
+				  refused_flags[i].what,
+				  map->path[0] ? " " : "", map->path);
+			return;
+		}
+}
+
+/* The object behind a mapping: a file, or a space. */
+static int find_object(struct cr_checkpoint *checkpoint,
+		       struct cr_save_task *task, const struct cr_proc_map *map,
+		       struct cr_wire_vma *vma, struct cr_error *err)
+{
+	char link[64];
+
+	switch (vma->kind) {
+	case CR_VMA_FILE_PRIVATE:
+	case CR_VMA_FILE_SHARED:
+		snprintf(link, sizeof(link), "map_files/%llx-%llx",
+			 (unsigned long long)map->start,
+			 (unsigned long long)map->end);
+		return cr_file_table_add_link(checkpoint->files, task->pid,
+					      task->link.vpid, link, &vma->file,
+					      err);
+	case CR_VMA_SHMEM:
+		return cr_collect_shared(checkpoint, task, map, CR_SPACE_SHMEM,
+					 &vma->space, err);
+	case CR_VMA_SYSV:
+		return cr_collect_shared(checkpoint, task, map, CR_SPACE_SYSV,
+					 &vma->space, err);
+	default:
+		return 0;
+	}
+}
+
+static int add_vma(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
+		   const struct cr_proc_map *map, struct cr_error *err)
+{
+	struct cr_wire_vma *wire;
+	struct cr_save_vma *vma;
+
+	if (cr_array_grow(&task->vmas, task->nr_vmas, sizeof(*vma)) < 0)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	vma = &task->vmas[task->nr_vmas++];
+	memset(vma, 0, sizeof(*vma));
+	wire = &vma->wire;
+	wire->start = map->start;
+	wire->end = map->end;
+	wire->prot = map->prot;
+	wire->kind = kind_of(map);
+	wire->map_flags = map_flags_of(map, wire->kind);
+	wire->advice = advice_of(map);
+	if (wire->kind != CR_VMA_ANON && wire->kind != CR_VMA_VDSO &&
+	    wire->kind != CR_VMA_VVAR)
+		wire->offset = map->offset;
+	if (wire->kind == CR_VMA_ANON)
+		vma->has_pages = map->resident || map->swapped ||
+				 map->page_size > CR_WIRE_PAGE;
+	else if (wire->kind == CR_VMA_FILE_PRIVATE)
+		vma->has_pages = map->anonymous || map->swapped;
+	vma->may_share = vma->has_pages && map->anonymous && map->shared;
+	if (!is_special(map))
+		check_flags(checkpoint, task, map);
+	return find_object(checkpoint, task, map, wire, err);
+}
+
+/* mlockall(MCL_FUTURE) shows in memory that was mapped after it. */
+static void note_locked(struct cr_save_task *task,
+			const struct cr_proc_map *map)
+{
+	if (!cr_proc_map_has(map, "lo"))
+		return;
+	task->mm.locked = MCL_FUTURE;
+	if (cr_proc_map_has(map, "lf"))
+		task->mm.locked |= MCL_ONFAULT;
+}
+
+int cr_collect_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
+		    struct cr_error *err)
+{
+	struct cr_proc_map *map;
+	char path[64];
+	FILE *file;
+	int rc;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", task->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return cr_error_errno(err, "%s", path);
+	map = malloc(sizeof(*map));
+	if (!map) {
+		rc = cr_error_set(err, -ENOMEM, "out of memory");
+		goto out;
+	}
+	while ((rc = cr_proc_next_map(file, map)) > 0) {
+		if (!strcmp(map->path, "[vsyscall]"))
+			continue;
+		if (is_ours(task, map)) {
+			note_locked(task, map);
+			continue;
+		}
+		rc = add_vma(checkpoint, task, map, err);
+		if (rc < 0)
+			goto out;
+	}
+	if (rc < 0)
+		cr_error_set(err, rc, "%s is strange", path);
+out:
+	free(map);
+	fclose(file);
+	return rc;
+}

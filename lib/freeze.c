@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * freeze.c - stop a whole tree, and let it go or end it
+ *
+ * All threads that are known are interrupted, then waited for, then looked
+ * for anew, until nothing new turns up.
+ *
+ * A parent in vfork(2) cannot be stopped before its child has called execve(2)
+ * or ended.  Then all are let go for some milliseconds and it starts over.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "collect.h"
+#include "remote.h"
+#include "syscall_resume.h"
+
+#define FREEZE_MS 10000u /* unless the caller says */
+#define WAIT_MS 20u /* before asking why a thread does not stop */
+#define VFORK_NAP_NS 2000000
+#define END_MS 10000u
+
+struct freezer {
+	struct cr_checkpoint *checkpoint;
+	uint64_t deadline_ns;
+	uint64_t sched_ns, sched_read_ns; /* scheduler's clock, when read */
+};
+
+uint64_t cr_save_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int read_sched(pid_t tid, uint64_t *ran_ns, uint64_t *nr_voluntary)
+{
+	char *text;
+	int rc;
+
+	rc = cr_proc_read(tid, "sched", &text, NULL, NULL);
+	if (rc < 0)
+		return rc;
+	rc = cr_proc_parse_sched(text, ran_ns, nr_voluntary);
+	free(text);
+	return rc;
+}
+
+/* Our own last run is now, as the scheduler's clock has it. */
+static void read_sched_clock(struct freezer *freezer)
+{
+	uint64_t nr_voluntary;
+
+	sched_yield();
+	if (read_sched((pid_t)syscall(SYS_gettid), &freezer->sched_ns,
+		       &nr_voluntary) < 0)
+		freezer->sched_ns = 0;
+	freezer->sched_read_ns = cr_save_now_ns();
+}
+
+static void note_elapsed(const struct freezer *freezer,
+			 struct cr_save_thread *thread)
+{
+	struct cr_waiting *waiting = &thread->waiting;
+	uint64_t ran_ns, now_ns;
+
+	if (!freezer->sched_ns ||
+	    read_sched(thread->tid, &ran_ns, &waiting->nr_voluntary) < 0)
+		return;
+	now_ns = freezer->sched_ns + cr_save_now_ns() - freezer->sched_read_ns;
+	waiting->elapsed_ns = now_ns > ran_ns ? now_ns - ran_ns : 0;
+	waiting->has_elapsed = 1;
+}
+
+/* What the thread waits in; must be read before it is interrupted. */
+static void note_waiting(const struct freezer *freezer,
+			 struct cr_save_thread *thread)
+{
+	struct cr_proc_syscall call = { .nr = -1 };
+	char *text;
+
+	thread->waiting.nr = -1;
+	if (cr_proc_read(thread->tid, "syscall", &text, NULL, NULL) < 0)
+		return;
+	if (cr_proc_parse_syscall(text, &call) == 0) {
+		thread->waiting.nr = call.nr;
+		memcpy(thread->waiting.args, call.args, sizeof(call.args));
+	}
+	free(text);
+	if (call.nr == SYS_restart_syscall &&
+	    cr_proc_read(thread->tid, "wchan", &text, NULL, NULL) == 0) {
+		thread->waiting.nr = cr_resume_restarted(text, call.args);
+		free(text);
+	}
+	if (cr_resume_has_timeout(thread->waiting.nr))
+		note_elapsed(freezer, thread);
+}
+
+/* The stop makes it sleep once more; had it run in between, then it is in
+ * another call than the one that was timed. */
+static void check_elapsed(struct cr_save_thread *thread)
+{
+	struct cr_waiting *waiting = &thread->waiting;
+	uint64_t ran_ns, nr_voluntary;
+
+	if (waiting->has_elapsed &&
+	    (read_sched(thread->tid, &ran_ns, &nr_voluntary) < 0 ||
+	     nr_voluntary > waiting->nr_voluntary + 1))
+		waiting->elapsed_ns = 0;
+}
+
+static int is_in_vfork(const struct cr_save_thread *thread)
+{
+	struct cr_proc_stat stat;
+	char *text;
+	int rc;
+
+	if (thread->waiting.nr != SYS_vfork &&
+	    thread->waiting.nr != SYS_clone && thread->waiting.nr != SYS_clone3)
+		return 0;
+	if (cr_proc_read(thread->tid, "stat", &text, NULL, NULL) < 0)
+		return 0;
+	rc = cr_proc_parse_stat(text, &stat);
+	free(text);
+	return rc == 0 && stat.state == 'D';
+}
+
+static void drop_thread(struct cr_save_task *task, size_t index)
+{
+	task->nr_threads--;
+	memmove(&task->threads[index], &task->threads[index + 1],
+		(task->nr_threads - index) * sizeof(task->threads[0]));
+}
+
+/* Interrupt what is not ours yet.  Returns 1 if that must wait for a vfork. */
+static int seize_all(struct freezer *freezer, size_t *nr_newp,
+		     struct cr_error *err)
+{
+	struct cr_checkpoint *checkpoint = freezer->checkpoint;
+	int in_vfork = 0, rc;
+
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+		struct cr_save_task *task = checkpoint->tasks[i];
+
+		for (size_t j = 0; j < task->nr_threads; j++) {
+			struct cr_save_thread *thread = &task->threads[j];
+
+			if (thread->is_seized)
+				continue;
+			note_waiting(freezer, thread);
+			if (is_in_vfork(thread)) {
+				in_vfork = 1;
+				continue;
+			}
+			rc = cr_trace_seize(thread->tid, err);
+			if (rc == -ESRCH) {
+				drop_thread(task, j--);
+				(*nr_newp)++;
+				continue;
+			}
+			if (rc < 0)
+				return rc;
+			thread->is_seized = 1;
+		}
+	}
+	return in_vfork;
+}
+
+/* Returns 0, 1 for a vfork, -ESRCH, -ETIMEDOUT. */
+static int wait_thread(struct freezer *freezer, struct cr_save_thread *thread,
+		       struct cr_error *err)
+{
+	int rc;
+
+	for (;;) {
+		rc = cr_trace_wait(thread->tid, WAIT_MS, &thread->stop_signal,
+				   err);
+		if (rc == 0) {
+			thread->is_stopped = 1;
+			check_elapsed(thread);
+		}
+		if (rc != -ETIMEDOUT)
+			return rc;
+		note_waiting(freezer, thread);
+		if (is_in_vfork(thread))
+			return 1;
+		if (cr_save_now_ns() >= freezer->deadline_ns)
+			return rc;
+	}
+}
+
+static int wait_all(struct freezer *freezer, size_t *nr_newp,
+		    struct cr_error *err)
+{
+	struct cr_checkpoint *checkpoint = freezer->checkpoint;
+	int rc;
+
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+		struct cr_save_task *task = checkpoint->tasks[i];
+
+		for (size_t j = 0; j < task->nr_threads; j++) {
+			struct cr_save_thread *thread = &task->threads[j];
+
+			if (!thread->is_seized || thread->is_stopped)
+				continue;
+			rc = wait_thread(freezer, thread, err);
+			if (rc == -ESRCH) {
+				drop_thread(task, j--);
+				(*nr_newp)++;
+			} else if (rc) {
+				return rc;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Let all go.  Those that have not stopped yet are waited for, since only a
+ * stopped thread can be let go. */
+static void release_all(struct freezer *freezer)
+{
+	struct cr_checkpoint *checkpoint = freezer->checkpoint;
+
+	cr_thaw(checkpoint, NULL);
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+		struct cr_save_task *task = checkpoint->tasks[i];
+
+		for (size_t j = 0; j < task->nr_threads; j++) {
+			struct cr_save_thread *thread = &task->threads[j];
+			uint64_t now_ns = cr_save_now_ns();
+			unsigned int left_ms = WAIT_MS;
+
+			if (!thread->is_seized)
+				continue;
+			if (now_ns < freezer->deadline_ns)
+				left_ms = (unsigned int)((freezer->deadline_ns -
+							  now_ns) /
+							 1000000);
+			if (cr_trace_wait(thread->tid, left_ms,
+					  &thread->stop_signal, NULL) == 0)
+				cr_trace_release(thread->tid);
+		}
+	}
+	cr_forget_tasks(checkpoint);
+}
+
+/* One attempt.  Returns 0, 1 if a vfork is under way, or an error. */
+static int freeze_once(struct freezer *freezer, struct cr_error *err)
+{
+	size_t nr_new;
+	int rc;
+
+	do {
+		rc = cr_discover(freezer->checkpoint, &nr_new, err);
+		if (rc < 0)
+			return rc;
+		rc = seize_all(freezer, &nr_new, err);
+		if (rc)
+			return rc;
+		rc = wait_all(freezer, &nr_new, err);
+		if (rc)
+			return rc;
+		if (cr_save_now_ns() >= freezer->deadline_ns)
+			return cr_error_set(err, -ETIMEDOUT,
+					    "the tree grows faster than it can "
+					    "be stopped");
+	} while (nr_new > 0);
+	return 0;
+}
+
+int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	unsigned int timeout_ms = checkpoint->options.timeout_ms;
+	const struct timespec nap = { 0, VFORK_NAP_NS };
+	struct freezer freezer = { .checkpoint = checkpoint };
+	int rc;
+
+	if (!timeout_ms)
+		timeout_ms = FREEZE_MS;
+	freezer.deadline_ns = cr_save_now_ns() + (uint64_t)timeout_ms * 1000000;
+	read_sched_clock(&freezer);
+	for (;;) {
+		checkpoint->frozen_at_ns = cr_save_now_ns();
+		rc = freeze_once(&freezer, err);
+		if (rc == 0)
+			break;
+		if (rc > 0 && cr_save_now_ns() >= freezer.deadline_ns)
+			rc = cr_error_set(err, -ETIMEDOUT,
+					  "a vfork(2) does not end");
+		release_all(&freezer);
+		if (rc < 0)
+			return rc;
+		nanosleep(&nap, NULL);
+	}
+	checkpoint->is_frozen = 1;
+	return 0;
+}
+
+int cr_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+		struct cr_save_task *task = checkpoint->tasks[i];
+
+		cr_remote_close(task->remote);
+		task->remote = NULL;
+		for (size_t j = 0; j < task->nr_threads; j++) {
+			struct cr_save_thread *thread = &task->threads[j];
+			int failed = 0;
+
+			if (!thread->is_stopped)
+				continue;
+			if (thread->has_new_regs)
+				failed = cr_trace_set_regs(thread->tid,
+							   &thread->wire.regs,
+							   err);
+			if (failed == 0)
+				failed = cr_trace_release(thread->tid);
+			/* it may have been killed meanwhile: that is fine */
+			if (failed < 0 && failed != -ESRCH && rc == 0)
+				rc = failed;
+			thread->is_stopped = 0;
+			thread->is_seized = 0;
+		}
+	}
+	checkpoint->is_frozen = 0;
+	return rc;
+}
+
+/* As tracer we are told of each thread's end, the leader's last. */
+static int wait_end(pid_t tid, uint64_t deadline_ns)
+{
+	const struct timespec nap = { 0, 200000 };
+	int status;
+
+	for (;;) {
+		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+
+		if (got < 0 && errno != EINTR)
+			return 0; /* ECHILD: told already */
+		if (got == tid && !WIFSTOPPED(status))
+			return 0;
+		if (cr_save_now_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		if (got <= 0)
+			nanosleep(&nap, NULL);
+	}
+}
+
+int cr_end(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	uint64_t deadline_ns = cr_save_now_ns() + END_MS * 1000000ull;
+
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++)
+		if (!checkpoint->tasks[i]->is_zombie)
+			kill(checkpoint->tasks[i]->pid, SIGKILL);
+	checkpoint->is_frozen = 0;
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+		struct cr_save_task *task = checkpoint->tasks[i];
+
+		for (size_t j = task->nr_threads; j-- > 0;)
+			if (wait_end(task->threads[j].tid, deadline_ns) < 0)
+				return cr_error_set(err, -ETIMEDOUT,
+						    "process %d does not end",
+						    task->pid);
+		for (size_t j = 0; j < task->nr_threads; j++)
+			task->threads[j].is_stopped = 0;
+	}
+	return 0;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * syscall_resume.c - the table of system calls and how they go on
+ *
+ * What is not in the table either never waits or is restarted by the kernel
+ * from its registers alone: ERESTARTSYS, ERESTARTNOINTR and ERESTARTNOHAND
+ * are left in ax, and act when the thread leaves the kernel, after restart as
+ * after a thaw.  (ppoll and pselect have written back what remains.)
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include "syscall_resume.h"
+
+#define SYSCALL_LENGTH 2 /* of the instruction */
+#define NS 1000000000ll
+/* Below the stack pointer and its red zone memory is free: a signal handler
+ * could come at any time. */
+#define BELOW_STACK 512
+
+enum timeout {
+	TIMEOUT_NONE,
+	TIMEOUT_MS, /* int in the register; negative: none */
+	TIMEOUT_TIMESPEC, /* pointer in the register; NULL: none */
+};
+
+struct row {
+	long nr;
+	int is_block; /* goes on by restart block; else comes back with EINTR */
+	enum timeout timeout;
+	int argument; /* with the timeout */
+	int remaining; /* where the kernel writes what remains, or -1 */
+};
+
+static const struct row table[] = {
+	{ SYS_nanosleep, 1, TIMEOUT_TIMESPEC, 0, 1 },
+	{ SYS_clock_nanosleep, 1, TIMEOUT_TIMESPEC, 2, 3 },
+	{ SYS_poll, 1, TIMEOUT_MS, 2, -1 },
+	{ SYS_futex, 1, TIMEOUT_TIMESPEC, 3, -1 },
+	{ SYS_epoll_wait, 0, TIMEOUT_MS, 3, -1 },
+	{ SYS_epoll_pwait, 0, TIMEOUT_MS, 3, -1 },
+	{ SYS_epoll_pwait2, 0, TIMEOUT_TIMESPEC, 3, -1 },
+	{ SYS_semop, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_semtimedop, 0, TIMEOUT_TIMESPEC, 3, -1 },
+	{ SYS_rt_sigtimedwait, 0, TIMEOUT_TIMESPEC, 2, -1 },
+	{ SYS_io_getevents, 0, TIMEOUT_TIMESPEC, 4, -1 },
+	{ SYS_io_pgetevents, 0, TIMEOUT_TIMESPEC, 4, -1 },
+	/* sockets with SO_RCVTIMEO or SO_SNDTIMEO */
+	{ SYS_read, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_readv, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_recvfrom, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_recvmsg, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_accept, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_accept4, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_write, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_writev, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_sendto, 0, TIMEOUT_NONE, 0, -1 },
+	{ SYS_sendmsg, 0, TIMEOUT_NONE, 0, -1 },
+};
+
+static const struct row *find_row(long nr)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].nr == nr)
+			return &table[i];
+	return NULL;
+}
+
+int cr_resume_has_timeout(long nr)
+{
+	const struct row *row = find_row(nr);
+
+	return row && row->timeout != TIMEOUT_NONE;
+}
+
+long cr_resume_restarted(const char *wchan, const uint64_t args[6])
+{
+	if (strstr(wchan, "poll"))
+		return SYS_poll;
+	if (strstr(wchan, "futex"))
+		return SYS_futex;
+	/* clocks are small numbers, and so no pointers */
+	return args[0] < 4096 ? SYS_clock_nanosleep : SYS_nanosleep;
+}
+
+static uint64_t *argument(struct cr_wire_regs *regs, int index)
+{
+	uint64_t *const args[6] = { &regs->di,	&regs->si, &regs->dx,
+				    &regs->r10, &regs->r8, &regs->r9 };
+
+	return args[index];
+}
+
+static int read_timespec(const struct cr_resume_stop *stop, uint64_t address,
+			 int64_t *ns)
+{
+	struct timespec ts;
+
+	if (!address || stop->read(stop->arg, address, &ts, sizeof(ts)) < 0)
+		return -EFAULT;
+	if (ts.tv_sec < 0 || ts.tv_sec > INT64_MAX / NS - 1)
+		return -ERANGE;
+	*ns = (int64_t)ts.tv_sec * NS + (int64_t)ts.tv_nsec;
+	return 0;
+}
+
+/* What remains of the timeout; -1: it never ends, or cannot be told. */
+static int64_t get_remaining(const struct cr_resume_stop *stop,
+			     const struct row *row, struct cr_wire_regs *regs)
+{
+	uint64_t value;
+	int64_t ns;
+
+	if (row->timeout == TIMEOUT_NONE)
+		return -1;
+	if (row->remaining >= 0 &&
+	    read_timespec(stop, *argument(regs, row->remaining), &ns) == 0)
+		return ns;
+	value = *argument(regs, row->argument);
+	if (row->timeout == TIMEOUT_MS) {
+		if ((int32_t)value < 0)
+			return -1;
+		ns = (int64_t)(int32_t)value * 1000000;
+	} else if (read_timespec(stop, value, &ns) < 0) {
+		return -1;
+	}
+	return ns > (int64_t)stop->elapsed_ns ? ns - (int64_t)stop->elapsed_ns :
+						0;
+}
+
+/* A futex call of this kind has an end in time, not a duration. */
+static int is_absolute_futex(long nr, const struct cr_wire_regs *regs)
+{
+	return nr == SYS_futex &&
+	       ((int)regs->si & FUTEX_CMD_MASK) != FUTEX_WAIT;
+}
+
+static int decide_block(const struct cr_resume_stop *stop,
+			const struct row *row, struct cr_wire_regs *regs,
+			struct cr_wire_resume *resume)
+{
+	if (is_absolute_futex(stop->nr, regs)) {
+		/* the same call again: what a restart block would do */
+		regs->ax = (uint64_t)-CR_ERESTARTNOHAND;
+		regs->orig_ax = (uint64_t)stop->nr;
+		return 0;
+	}
+	resume->kind = CR_RESUME_BLOCK;
+	resume->nr = (uint32_t)stop->nr;
+	resume->remaining_ns = get_remaining(stop, row, regs);
+	for (int i = 0; i < 6; i++)
+		resume->args[i] = *argument(regs, i);
+	return 0;
+}
+
+/* Shorten the timeout; as it was if that cannot be done. */
+static void set_timeout(const struct cr_resume_stop *stop,
+			const struct row *row, int64_t remaining_ns,
+			struct cr_wire_regs *regs)
+{
+	uint64_t address = (regs->sp - BELOW_STACK) & ~15ull;
+	struct timespec ts;
+
+	if (remaining_ns < 0)
+		return;
+	if (row->timeout == TIMEOUT_MS) {
+		*argument(regs, row->argument) =
+			(uint64_t)((remaining_ns + 999999) / 1000000);
+		return;
+	}
+	ts.tv_sec = remaining_ns / NS;
+	ts.tv_nsec = remaining_ns % NS;
+	if (stop->write(stop->arg, address, &ts, sizeof(ts)) == 0)
+		*argument(regs, row->argument) = address;
+}
+
+static int decide_reissue(const struct cr_resume_stop *stop,
+			  const struct row *row, struct cr_wire_regs *regs,
+			  struct cr_wire_resume *resume)
+{
+	unsigned char instruction[SYSCALL_LENGTH];
+
+	if (stop->read(stop->arg, regs->ip - SYSCALL_LENGTH, instruction,
+		       sizeof(instruction)) < 0 ||
+	    instruction[0] != 0x0f || instruction[1] != 0x05)
+		return 0;
+	resume->nr = (uint32_t)stop->nr;
+	resume->remaining_ns = get_remaining(stop, row, regs);
+	set_timeout(stop, row, resume->remaining_ns, regs);
+	for (int i = 0; i < 6; i++)
+		resume->args[i] = *argument(regs, i);
+	regs->ip -= SYSCALL_LENGTH;
+	regs->ax = regs->orig_ax;
+	regs->orig_ax = UINT64_MAX;
+	return 1;
+}
+
+int cr_resume_decide(const struct cr_resume_stop *stop,
+		     struct cr_wire_regs *regs, struct cr_wire_resume *resume)
+{
+	const struct row *row = find_row(stop->nr);
+
+	memset(resume, 0, sizeof(*resume));
+	resume->kind = CR_RESUME_REGS;
+	resume->remaining_ns = -1;
+	if ((int64_t)regs->orig_ax < 0 || !row)
+		return 0;
+	if ((int64_t)regs->ax == -CR_ERESTART_RESTARTBLOCK && row->is_block)
+		return decide_block(stop, row, regs, resume);
+	if ((int64_t)regs->ax == -EINTR && !row->is_block && !stop->has_signal)
+		return decide_reissue(stop, row, regs, resume);
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cmd_check.c - cr check: would a tree's checkpoint succeed?
+ *
+ * The tree is stopped for as long as it takes to look at it, and goes on.
+ */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "cr_checkpoint.h"
+#include "target.h"
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	pid_t *pid = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (state->arg_num > 0)
+			argp_usage(state);
+		*pid = cr_target_parse(arg);
+		if (!*pid)
+			argp_error(state, "%s is no process id", arg);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.parser = parse,
+	.args_doc = "PID",
+	.doc = "Say what keeps the process tree of PID from being saved."
+	       "\vEnds with 0 if nothing does, with 3 if something does.",
+};
+
+static void report(void *arg, const struct cr_error *why)
+{
+	size_t *nr_reports = arg;
+
+	printf("%s\n", why->text);
+	(*nr_reports)++;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct cr_checkpoint_options options = { .image_fd = -1 };
+	struct cr_checkpoint *checkpoint = NULL;
+	struct cr_error err = { 0 };
+	size_t nr_reports = 0;
+	struct cr_root root;
+	pid_t pid = 0;
+	int rc;
+
+	argp_err_exit_status = CR_EXIT_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &pid);
+	rc = cr_target(pid, &root, &options, &err);
+	if (rc == 0)
+		rc = cr_checkpoint_open(&options, &checkpoint, &err);
+	if (rc == 0)
+		rc = cr_checkpoint_freeze(checkpoint, &err);
+	if (rc == 0)
+		rc = cr_checkpoint_verdict(checkpoint, report, &nr_reports,
+					   &err);
+	cr_checkpoint_close(checkpoint);
+	if (nr_reports)
+		return CR_EXIT_REFUSED;
+	return rc < 0 ? cr_command_fail(&err) : CR_EXIT_OK;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * target.h - the tree that a user means by a pid
+ *
+ * Private to lib/tools/.
+ */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include "cr_checkpoint.h"
+#include "cr_error.h"
+
+/*
+ * Fill @root and @options for process @pid as seen from here: the program of
+ * a `cr run' or `cr restart' if @pid is one of those, and with the init of
+ * its PID namespace if that is another than ours.  @root must live as long
+ * as the options.
+ */
+int cr_target(pid_t pid, struct cr_root *root,
+	      struct cr_checkpoint_options *options, struct cr_error *err);
+
+/* The pid that @text names; 0 if it is none. */
+pid_t cr_target_parse(const char *text);
+
+#endif /* TARGET_H */
