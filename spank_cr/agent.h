@@ -11,6 +11,7 @@
 #define AGENT_H
 
 #include <event2/event.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -150,8 +151,9 @@ void agent_tell_ranks(struct agent *agent, enum cr_message_type type,
 /* Into the job's stderr (first rank that is there) and the log. */
 void agent_say(struct agent *agent, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* All CPUs that Slurm lets the ranks use: what bindings are mapped to. */
+void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus);
 int agent_ranks_all_begun(const struct agent *agent);
-int agent_ranks_all_gone(const struct agent *agent);
 
 /* --- agent_term.c: what to do about SIGTERM and preemption --- */
 void agent_handle_term(struct agent *agent);

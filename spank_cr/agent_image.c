@@ -50,13 +50,15 @@ static int check_image(const struct cr_image *image,
 	return 0;
 }
 
-static int read_clocks(struct agent *agent, struct cr_error *err)
+/* Reading uses an image up: another handle than that of the restart. */
+static int read_clocks(struct agent *agent, struct cr_image *image,
+		       struct cr_error *err)
 {
 	struct cr_record record;
 	struct cr_wire_head head;
 	int rc;
 
-	rc = cr_image_next(agent->image, &record, 0, err);
+	rc = cr_image_next(image, &record, 0, err);
 	if (rc < 0)
 		return rc;
 	if (rc == 0 || record.type != CR_RECORD_HEAD ||
@@ -71,6 +73,7 @@ static int read_clocks(struct agent *agent, struct cr_error *err)
 static int open_in(struct agent *agent, int dirfd, struct cr_error *err)
 {
 	const struct cr_manifest_image *said;
+	struct cr_image *image = NULL;
 	int rc;
 
 	rc = cr_manifest_read(dirfd, agent->manifest, err);
@@ -83,11 +86,14 @@ static int open_in(struct agent *agent, int dirfd, struct cr_error *err)
 		return cr_error_set(err, -EBADMSG,
 				    "the manifest has no image of node %u",
 				    agent->step->node);
-	rc = cr_image_open(dirfd, said->name, &agent->image, err);
+	rc = cr_image_open(dirfd, said->name, &image, err);
+	if (!rc)
+		rc = read_clocks(agent, image, err);
+	cr_image_close(image);
+	if (!rc)
+		rc = cr_image_open(dirfd, said->name, &agent->image, err);
 	if (!rc)
 		rc = check_image(agent->image, said, err);
-	if (!rc)
-		rc = read_clocks(agent, err);
 	return rc;
 }
 

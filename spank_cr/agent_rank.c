@@ -46,12 +46,18 @@ int agent_ranks_all_begun(const struct agent *agent)
 	return 1;
 }
 
-int agent_ranks_all_gone(const struct agent *agent)
+void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus)
 {
+	cpu_set_t of_rank;
+
+	CPU_ZERO(cpus);
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
-		if (agent->ranks[i].socket >= 0)
-			return 0;
-	return 1;
+		if (agent->ranks[i].socket >= 0 &&
+		    sched_getaffinity(agent->ranks[i].shepherd,
+				      sizeof(of_rank), &of_rank) == 0)
+			CPU_OR(cpus, cpus, &of_rank);
+	if (!CPU_COUNT(cpus))
+		sched_getaffinity(0, sizeof(*cpus), cpus);
 }
 
 static int all_ready(const struct agent *agent)

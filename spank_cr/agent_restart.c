@@ -115,6 +115,7 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 {
 	struct cr_restart_options options = { 0 };
 	struct cr_restart_root *roots;
+	cpu_set_t cpus;
 	int rc;
 
 	roots = calloc(agent->step->nr_local_ranks, sizeof(*roots));
@@ -122,6 +123,8 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 		return cr_error_set(err, -ENOMEM, "no memory");
 	options.roots = roots;
 	options.nr_roots = fill_roots(agent, roots);
+	options.allocation = &cpus;
+	agent_ranks_cpus(agent, &cpus);
 	options.namespace_fd = agent->restart_keeper.init_fd;
 	rc = cr_restart(agent->image, &options, restarted, err);
 	free(roots);

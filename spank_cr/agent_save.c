@@ -134,8 +134,10 @@ static int save_tree(struct agent *agent, int dirfd,
 	const struct cr_step *step = agent->step;
 	struct cr_root *roots = calloc(step->nr_local_ranks, sizeof(*roots));
 	struct cr_checkpoint *checkpoint = NULL;
+	cpu_set_t cpus;
 	struct cr_checkpoint_options options = {
 		.roots = roots,
+		.allocation = &cpus,
 		.init = agent->keeper.init,
 		.dirfd = dirfd,
 		.name = manifest->images[0].name,
@@ -149,6 +151,7 @@ static int save_tree(struct agent *agent, int dirfd,
 	if (!roots)
 		return cr_error_set(&result->err, -ENOMEM, "no memory");
 	options.nr_roots = fill_roots(agent, roots);
+	agent_ranks_cpus(agent, &cpus);
 	rc = cr_checkpoint_open(&options, &checkpoint, &result->err);
 	if (!rc)
 		rc = cr_checkpoint_freeze(checkpoint, &result->err);

@@ -314,6 +314,12 @@ static void hear_restarter(struct flock_state *state)
 	int rc;
 
 	rc = cr_message_receive(state->status, &message, fds, -1);
+	if (rc && rc != -EBADMSG && state->phase == WAITING) {
+		/* no restart has worked: the agent will say what to do */
+		close(state->status);
+		state->status = -1;
+		return;
+	}
 	if (rc && rc != -EBADMSG) {
 		say("the restarted program's parent has died: its exit status "
 		    "is lost");
@@ -389,7 +395,7 @@ static int await_restart(struct flock_state *state)
 
 		if (poll(pollfds, 2, -1) < 0)
 			continue;
-		if (pollfds[0].revents & POLLIN)
+		if (pollfds[0].revents)
 			hear_restarter(state);
 		else if (pollfds[1].revents &&
 			 hear_agent(state, 0) == CR_MSG_START)
@@ -399,7 +405,8 @@ static int await_restart(struct flock_state *state)
 	}
 	if (state->phase == RUNNING)
 		return 0;
-	close(state->status);
+	if (state->status >= 0)
+		close(state->status);
 	state->status = -1;
 	return 1;
 }
