@@ -103,7 +103,8 @@ extern const struct cr_file_ops cr_file_regular_ops, cr_file_directory_ops,
 	cr_file_fifo_ops, cr_file_pipe_ops, cr_file_device_ops,
 	cr_file_eventfd_ops, cr_file_external_ops, cr_file_other_ops,
 	cr_file_signalfd_ops, cr_file_timerfd_ops, cr_file_memfd_ops,
-	cr_file_pidfd_ops, cr_file_proc_ops, cr_file_epoll_ops;
+	cr_file_pidfd_ops, cr_file_proc_ops, cr_file_epoll_ops,
+	cr_file_unix_ops;
 
 /* Kind of a file that is being saved; and by its number, NULL if unknown. */
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);
@@ -220,6 +221,18 @@ uint32_t cr_file_ring_made(const struct cr_file_restore *restore, uint32_t id);
  * mode. */
 int cr_file_park_reopened(struct cr_file_restore *restore, uint32_t id, int fd,
 			  struct cr_error *err);
+
+struct cr_file_rights {
+	int is_changed;
+	int nr_groups;
+	gid_t groups[64]; /* root's own; more are dropped, not needed */
+};
+
+/* File system rights of the saved task instead of root's, for a moment.
+ * Taking returns 0 or a negative errno; giving back keeps errno. */
+int cr_file_take_rights(const struct cr_file_restore *restore,
+			struct cr_file_rights *rights);
+void cr_file_give_back_rights(const struct cr_file_rights *rights);
 
 /* open(2) with the file system rights of the saved task, not root's.
  * Returns a descriptor or a negative errno. */

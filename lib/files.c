@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -18,7 +19,7 @@ static const struct cr_file_ops *const all_ops[] = {
 	&cr_file_pipe_ops,     &cr_file_device_ops,    &cr_file_eventfd_ops,
 	&cr_file_external_ops, &cr_file_signalfd_ops,  &cr_file_timerfd_ops,
 	&cr_file_memfd_ops,    &cr_file_pidfd_ops,     &cr_file_proc_ops,
-	&cr_file_epoll_ops,
+	&cr_file_epoll_ops,    &cr_file_unix_ops,
 };
 
 /* What readlink(2) shows for files without an inode of their own. */
@@ -64,6 +65,16 @@ static const struct cr_file_ops *classify_device(dev_t device)
 	return &cr_file_other_ops;
 }
 
+static const struct cr_file_ops *classify_socket(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t length = sizeof(domain);
+
+	if (fd >= 0)
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+	return domain == AF_UNIX ? &cr_file_unix_ops : &cr_file_other_ops;
+}
+
 /* A file that other kernel code than a filesystem's serves. */
 static int is_special(const struct cr_file *file)
 {
@@ -98,6 +109,8 @@ const struct cr_file_ops *cr_file_classify(const struct cr_file *file)
 							  &cr_file_pipe_ops;
 	case S_IFCHR:
 		return classify_device(file->stat.st_rdev);
+	case S_IFSOCK:
+		return classify_socket(file->fd);
 	default:
 		return &cr_file_other_ops;
 	}

@@ -18,20 +18,14 @@
 
 #define GROUPS_MAX 65536
 
-struct rights {
-	int is_changed;
-	int nr_groups;
-	gid_t groups[64]; /* root's own; more are dropped, not needed */
-};
-
 /* The system call, for this thread only. */
 static int set_groups(size_t nr_groups, const gid_t *groups)
 {
 	return (int)syscall(SYS_setgroups, nr_groups, groups);
 }
 
-static int take_rights(const struct cr_file_restore *restore,
-		       struct rights *rights)
+int cr_file_take_rights(const struct cr_file_restore *restore,
+			struct cr_file_rights *rights)
 {
 	const struct cr_saved_thread *leader;
 
@@ -53,7 +47,7 @@ static int take_rights(const struct cr_file_restore *restore,
 	return 0;
 }
 
-static void give_back_rights(const struct rights *rights)
+void cr_file_give_back_rights(const struct cr_file_rights *rights)
 {
 	int saved = errno;
 
@@ -68,15 +62,15 @@ static void give_back_rights(const struct rights *rights)
 int cr_file_open_as_user(const struct cr_file_restore *restore,
 			 const char *path, int flags, mode_t mode)
 {
-	struct rights rights;
-	int rc = take_rights(restore, &rights);
+	struct cr_file_rights rights;
+	int rc = cr_file_take_rights(restore, &rights);
 
 	if (rc < 0)
 		return rc;
 	rc = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
 	if (rc < 0)
 		rc = -errno;
-	give_back_rights(&rights);
+	cr_file_give_back_rights(&rights);
 	return rc;
 }
 
