@@ -78,7 +78,10 @@ def alive(tree):
 
 def kill(tree):
     for pid in alive(tree):
-        os.kill(pid, signal.SIGKILL)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # another one's end has ended it
 
 
 def find_root(holder):
@@ -89,7 +92,7 @@ def find_root(holder):
             is_cr = os.readlink(f"/proc/{pid}/exe") == \
                 os.readlink(f"/proc/{holder}/exe")
         except OSError:
-            continue
+            is_cr = False  # its first thread has ended
         if not is_init and not is_cr:
             return pid
     return 0
