@@ -25,9 +25,6 @@
 /* Less than this is not worth another thread. */
 #define BYTES_PER_WORKER (8u << 20)
 
-/* Fewer bytes are faulted in one by one. */
-#define POPULATE_MIN (32u << 10)
-
 struct fill {
 	const struct cr_image *image;
 	uint32_t space;
@@ -171,23 +168,32 @@ static int read_pieces(const struct cr_image *image, struct filler *filler,
 	return 0;
 }
 
-/* Fresh pages all at once: a fifth less time than a fault for each. */
-static void populate(const struct filler *filler)
+/*
+ * Fresh pages all at once take a fifth less time than a fault for each.  And
+ * where a filesystem is full, this is an error and not a SIGBUS later.
+ */
+static int populate(const struct filler *filler, struct cr_error *err)
 {
-	for (size_t i = 0; i < filler->nr_pieces; i++)
-		if (filler->pieces[i].iov_len >= POPULATE_MIN)
-			madvise(filler->pieces[i].iov_base,
-				filler->pieces[i].iov_len, MADV_POPULATE_WRITE);
+	for (size_t i = 0; i < filler->nr_pieces; i++) {
+		const struct iovec *piece = &filler->pieces[i];
+
+		/* Older kernels do not know it: EINVAL. */
+		if (madvise(piece->iov_base, piece->iov_len,
+			    MADV_POPULATE_WRITE) &&
+		    (errno == EFAULT || errno == ENOMEM))
+			return cr_error_errno(err, "no memory for a space");
+	}
+	return 0;
 }
 
 static int fill_plain(const struct fill *fill, struct filler *filler,
 		      uint64_t data, struct cr_error *err)
 {
 	uint32_t crc = 0;
-	int rc;
+	int rc = populate(filler, err);
 
-	populate(filler);
-	rc = read_pieces(fill->image, filler, data, err);
+	if (!rc)
+		rc = read_pieces(fill->image, filler, data, err);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < filler->nr_pieces; i++)
@@ -226,6 +232,9 @@ static int fill_packed(const struct fill *fill, struct filler *filler,
 	if (cr_chunk_unpack(chunk->compression, filler->stored, stored,
 			    filler->raw, (size_t)chunk->raw_length))
 		return cr_error_set(err, -EBADMSG, "chunk cannot be unpacked");
+	rc = populate(filler, err);
+	if (rc)
+		return rc;
 	from = filler->raw;
 	for (size_t i = 0; i < filler->nr_pieces; i++) {
 		memcpy(filler->pieces[i].iov_base, from,
