@@ -133,7 +133,7 @@ uint32_t cr_file_ring_made(const struct cr_file_restore *restore, uint32_t id)
 
 static int set_owner(const struct cr_wire_file *wire, int fd)
 {
-	struct f_owner_ex owner = { .type = (int)wire->owner_type,
+	struct f_owner_ex owner = { .type = (enum __pid_type)wire->owner_type,
 				    .pid = wire->owner };
 
 	if (wire->owner && fcntl(fd, F_SETOWN_EX, &owner) < 0)
