@@ -18,7 +18,7 @@ static void *watcher(void *arg)
 
 int main(int argc, char **argv)
 {
-	long double in[4] = { 1.25L, -3.5L, 1e4000L, 0x1.23456789abcdefp0L };
+	long double in[4] = { 1.25L, -3.5L, 1e300L, 0x1.23456789abcdefp0L };
 	unsigned int mxcsr_in, mxcsr_out;
 	unsigned short cw_in, cw_out;
 	long double out[4] = { 0 };

@@ -313,6 +313,16 @@ static inline void program_await_blocked(pid_t pid, long nr)
 	}
 }
 
+/* The checkpoint must refuse descriptor @fd of this process. */
+static inline void program_expect_refusal(int fd)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "vpid %d\\b\nfd %d\\b\n", (int)getpid(),
+		 fd);
+	program_write("refused", text);
+}
+
 /* A timed call takes CALL_MS; the runner is called CALL_READY_MS into it, so
  * that a call that begins again with its whole time is found to be late. */
 #define CALL_MS 2400
