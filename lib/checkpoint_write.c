@@ -22,8 +22,12 @@
 		(void *)(uintptr_t)(data), (length) \
 	}
 
-/* Memory without PROT_READ is only in /proc/PID/mem. */
-static int read_forced(pid_t pid, uint64_t address, void *buffer, size_t length)
+/*
+ * Through /proc/PID/mem, which reads memory without PROT_READ too, and leaves
+ * pages shared: process_vm_readv(2) gives a task copies of its own of pages
+ * that it shares copy-on-write, as it pins what it reads.
+ */
+static int read_slowly(pid_t pid, uint64_t address, void *buffer, size_t length)
 {
 	size_t done = 0;
 	char path[64];
@@ -48,26 +52,20 @@ static int read_forced(pid_t pid, uint64_t address, void *buffer, size_t length)
 	return 0;
 }
 
-static int read_process(pid_t pid, uint64_t address, void *buffer,
-			size_t length)
+static int read_task(const struct cr_memory_source *source, uint64_t address,
+		     void *buffer, size_t length)
 {
 	struct iovec local = { buffer, length };
 	struct iovec remote = { (void *)(uintptr_t)address, length };
 	ssize_t n;
 
-	n = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+	n = process_vm_readv(source->pid, &local, 1, &remote, 1, 0);
 	if (n == (ssize_t)length)
 		return 0;
 	if (n < 0)
 		n = 0;
-	return read_forced(pid, address + (uint64_t)n, (char *)buffer + n,
-			   length - (size_t)n);
-}
-
-static int read_task(const struct cr_memory_source *source, uint64_t address,
-		     void *buffer, size_t length)
-{
-	return read_process(source->pid, address, buffer, length);
+	return read_slowly(source->pid, address + (uint64_t)n,
+			   (char *)buffer + n, length - (size_t)n);
 }
 
 /* Index of the owner of the page at @address, which has one. */
@@ -102,7 +100,7 @@ static int read_family(const struct cr_memory_source *source, uint64_t address,
 		if (address < owner->run.address || !n || n > owner->run.length)
 			return -EFAULT;
 		n = n < length ? n : length;
-		rc = read_process(owner->pid, address, buffer, n);
+		rc = read_slowly(owner->pid, address, buffer, n);
 		buffer = (char *)buffer + n;
 		address += n;
 		length -= n;
