@@ -157,6 +157,7 @@ static int collect_threads(struct cr_checkpoint *checkpoint,
 		struct cr_save_task *task = checkpoint->tasks[i];
 
 		for (size_t j = 0; j < task->nr_threads; j++) {
+			cr_leave_vdso(task, &task->threads[j]);
 			rc = cr_collect_thread(checkpoint, task,
 					       &task->threads[j], err);
 			if (rc < 0)

@@ -165,6 +165,10 @@ uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid);
 /* Links in saved order; refuses shared and foreign things of tasks. */
 int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err);
 void cr_check_shared(struct cr_checkpoint *checkpoint);
+/* If the thread is in code of the vdso, which is another one after a restart,
+ * let it run to the end of that. */
+void cr_leave_vdso(const struct cr_save_task *task,
+		   const struct cr_save_thread *thread);
 /* Registers and all else of a thread that needs no remote calls. */
 int cr_collect_thread(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, struct cr_save_thread *thread,
@@ -185,6 +189,9 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 		      struct cr_error *err);
 /* Which pages are to be saved, families included. */
 int cr_collect_pages(struct cr_checkpoint *checkpoint, struct cr_error *err);
+/* Cut mappings of relatives at each other's ends, so that what they share lies
+ * in mappings of one size. */
+int cr_split_vmas(struct cr_checkpoint *checkpoint, struct cr_error *err);
 int cr_collect_families(struct cr_checkpoint *checkpoint, struct cr_error *err);
 int cr_collect_head(struct cr_checkpoint *checkpoint, struct cr_error *err);
 

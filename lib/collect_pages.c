@@ -210,7 +210,9 @@ int cr_collect_pages(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
 	int rc;
 
-	rc = cr_collect_families(checkpoint, err);
+	rc = cr_split_vmas(checkpoint, err);
+	if (rc == 0)
+		rc = cr_collect_families(checkpoint, err);
 	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
 		if (!checkpoint->tasks[i]->is_zombie)
 			rc = collect_task(checkpoint->tasks[i], err);

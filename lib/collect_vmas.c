@@ -71,13 +71,14 @@ static enum cr_vma_kind kind_of(const struct cr_proc_map *map)
 		return CR_VMA_VDSO;
 	if (!strncmp(map->path, "[vvar", 5))
 		return CR_VMA_VVAR;
+	/* the inode is the segment's id, and ids begin at 0 */
+	if (map->is_shared && !map->major && !strncmp(map->path, "/SYSV", 5))
+		return CR_VMA_SYSV;
 	if (!map->inode || (!map->is_shared && is_huge &&
 			    !strcmp(map->path, "/anon_hugepage (deleted)")))
 		return CR_VMA_ANON;
 	if (!map->is_shared)
 		return CR_VMA_FILE_PRIVATE;
-	if (!strncmp(map->path, "/SYSV", 5) && !map->major)
-		return CR_VMA_SYSV;
 	if (!map->major && (!strcmp(map->path, "/dev/zero (deleted)") ||
 			    !strncmp(map->path, "[anon_shmem:", 12) ||
 			    !strcmp(map->path, "/anon_hugepage (deleted)")))

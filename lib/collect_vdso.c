@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * collect_vdso.c - bring a thread out of the kernel's code in user space
+ *
+ * Functions of the vdso take some dozens of instructions and never wait, so
+ * single steps get out of them soon.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "collect.h"
+#include "remote.h"
+
+#define STEPS_MAX 10000
+#define NEAR 0x10000u /* no vdso is larger */
+#define SIGTRAP_BIT (1ull << (SIGTRAP - 1))
+
+static uint64_t vdso_start(pid_t pid)
+{
+	uint64_t start = 0;
+	size_t length;
+	char *auxv;
+
+	if (cr_proc_read(pid, "auxv", &auxv, &length, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i + 16 <= length; i += 16) {
+		uint64_t entry[2];
+
+		memcpy(entry, auxv + i, sizeof(entry));
+		if (entry[0] == AT_SYSINFO_EHDR)
+			start = entry[1];
+	}
+	free(auxv);
+	return start;
+}
+
+/* The mapping at @start, if it is the vdso; it may have been moved. */
+static uint64_t vdso_end(pid_t pid, uint64_t start)
+{
+	unsigned long from, to, end = 0;
+	char *text, *at;
+
+	if (cr_proc_read(pid, "maps", &text, NULL, NULL) < 0)
+		return 0;
+	at = strstr(text, "[vdso]");
+	while (at && at > text && at[-1] != '\n')
+		at--;
+	if (at && sscanf(at, "%lx-%lx", &from, &to) == 2 && from == start)
+		end = to;
+	free(text);
+	return end;
+}
+
+static int step(pid_t tid)
+{
+	int status;
+
+	if (ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL) < 0)
+		return -errno;
+	while (waitpid(tid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFSTOPPED(status) ? 0 : -ESRCH;
+}
+
+void cr_leave_vdso(const struct cr_save_task *task,
+		   const struct cr_save_thread *thread)
+{
+	uint64_t start = vdso_start(task->pid), end, mask;
+	struct cr_wire_regs regs;
+
+	if (!start || cr_trace_get_regs(thread->tid, &regs, NULL) < 0 ||
+	    regs.ip - start >= NEAR)
+		return;
+	end = vdso_end(task->pid, start);
+	/* a step's SIGTRAP would change how an ignored one is handled */
+	if (regs.ip >= end || (task->ignored & SIGTRAP_BIT) ||
+	    cr_trace_get_sigmask(thread->tid, &mask, NULL) < 0 ||
+	    cr_trace_set_sigmask(thread->tid, ~SIGTRAP_BIT, NULL) < 0)
+		return;
+	for (int i = 0; i < STEPS_MAX; i++)
+		if (step(thread->tid) < 0 ||
+		    cr_trace_get_regs(thread->tid, &regs, NULL) < 0 ||
+		    regs.ip < start || regs.ip >= end)
+			break;
+	cr_trace_set_sigmask(thread->tid, mask, NULL);
+}
