@@ -61,7 +61,7 @@ static void restart_here(const char *path, fault_fn fault,
 	struct cr_restart_options options = {
 		.roots = &root,
 		.nr_roots = 1,
-		.timeout_ms = TIMEOUT_MS,
+		.timeout_ms = fault ? TIMEOUT_MS : 0,
 		.fault = fault,
 	};
 	struct cr_namespace ns = CR_NAMESPACE_NONE;
