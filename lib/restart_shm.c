@@ -192,10 +192,11 @@ static int stage_sysv(struct cr_restarter *restarter, uint32_t vpid,
 	const struct cr_wire_space *space =
 		restarter->saved->spaces[vma->space - 1];
 	struct cr_file_place *place = &restarter->space_places[space->id - 1];
+	int is_first = !place->vpid;
 	uint64_t at;
 	int rc;
 
-	if (!place->vpid) {
+	if (is_first) {
 		rc = make_sysv(restarter, space, err);
 		if (rc < 0)
 			return rc;
@@ -207,6 +208,11 @@ static int stage_sysv(struct cr_restarter *restarter, uint32_t vpid,
 	if (shmat(space->sysv_id, (void *)at,
 		  vma->prot & PROT_WRITE ? 0 : SHM_RDONLY) == (void *)-1)
 		return cr_error_errno(err, "SysV segment %d", space->sysv_id);
+	/* removed already: it goes with the last who has it attached */
+	if (is_first && (space->sysv_mode & SHM_DEST) &&
+	    shmctl(space->sysv_id, IPC_RMID, NULL) < 0)
+		return cr_error_errno(err, "removing SysV segment %d",
+				      space->sysv_id);
 	*fromp = at + vma->offset;
 	return 0;
 }
