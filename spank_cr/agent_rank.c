@@ -53,8 +53,8 @@ void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus)
 	CPU_ZERO(cpus);
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 		if (agent->ranks[i].socket >= 0 &&
-		    sched_getaffinity(agent->ranks[i].shepherd,
-				      sizeof(of_rank), &of_rank) == 0)
+		    sched_getaffinity(agent->ranks[i].shepherd, sizeof(of_rank),
+				      &of_rank) == 0)
 			CPU_OR(cpus, cpus, &of_rank);
 	if (!CPU_COUNT(cpus))
 		sched_getaffinity(0, sizeof(*cpus), cpus);
