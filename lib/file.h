@@ -99,12 +99,12 @@ struct cr_file_ops {
 		       struct cr_error *err);
 };
 
-extern const struct cr_file_ops cr_file_regular_ops, cr_file_directory_ops,
-	cr_file_fifo_ops, cr_file_pipe_ops, cr_file_device_ops,
-	cr_file_eventfd_ops, cr_file_external_ops, cr_file_other_ops,
-	cr_file_signalfd_ops, cr_file_timerfd_ops, cr_file_memfd_ops,
-	cr_file_pidfd_ops, cr_file_proc_ops, cr_file_epoll_ops,
-	cr_file_unix_ops;
+extern const struct cr_file_ops cr_file_device_ops, cr_file_directory_ops,
+	cr_file_epoll_ops, cr_file_eventfd_ops, cr_file_external_ops,
+	cr_file_fifo_ops, cr_file_memfd_ops, cr_file_other_ops,
+	cr_file_pidfd_ops, cr_file_pipe_ops, cr_file_proc_ops,
+	cr_file_pty_master_ops, cr_file_pty_slave_ops, cr_file_regular_ops,
+	cr_file_signalfd_ops, cr_file_timerfd_ops, cr_file_unix_ops;
 
 /* Kind of a file that is being saved; and by its number, NULL if unknown. */
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);
@@ -253,5 +253,9 @@ int cr_file_check_size(const struct cr_saved_file *saved, int fd,
 
 /* Flags for open(2): access mode and what cannot be set afterwards. */
 int cr_file_open_flags(const struct cr_saved_file *saved);
+
+/* A session leader takes its controlling terminal, if that is of the tree. */
+int cr_file_pty_take_terminal(struct cr_file_restore *restore,
+			      struct cr_error *err);
 
 #endif /* FILE_H */

@@ -56,6 +56,7 @@ struct scene_shared {
 	struct cr_file_place places[SCENE_FILES];
 	pid_t pids[SCENE_TASKS];
 	uint32_t links[4]; /* ids of the links */
+	int is_leader[SCENE_TASKS]; /* of a session */
 	int nr_restored;
 	struct cr_error err;
 	char failed[256];
@@ -106,6 +107,7 @@ static inline void scene_run_tasks(struct scene *scene)
 		scene->open_all(task);
 		if (task + 1 < scene->nr_tasks && fork() == 0)
 			continue;
+		shared->is_leader[task] = getsid(0) == getpid();
 		shared->pids[task] = getpid();
 		raise(SIGSTOP);
 		_exit(1);
@@ -402,6 +404,8 @@ static inline void scene_restore_task(struct scene *scene,
 	scene->stream = scene->stream < 0 ?
 				-1 :
 				fcntl(scene->stream, F_DUPFD, SCENE_FLOOR);
+	if (shared->is_leader[task])
+		setsid();
 	while (*nr_restored < task)
 		usleep(500);
 	if (shared->err.code)

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_files_pty.c - pseudo terminals
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+#include "files_scene.h"
+
+static int outside = -1;
+
+static int open_master(void)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+	CHECK(fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0);
+	return fd;
+}
+
+static void wait_note(int i)
+{
+	while (!*(volatile uint64_t *)&shared->notes[i] && !shared->failed[0])
+		usleep(100);
+}
+
+static void open_terminal(int task)
+{
+	struct winsize size = { .ws_row = 33, .ws_col = 111 };
+	struct termios termios;
+	unsigned int index;
+	int fd;
+
+	if (task == 0) {
+		CHECK(dup2(open_master(), 10) == 10);
+		CHECK(dup2(open_master(), 11) == 11);
+		close_range(3, 9, 0);
+		CHECK(ioctl(10, TIOCGPTN, &index) == 0);
+		shared->notes[8] = index;
+		CHECK(ioctl(10, TIOCSWINSZ, &size) == 0);
+		return;
+	}
+	CHECK(setsid() > 0);
+	fd = open(ptsname(10), O_RDWR);
+	CHECK(fd >= 0 && dup2(fd, 12) == 12);
+	close(fd);
+	CHECK(tcgetattr(12, &termios) == 0);
+	cfmakeraw(&termios);
+	termios.c_cc[VMIN] = 3;
+	CHECK(tcsetattr(12, TCSANOW, &termios) == 0);
+	CHECK(tcgetsid(12) == getpid());
+	close(10);
+	close(11);
+}
+
+static void check_terminal(int task)
+{
+	struct winsize size = { 0 };
+	struct termios termios;
+	unsigned int index;
+	char text[16] = "";
+
+	if (task == 0) {
+		CHECK(ioctl(10, TIOCGPTN, &index) == 0);
+		CHECK(index == shared->notes[8]);
+		CHECK(ioctl(10, TIOCGWINSZ, &size) == 0);
+		CHECK(size.ws_row == 33 && size.ws_col == 111);
+		CHECK(fcntl(12, F_GETFD) < 0);
+		CHECK(write(10, "abc", 3) == 3);
+		CHECK(read(10, text, 3) == 3 && !memcmp(text, "xyz", 3));
+		shared->notes[0] = 1;
+		return;
+	}
+	CHECK(tcgetsid(12) == getpid());
+	CHECK(open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0);
+	CHECK(tcgetattr(12, &termios) == 0);
+	CHECK(!(termios.c_lflag & (ICANON | ECHO)));
+	CHECK(termios.c_cc[VMIN] == 3);
+	snprintf(text, sizeof(text), "/dev/pts/%u",
+		 (unsigned int)shared->notes[8]);
+	CHECK(ttyname(12) && !strcmp(ttyname(12), text));
+	CHECK(read(12, text, 3) == 3 && !memcmp(text, "abc", 3));
+	CHECK(write(12, "xyz", 3) == 3);
+	wait_note(0);
+}
+
+static void terminals_keep_number_size_and_modes(void **state)
+{
+	struct scene scene = { .nr_tasks = 2,
+			       .open_all = open_terminal,
+			       .check = check_terminal };
+
+	(void)state;
+	assert_scene(&scene);
+}
+
+static void take_number(void)
+{
+	unsigned int index;
+	int fds[2] = { posix_openpt(O_RDWR | O_NOCTTY),
+		       posix_openpt(O_RDWR | O_NOCTTY) };
+
+	assert_int_equal(ioctl(fds[0], TIOCGPTN, &index), 0);
+	assert_int_equal(index, shared->notes[8]);
+	outside = fds[0];
+	close(fds[1]);
+}
+
+static void a_number_that_is_taken_is_told(void **state)
+{
+	struct scene scene = { .nr_tasks = 2,
+			       .open_all = open_terminal,
+			       .between = take_number,
+			       .check = check_terminal };
+
+	(void)state;
+	assert_scene_fails(&scene, -EEXIST, "the number is taken here");
+	close(outside);
+}
+
+static void open_unread(int task)
+{
+	open_terminal(task);
+	if (task)
+		CHECK(write(12, "unread", 6) == 6);
+}
+
+static void unread_output_is_refused(void **state)
+{
+	struct scene scene = { .nr_tasks = 2, .open_all = open_unread };
+
+	(void)state;
+	assert_scene_fails(&scene, -EOPNOTSUPP, "6 bytes that nobody has read");
+}
+
+static void open_slave_of_other(int task)
+{
+	int self = (int)syscall(SYS_pidfd_open, getppid(), 0);
+	int fd = (int)syscall(SYS_pidfd_getfd, self, outside, 0);
+
+	(void)task;
+	CHECK(dup2(open(ptsname(fd), O_RDWR | O_NOCTTY), 0) == 0);
+	CHECK(dup2(open("/dev/tty", O_RDWR), 9) < 0);
+	close_range(3, 9, 0);
+}
+
+static void check_stream(int task)
+{
+	(void)task;
+	CHECK(write(0, "here", 4) == 4);
+}
+
+static void a_terminal_from_outside_is_a_stream_or_refused(void **state)
+{
+	struct scene scene = { .open_all = open_slave_of_other,
+			       .check = check_stream };
+	char text[8] = "";
+	int to[2];
+
+	(void)state;
+	outside = posix_openpt(O_RDWR | O_NOCTTY);
+	assert_int_equal(grantpt(outside), 0);
+	assert_int_equal(unlockpt(outside), 0);
+	assert_scene_fails(&scene, -EOPNOTSUPP, "outside the tree");
+	assert_int_equal(pipe(to), 0);
+	scene.guess_streams = 1;
+	scene.stream = to[1];
+	assert_scene(&scene);
+	assert_int_equal(read(to[0], text, 8), 4);
+	close(to[0]);
+	close(to[1]);
+	close(outside);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(terminals_keep_number_size_and_modes),
+		cmocka_unit_test(a_number_that_is_taken_is_told),
+		cmocka_unit_test(unread_output_is_refused),
+		cmocka_unit_test(
+			a_terminal_from_outside_is_a_stream_or_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
