@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <termios.h>
 
 #include "files_scene.h"
@@ -75,6 +77,7 @@ static void check_terminal(int task)
 		shared->notes[0] = 1;
 		return;
 	}
+	signal(SIGHUP, SIG_IGN); /* the other may end first */
 	CHECK(tcgetsid(12) == getpid());
 	CHECK(open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0);
 	CHECK(tcgetattr(12, &termios) == 0);
@@ -176,6 +179,18 @@ static void a_terminal_from_outside_is_a_stream_or_refused(void **state)
 	close(outside);
 }
 
+/* Terminals of our own: the numbers are nobody else's. */
+static int private_terminals(void **state)
+{
+	(void)state;
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("devpts", "/dev/pts", "devpts", 0,
+		  "newinstance,ptmxmode=0666,mode=0620") < 0)
+		return -errno;
+	return mount("/dev/pts/ptmx", "/dev/ptmx", NULL, MS_BIND, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,5 +201,5 @@ int main(void)
 			a_terminal_from_outside_is_a_stream_or_refused),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, private_terminals, NULL);
 }
