@@ -63,6 +63,10 @@ struct cr_load_cursor {
 /* The next @nr elements of @size bytes, NULL if there are not as many. */
 const void *cr_load_take(struct cr_load_cursor *cursor, size_t nr, size_t size);
 
+/* The tree: image_load_tree.c. */
+int cr_load_tree(struct cr_loader *loader, struct cr_load_cursor *cursor,
+		 struct cr_error *err);
+
 /* A record with owner, behind its TASK: image_load_task.c. */
 int cr_load_task_record(struct cr_loader *loader,
 			const struct cr_record *record,

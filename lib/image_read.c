@@ -18,111 +18,9 @@
 #include "image_chunk.h"
 #include "image_reader.h"
 
-#define WINDOW (16u << 10)
-
 static size_t padding(uint64_t length)
 {
 	return (size_t)(-length & (CR_WIRE_ALIGN - 1));
-}
-
-static int cut_short(uint64_t offset, struct cr_error *err)
-{
-	return cr_error_set(err, -ENODATA, "image is cut short at byte %llu",
-			    (unsigned long long)offset);
-}
-
-/* One read of up to @length bytes at @offset; a stream must stand there.
- * Returns how many, at least 1, or a negative errno. */
-static ssize_t read_some(struct cr_image *image, uint64_t offset, void *to,
-			 size_t length, struct cr_error *err)
-{
-	ssize_t got;
-
-	do {
-		got = image->is_regular ? pread(image->fd, to, length,
-						(off_t)(image->base + offset)) :
-					  read(image->fd, to, length);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return cr_error_errno(err, "read the image at byte %llu",
-				      (unsigned long long)offset);
-	if (got == 0)
-		return cut_short(offset, err);
-	image->position = offset + (uint64_t)got;
-	return got;
-}
-
-/* Make the window begin at @offset, which is outside of it. */
-static int move_window(struct cr_image *image, uint64_t offset,
-		       struct cr_error *err)
-{
-	ssize_t got;
-
-	image->window_length = 0;
-	while (!image->is_regular && image->position < offset) {
-		uint64_t left = offset - image->position;
-
-		got = read_some(image, image->position, image->window,
-				left < WINDOW ? left : WINDOW, err);
-		if (got < 0)
-			return (int)got;
-	}
-	got = read_some(image, offset, image->window, WINDOW, err);
-	if (got < 0)
-		return (int)got;
-	image->window_start = offset;
-	image->window_length = (size_t)got;
-	return 0;
-}
-
-static int read_at(struct cr_image *image, uint64_t offset, void *buffer,
-		   size_t length, struct cr_error *err)
-{
-	uint8_t *to = buffer;
-	size_t part;
-	int rc;
-
-	while (length) {
-		uint64_t skip = offset - image->window_start;
-
-		if (offset < image->window_start ||
-		    skip >= image->window_length) {
-			rc = move_window(image, offset, err);
-			if (rc)
-				return rc;
-			skip = 0;
-		}
-		part = image->window_length - skip;
-		if (part > length)
-			part = length;
-		memcpy(to, image->window + skip, part);
-		to += part;
-		offset += part;
-		length -= part;
-	}
-	return 0;
-}
-
-int cr_image_pread(const struct cr_image *image, uint64_t offset, void *to,
-		   size_t length, struct cr_error *err)
-{
-	while (length) {
-		ssize_t got = pread(image->fd, to, length,
-				    (off_t)(image->base + offset));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return cr_error_errno(err,
-					      "read the image at byte %llu",
-					      (unsigned long long)offset);
-		if (got == 0)
-			return cut_short(offset, err);
-		to = (uint8_t *)to + got;
-		offset += (uint64_t)got;
-		length -= (size_t)got;
-	}
-	return 0;
 }
 
 static int reserve_payload(struct cr_image *image, size_t length,
@@ -148,7 +46,7 @@ static int check_padding(struct cr_image *image, uint64_t end,
 {
 	static const uint8_t zeros[CR_WIRE_ALIGN];
 	uint8_t bytes[CR_WIRE_ALIGN];
-	int rc = read_at(image, end, bytes, padding(end), err);
+	int rc = cr_image_read_at(image, end, bytes, padding(end), err);
 
 	if (rc)
 		return rc;
@@ -170,8 +68,8 @@ static int read_plain(struct cr_image *image, struct cr_error *err)
 		return cr_error_set(err, -EBADMSG, "record is too large");
 	rc = reserve_payload(image, length + 1, err);
 	if (!rc)
-		rc = read_at(image, image->offset + sizeof(header),
-			     image->payload, length, err);
+		rc = cr_image_read_at(image, image->offset + sizeof(header),
+				      image->payload, length, err);
 	if (rc)
 		return rc;
 	header.crc = 0;
@@ -187,8 +85,8 @@ static int check_chunk_data(struct cr_image *image, struct cr_error *err)
 {
 	const struct cr_wire_chunk *chunk = cr_chunk_of(image->payload);
 	uint8_t *data = image->payload + CR_CHUNK_HEADER_MAX;
-	int rc = read_at(image, image->offset + chunk->data_offset, data,
-			 (size_t)chunk->stored_length, err);
+	int rc = cr_image_read_at(image, image->offset + chunk->data_offset,
+				  data, (size_t)chunk->stored_length, err);
 
 	if (rc)
 		return rc;
@@ -208,8 +106,9 @@ static int read_chunk(struct cr_image *image, bool verify_data,
 	if (image->header.length <
 	    CR_CHUNK_HEADER_MIN - sizeof(struct cr_wire_record))
 		return cr_error_set(err, -EBADMSG, "chunk is too small");
-	rc = read_at(image, image->offset + sizeof(struct cr_wire_record),
-		     &chunk, sizeof(chunk), err);
+	rc = cr_image_read_at(image,
+			      image->offset + sizeof(struct cr_wire_record),
+			      &chunk, sizeof(chunk), err);
 	if (!rc)
 		rc = cr_chunk_check_sizes(&image->header, &chunk, err);
 	if (!rc)
@@ -219,8 +118,8 @@ static int read_chunk(struct cr_image *image, bool verify_data,
 							    0),
 				     err);
 	if (!rc)
-		rc = read_at(image, image->offset, image->payload,
-			     (size_t)chunk.data_offset, err);
+		rc = cr_image_read_at(image, image->offset, image->payload,
+				      (size_t)chunk.data_offset, err);
 	if (!rc)
 		rc = cr_chunk_check_header(image->payload, err);
 	if (rc)
@@ -278,7 +177,8 @@ static int read_record(struct cr_image *image, bool verify_data,
 {
 	struct cr_wire_record *header = &image->header;
 	uint64_t end;
-	int rc = read_at(image, image->offset, header, sizeof(*header), err);
+	int rc = cr_image_read_at(image, image->offset, header, sizeof(*header),
+				  err);
 
 	if (rc)
 		return rc;
@@ -286,7 +186,7 @@ static int read_record(struct cr_image *image, bool verify_data,
 		return cr_error_set(err, -EBADMSG, "damaged record header");
 	if (header->length > image->size ||
 	    image->offset + sizeof(*header) + header->length > image->size)
-		return cut_short(image->size, err);
+		return cr_image_cut_short(image->size, err);
 	rc = header->type == CR_RECORD_CHUNK ?
 		     read_chunk(image, verify_data, err) :
 		     read_plain(image, err);
@@ -332,7 +232,7 @@ static int read_head(struct cr_image *image, struct cr_error *err)
 		struct cr_wire_record record;
 		uint64_t magic;
 	} start;
-	int rc = read_at(image, 0, &start, sizeof(start), err);
+	int rc = cr_image_read_at(image, 0, &start, sizeof(start), err);
 
 	if (rc)
 		return rc;
@@ -389,7 +289,7 @@ int cr_image_open_fd(int fd, struct cr_image **imagep, struct cr_error *err)
 	if (!image)
 		return cr_error_set(err, -ENOMEM, "no memory for an image");
 	image->fd = fd;
-	image->window = malloc(WINDOW);
+	image->window = malloc(CR_IMAGE_WINDOW);
 	rc = image->window ?
 		     look_at(image, err) :
 		     cr_error_set(err, -ENOMEM, "no memory for an image");

@@ -41,8 +41,29 @@ struct cr_image {
 	size_t nr_entries;
 };
 
+#define CR_IMAGE_WINDOW (16u << 10) /* bytes */
+
+/* ---- image_read_bytes.c ---- */
+
+/* Sequential read of all of @length bytes; -ENODATA if the file ends. */
+int cr_image_read_at(struct cr_image *image, uint64_t offset, void *buffer,
+		     size_t length, struct cr_error *err);
+
+/* -ENODATA with words. */
+int cr_image_cut_short(uint64_t offset, struct cr_error *err);
+
 /* Positioned read of all of @length bytes; -ENODATA if the file ends. */
 int cr_image_pread(const struct cr_image *image, uint64_t offset, void *to,
 		   size_t length, struct cr_error *err);
+
+/* ---- image_read_index.c ---- */
+
+/* The first index entry of @space or a later one. */
+size_t cr_image_first_entry(const struct cr_image *image, uint64_t space);
+
+/* The header of entry @i, of at most CR_CHUNK_HEADER_MAX bytes and all of it
+ * checked, into @header. */
+int cr_image_read_header(const struct cr_image *image, size_t i,
+			 uint8_t *header, struct cr_error *err);
 
 #endif /* IMAGE_READER_H */

@@ -18,6 +18,7 @@ static int replay(const char *directory, const char *name)
 	uint8_t *data = NULL;
 	long size = -1;
 	FILE *file;
+	int rc = 0;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	file = fopen(path, "rb");
@@ -28,12 +29,14 @@ static int replay(const char *directory, const char *name)
 	if (!data || fseek(file, 0, SEEK_SET) ||
 	    fread(data, 1, (size_t)size, file) != (size_t)size) {
 		perror(path);
-		return 1;
+		rc = 1;
+	} else {
+		LLVMFuzzerTestOneInput(data, (size_t)size);
 	}
-	fclose(file);
-	LLVMFuzzerTestOneInput(data, (size_t)size);
+	if (file)
+		fclose(file);
 	free(data);
-	return 0;
+	return rc;
 }
 
 int main(int argc, char **argv)

@@ -87,4 +87,30 @@ static inline void check_pages(const struct place *place, uint64_t first,
 					 (unsigned long long)(first + page), i);
 }
 
+/* All that a restart reads.  0 or the first error. */
+static inline int read_all(int fd, uint64_t heap_pages, struct cr_error *err)
+{
+	static struct place heap, shm;
+	struct cr_image *image;
+	struct cr_saved *saved = NULL;
+	int rc;
+
+	if (!heap.memory) {
+		make_place(&heap, SMALL_HEAP, heap_pages);
+		make_place(&shm, 0, SMALL_SHM_PAGES);
+	}
+	lseek(fd, 0, SEEK_SET);
+	rc = cr_image_open_fd(dup(fd), &image, err);
+	if (rc)
+		return rc;
+	rc = cr_saved_load(image, &saved, err);
+	for (uint32_t space = 1; !rc && space <= 3; space++)
+		rc = cr_image_fill(image, space, locate,
+				   space == SMALL_SPACE_SHM ? &shm : &heap, 1,
+				   err);
+	cr_saved_free(saved);
+	cr_image_close(image);
+	return rc;
+}
+
 #endif /* IMAGE_TEST_H */
