@@ -229,6 +229,7 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 	if (rc < 0)
 		return rc;
 	r->highest_vpid = highest_vpid(r->saved);
+	cr_vdso_find_own(&r->vdso);
 	rc = find_floor(r, err);
 	if (!rc && r->options->namespace_fd)
 		r->namespace_fd =

@@ -38,6 +38,17 @@ struct cr_zone {
 	uint64_t next; /* free from here on */
 };
 
+/* The mappings that the kernel has made in the coordinator, and so, by
+ * fork(2), in every task: [vvar], [vvar_vclock] and [vdso], by address. */
+#define CR_VDSO_PARTS 4
+
+struct cr_vdso_own {
+	struct {
+		uint64_t start, end;
+	} part[CR_VDSO_PARTS];
+	size_t nr;
+};
+
 /* The coordinator's, inherited by every task when it is forked. */
 struct cr_restarter {
 	const struct cr_restart_options *options;
@@ -51,6 +62,7 @@ struct cr_restarter {
 	struct cr_file_place *space_places;
 	uint64_t *family; /* address of each FAMILY space by id - 1, or 0 */
 	uint64_t arena_start, arena_length; /* reserved, the same in all */
+	struct cr_vdso_own vdso;
 	int coordinator_socket, task_socket;
 	int namespace_fd; /* as in options, above the floor; -1: none */
 	int fd_floor; /* all our descriptors are at or above it */

@@ -315,15 +315,8 @@ static void release(const struct thread *thread)
 
 static void release_all(struct finish *f)
 {
-	for (size_t i = 0; i < f->nr; i++) {
-		const struct thread *thread = &f->threads[i];
-
-		/* takes effect when the thread leaves its stop */
-		if (is_leader(thread) &&
-		    (thread->task->link->flags & CR_LINK_F_STOPPED))
-			syscall(SYS_tkill, thread->tid, SIGSTOP);
-		release(thread);
-	}
+	for (size_t i = 0; i < f->nr; i++)
+		release(&f->threads[i]);
 }
 
 int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,

@@ -23,23 +23,28 @@
 #define KERNEL_SIGSET 8 /* sizeof(sigset_t) of the kernel */
 #define NSEC_PER_SEC 1000000000ull
 
-/* Wait until the zombies among the children are dead, without reaping. */
+/*
+ * Wait until the zombies among the children are dead, without reaping them,
+ * and until the stopped ones have stopped; of these the saved program has
+ * been told.
+ */
 static void add_children(struct cr_restarter *restarter, size_t index,
 			 struct cr_list *list)
 {
 	const struct cr_saved *saved = restarter->saved;
 	uint32_t vpid = saved->links[index].vpid;
-	struct cr_op *op;
 
 	for (size_t i = 0; i < saved->nr_tasks; i++) {
 		const struct cr_wire_link *child = &saved->links[i];
 
-		if (child->parent != vpid || !(child->flags & CR_LINK_F_ZOMBIE))
+		if (child->parent != vpid ||
+		    !(child->flags & (CR_LINK_F_ZOMBIE | CR_LINK_F_STOPPED)))
 			continue;
-		op = cr_list_add(list, CR_OP_CALL, CR_STEP_CHILDREN, SYS_waitid,
-				 P_PID, child->vpid, 0,
-				 WEXITED | WNOWAIT | __WALL);
-		op->args[4] = 0;
+		cr_list_add(list, CR_OP_CALL, CR_STEP_CHILDREN, SYS_waitid,
+			    P_PID, child->vpid, 0,
+			    child->flags & CR_LINK_F_ZOMBIE ?
+				    WEXITED | WNOWAIT | __WALL :
+				    WSTOPPED | __WALL);
 	}
 }
 

@@ -117,8 +117,14 @@ static void add_gate(const struct last *last,
 	cr_list_add(list, CR_OP_CALL, CR_STEP_GATE, SYS_close_range,
 		    (uint64_t)last->restarter->fd_floor, ~0u, 0, 0);
 	add_posix_locks(last);
+	/* a stopped task stops here: its parent waits for that, and the gate
+	 * leaves it as it is */
 	cr_list_add(list, CR_OP_PARK, CR_STEP_GATE, 0,
-		    (uint64_t)&last->restarter->ctx->nr_parked, 0, 0, 0);
+		    (uint64_t)&last->restarter->ctx->nr_parked,
+		    last->task->link->flags & CR_LINK_F_STOPPED ?
+			    last->task->link->vpid :
+			    0,
+		    0, 0);
 }
 
 /* Our rseq area goes away with libc's memory. */

@@ -41,13 +41,12 @@ int cr_mm_map_families(struct cr_restarter *r, struct cr_error *err);
 
 /* restart_vdso.c: our vdso and vvar, on their way to where the image has
  * them. */
-#define CR_VDSO_PARTS 4
-
 struct cr_vdso {
 	uint64_t at[CR_VDSO_PARTS];
 	size_t nr, next;
 };
 
+void cr_vdso_find_own(struct cr_vdso_own *own);
 int cr_vdso_stage(struct cr_restarter *restarter,
 		  const struct cr_saved_task *task, struct cr_list *list,
 		  struct cr_vdso *vdso, struct cr_error *err);

@@ -329,20 +329,30 @@ static int set_oom_score(int score, struct cr_error *err)
 	return rc;
 }
 
-static int go_to(struct cr_file_restore *files, uint32_t id, int is_root,
-		 struct cr_error *err)
+/* Paths are those of the namespace: all are opened before a chroot(2). */
+static int go_home(struct cr_file_restore *files,
+		   const struct cr_saved_task *task, struct cr_error *err)
 {
-	int fd, rc = 0;
+	const uint32_t root = task->task->root;
+	int root_fd = -1, cwd_fd, rc = 0;
 
-	if (!id)
-		return 0;
-	fd = cr_files_open(files, id, 0, 0, err);
-	if (fd < 0)
-		return fd;
-	if (fchdir(fd) < 0 || (is_root && chroot(".") < 0))
-		rc = cr_error_errno(err, "directory %s",
-				    files->saved->files[id - 1].path);
-	close(fd);
+	cwd_fd = cr_files_open(files, task->task->cwd, 0, 0, err);
+	if (cwd_fd < 0)
+		return cwd_fd;
+	if (root)
+		root_fd = cr_files_open(files, root, 0, 0, err);
+	if (root && root_fd < 0)
+		rc = root_fd;
+	else if (root && (fchdir(root_fd) < 0 || chroot(".") < 0))
+		rc = cr_error_errno(err, "root directory %s",
+				    files->saved->files[root - 1].path);
+	else if (fchdir(cwd_fd) < 0)
+		rc = cr_error_errno(err, "working directory %s",
+				    files->saved->files[task->task->cwd - 1]
+					    .path);
+	close(cwd_fd);
+	if (root_fd >= 0)
+		close(root_fd);
 	return rc;
 }
 
@@ -369,8 +379,7 @@ static int restore_in_turn(const struct birth *birth,
 	*exe_fdp = cr_files_open(files, task->mm->exe, 1, 0, err);
 	if (*exe_fdp < 0)
 		return *exe_fdp;
-	rc = go_to(files, task->task->root, 1, err);
-	return rc < 0 ? rc : go_to(files, task->task->cwd, 0, err);
+	return go_home(files, task, err);
 }
 
 static void __attribute__((noreturn)) be_task(const struct birth *birth)

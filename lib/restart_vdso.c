@@ -15,27 +15,23 @@
 
 #include "restart_mm.h"
 
-struct part {
-	uint64_t start, end;
-};
-
-/* [vvar], [vvar_vclock] and [vdso] of this process, by address. */
-static size_t own_parts(struct part parts[CR_VDSO_PARTS])
+void cr_vdso_find_own(struct cr_vdso_own *own)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[4096];
-	size_t nr = 0;
 
-	while (maps && nr < CR_VDSO_PARTS && fgets(line, sizeof(line), maps)) {
+	own->nr = 0;
+	while (maps && own->nr < CR_VDSO_PARTS &&
+	       fgets(line, sizeof(line), maps)) {
 		if (!strstr(line, "[vvar") && !strstr(line, "[vdso]"))
 			continue;
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &parts[nr].start,
-			   &parts[nr].end) == 2)
-			nr++;
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64,
+			   &own->part[own->nr].start,
+			   &own->part[own->nr].end) == 2)
+			own->nr++;
 	}
 	if (maps)
 		fclose(maps);
-	return nr;
 }
 
 static int refuse(struct cr_error *err)
@@ -48,8 +44,7 @@ int cr_vdso_stage(struct cr_restarter *restarter,
 		  const struct cr_saved_task *task, struct cr_list *list,
 		  struct cr_vdso *vdso, struct cr_error *err)
 {
-	struct part own[CR_VDSO_PARTS];
-	size_t nr_own = own_parts(own);
+	const struct cr_vdso_own *own = &restarter->vdso;
 	struct cr_op *op;
 
 	memset(vdso, 0, sizeof(*vdso));
@@ -60,20 +55,21 @@ int cr_vdso_stage(struct cr_restarter *restarter,
 
 		if (vma->kind != CR_VMA_VDSO && vma->kind != CR_VMA_VVAR)
 			continue;
-		if (vdso->nr == nr_own ||
-		    own[vdso->nr].end - own[vdso->nr].start != length)
+		if (vdso->nr == own->nr ||
+		    own->part[vdso->nr].end - own->part[vdso->nr].start !=
+			    length)
 			return refuse(err);
 		to = cr_zone_take(&restarter->zone, length, vma->start);
 		if (!to)
 			return cr_error_set(err, -ENOMEM,
 					    "no free addresses for the vdso");
 		op = cr_list_add(list, CR_OP_CALL, CR_STEP_MOVE, SYS_mremap,
-				 own[vdso->nr].start, length, length,
+				 own->part[vdso->nr].start, length, length,
 				 MREMAP_MAYMOVE | MREMAP_FIXED);
 		op->args[4] = to;
 		vdso->at[vdso->nr++] = to;
 	}
-	if (vdso->nr && vdso->nr != nr_own)
+	if (vdso->nr && vdso->nr != own->nr)
 		return refuse(err);
 	return 0;
 }

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -95,10 +96,15 @@ wait_count(const struct cr_list *list, uint32_t *word, uint64_t wanted)
 }
 
 static inline __attribute__((always_inline)) void
-park(const struct cr_list *list, uint32_t *word)
+park(const struct cr_list *list, const struct cr_op *op)
 {
+	uint32_t *word = (uint32_t *)op->args[0];
+	uint64_t stop[6] = { op->args[1], SIGSTOP };
+
 	__atomic_fetch_add(word, 1, __ATOMIC_RELEASE);
 	futex(word, FUTEX_WAKE, INT32_MAX);
+	if (stop[0])
+		call6(SYS_kill, stop);
 	/* the coordinator takes us away from here; or all has failed */
 	wait_state(list, list->failed);
 }
@@ -135,7 +141,7 @@ run_op(const struct cr_list *list, const struct cr_op *op)
 	} else if (op->kind == CR_OP_WAIT_COUNT) {
 		wait_count(list, (uint32_t *)op->args[0], op->args[1]);
 	} else if (op->kind == CR_OP_PARK) {
-		park(list, (uint32_t *)op->args[0]);
+		park(list, op);
 	} else if (op->kind == CR_OP_THREAD) {
 		result = make_thread(op);
 		if (result < 0)
