@@ -13,7 +13,7 @@ static void *survivor(void *arg)
 		program_nap(1);
 		program_line("/proc/self/status", "State", stat, sizeof(stat));
 	} while (!strchr(stat, 'Z'));
-	program_write("refused", "first thread");
+	program_write("refused", "thread has ended");
 	program_ready();
 	exit(program_result());
 	return arg;

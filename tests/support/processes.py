@@ -76,6 +76,11 @@ def alive(tree):
     return [pid for pid, start in tree if start_time(pid) == start]
 
 
+def left(tree):
+    """As alive(), but zombies too: their pids are still in use."""
+    return [pid for pid, _ in tree if os.path.exists(f"/proc/{pid}")]
+
+
 def kill(tree):
     for pid in alive(tree):
         try:
