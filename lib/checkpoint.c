@@ -147,7 +147,7 @@ static int collect_task(struct cr_checkpoint *checkpoint,
 	return rc;
 }
 
-/* A task whose main thread has ended cannot even be looked at. */
+/* A task whose first thread has ended cannot even be looked at. */
 static int collect_threads(struct cr_checkpoint *checkpoint,
 			   struct cr_error *err)
 {
@@ -359,6 +359,9 @@ void cr_checkpoint_close(struct cr_checkpoint *checkpoint)
 		cr_thaw(checkpoint, NULL);
 	cr_image_writer_abort(checkpoint->writer);
 	cr_file_table_destroy(checkpoint->files);
+	for (size_t i = 0; i < checkpoint->nr_known_files; i++)
+		free(checkpoint->known_files[i].path);
+	free(checkpoint->known_files);
 	free_spaces(checkpoint);
 	cr_forget_tasks(checkpoint);
 	free(checkpoint->refusals);

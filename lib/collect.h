@@ -114,6 +114,14 @@ struct cr_save_space {
 	size_t nr_owners;
 };
 
+/* A file that is mapped privately, as /proc/PID/smaps names it. */
+struct cr_known_file {
+	uint32_t major, minor;
+	uint64_t inode;
+	char *path;
+	uint32_t id; /* its object */
+};
+
 enum cr_checkpoint_stage {
 	CR_CHECKPOINT_OPEN,
 	CR_CHECKPOINT_FROZEN,
@@ -132,6 +140,8 @@ struct cr_checkpoint {
 	size_t nr_spaces;
 	struct cr_wire_head head;
 	struct cr_file_table *files;
+	struct cr_known_file *known_files;
+	size_t nr_known_files;
 	struct cr_error *refusals;
 	size_t nr_refusals;
 	struct cr_image_writer *writer;

@@ -83,44 +83,53 @@ static void check_threads(struct cr_checkpoint *checkpoint,
 	}
 }
 
-static void check_namespaces(struct cr_checkpoint *checkpoint,
-			     const struct cr_save_task *task)
+static const char *const namespaces[] = {
+	"pid",	"mnt",	  "net",
+	"user", "uts",	  "ipc",
+	"time", "cgroup", "pid_for_children"
+};
+
+#define NR_NAMESPACES (sizeof(namespaces) / sizeof(namespaces[0]))
+
+struct namespaces {
+	char names[NR_NAMESPACES][32]; /* "" where it cannot be told */
+};
+
+static void read_namespaces(pid_t pid, struct namespaces *read)
 {
-	static const char *const names[] = { "pid",
-					     "mnt",
-					     "net",
-					     "user",
-					     "uts",
-					     "ipc",
-					     "time",
-					     "cgroup",
-					     "pid_for_children",
-					     "time_for_children" };
-	const struct cr_save_task *root = checkpoint->tasks[0];
+	char name[32];
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char name[32], own[64], of_root[64];
-
-		snprintf(name, sizeof(name), "ns/%s", names[i]);
+	for (size_t i = 0; i < NR_NAMESPACES; i++) {
+		snprintf(name, sizeof(name), "ns/%s", namespaces[i]);
 		/* pid_for_children has no target until its init is made */
-		if (cr_proc_readlink(task->pid, name, own, sizeof(own), NULL) <
-			    0 ||
-		    cr_proc_readlink(root->pid, name, of_root, sizeof(of_root),
-				     NULL) < 0)
-			continue;
-		if (strcmp(own, of_root))
+		if (cr_proc_readlink(pid, name, read->names[i],
+				     sizeof(read->names[i]), NULL) < 0)
+			read->names[i][0] = '\0';
+	}
+}
+
+static void check_namespaces(struct cr_checkpoint *checkpoint,
+			     const struct cr_save_task *task,
+			     const struct namespaces *of_root)
+{
+	struct namespaces own;
+
+	read_namespaces(task->pid, &own);
+	for (size_t i = 0; i < NR_NAMESPACES; i++)
+		if (strcmp(own.names[i], of_root->names[i]))
 			cr_refuse(checkpoint,
 				  "process %u: it is in another %s namespace "
 				  "than the root process",
-				  task->link.vpid, names[i]);
-	}
+				  task->link.vpid, namespaces[i]);
 }
 
 void cr_check_shared(struct cr_checkpoint *checkpoint)
 {
+	struct namespaces of_root;
 	struct cr_save_task **tasks;
 	size_t nr_tasks = 0;
 
+	read_namespaces(checkpoint->tasks[0]->pid, &of_root);
 	tasks = calloc(checkpoint->nr_tasks, sizeof(tasks[0]));
 	if (!tasks) {
 		cr_refuse(checkpoint, "out of memory");
@@ -133,7 +142,7 @@ void cr_check_shared(struct cr_checkpoint *checkpoint)
 			continue;
 		tasks[nr_tasks++] = task;
 		check_threads(checkpoint, task);
-		check_namespaces(checkpoint, task);
+		check_namespaces(checkpoint, task, &of_root);
 	}
 	check_type(checkpoint, tasks, nr_tasks, KCMP_VM, "memory");
 	check_type(checkpoint, tasks, nr_tasks, KCMP_FILES, "descriptors");

@@ -184,7 +184,7 @@ int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		if (!task->is_zombie &&
 		    (!task->nr_threads || task->threads[0].tid != task->pid))
 			cr_refuse(checkpoint,
-				  "process %u: its main thread has ended, "
+				  "process %u: its first thread has ended, "
 				  "others still run",
 				  task->link.vpid);
 		else

@@ -134,22 +134,53 @@ static void check_flags(struct cr_checkpoint *checkpoint,
 		}
 }
 
+/*
+ * The object of a private mapping: most tasks of a tree map the same programs
+ * and libraries, and looking at each in /proc is slow.
+ */
+static int find_file(struct cr_checkpoint *checkpoint,
+		     struct cr_save_task *task, const struct cr_proc_map *map,
+		     uint32_t *idp, struct cr_error *err)
+{
+	struct cr_known_file *known = checkpoint->known_files;
+	char link[64];
+	int rc;
+
+	for (size_t i = 0; i < checkpoint->nr_known_files; i++, known++)
+		if (!map->is_shared && known->inode == map->inode &&
+		    known->major == map->major && known->minor == map->minor &&
+		    !strcmp(known->path, map->path)) {
+			*idp = known->id;
+			return 0;
+		}
+	snprintf(link, sizeof(link), "map_files/%llx-%llx",
+		 (unsigned long long)map->start, (unsigned long long)map->end);
+	rc = cr_file_table_add_link(checkpoint->files, task->pid,
+				    task->link.vpid, link, idp, err);
+	if (rc < 0 || map->is_shared ||
+	    cr_array_grow(&checkpoint->known_files, checkpoint->nr_known_files,
+			  sizeof(*known)) < 0)
+		return rc;
+	known = &checkpoint->known_files[checkpoint->nr_known_files];
+	known->major = map->major;
+	known->minor = map->minor;
+	known->inode = map->inode;
+	known->id = *idp;
+	known->path = strdup(map->path);
+	if (known->path)
+		checkpoint->nr_known_files++;
+	return 0;
+}
+
 /* The object behind a mapping: a file, or a space. */
 static int find_object(struct cr_checkpoint *checkpoint,
 		       struct cr_save_task *task, const struct cr_proc_map *map,
 		       struct cr_wire_vma *vma, struct cr_error *err)
 {
-	char link[64];
-
 	switch (vma->kind) {
 	case CR_VMA_FILE_PRIVATE:
 	case CR_VMA_FILE_SHARED:
-		snprintf(link, sizeof(link), "map_files/%llx-%llx",
-			 (unsigned long long)map->start,
-			 (unsigned long long)map->end);
-		return cr_file_table_add_link(checkpoint->files, task->pid,
-					      task->link.vpid, link, &vma->file,
-					      err);
+		return find_file(checkpoint, task, map, &vma->file, err);
 	case CR_VMA_SHMEM:
 		return cr_collect_shared(checkpoint, task, map, CR_SPACE_SHMEM,
 					 &vma->space, err);

@@ -85,12 +85,13 @@ void cr_remote_range(const struct cr_remote *remote, uint64_t *startp,
 	*endp = remote->base + MAPPED_LENGTH;
 }
 
-/* Shared, since private memory would be merged with its neighbours. */
+/* Shared, since private memory would be merged with its neighbours; all rights
+ * at once, since every call in the thread costs switches of context. */
 static int map_memory(struct cr_remote *remote, struct cr_error *err)
 {
 	uint64_t args[6] = { 0,
 			     MAPPED_LENGTH,
-			     PROT_READ | PROT_WRITE,
+			     PROT_READ | PROT_WRITE | PROT_EXEC,
 			     MAP_SHARED | MAP_ANONYMOUS,
 			     (uint64_t)-1,
 			     0 };
@@ -106,19 +107,7 @@ static int map_memory(struct cr_remote *remote, struct cr_error *err)
 				    "no scratch memory in thread %d: %s",
 				    remote->tid, strerror((int)-result));
 	remote->base = (uint64_t)result;
-	rc = cr_remote_write(remote, remote->base, loop, sizeof(loop), err);
-	if (rc < 0)
-		return rc;
-	args[0] = remote->base;
-	args[1] = CODE_LENGTH;
-	args[2] = PROT_READ | PROT_EXEC;
-	rc = cr_trace_syscall(remote->tid, remote->instruction, SYS_mprotect,
-			      args, &result, err);
-	if (rc == 0 && result < 0)
-		rc = cr_error_set(err, (int)result,
-				  "no executable memory in thread %d: %s",
-				  remote->tid, strerror((int)-result));
-	return rc;
+	return cr_remote_write(remote, remote->base, loop, sizeof(loop), err);
 }
 
 int cr_remote_open(pid_t tid, struct cr_remote **remotep, struct cr_error *err)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@
 #include "remote.h"
 
 #define SYSCALL_STOP (SIGTRAP | 0x80) /* by PTRACE_O_TRACESYSGOOD */
+#define VDSO_LENGTH 4096u /* at least */
 #define EVENT_STOP (SIGTRAP | PTRACE_EVENT_STOP << 8)
 
 /*
@@ -73,11 +75,19 @@ static void set_call(struct cr_wire_regs *regs, uint64_t instruction, long nr,
 	regs->r9 = args[5];
 }
 
+/* An interrupt that waits for them does not change what these calls do. */
+static int ignores_signals(uint64_t nr)
+{
+	return nr == SYS_mmap || nr == SYS_munmap || nr == SYS_prctl;
+}
+
 /* Enter and leave the call; stops in the signal path.  Signals are blocked. */
 static int run_call(pid_t tid, const struct cr_wire_regs *regs, int interrupt,
 		    struct cr_wire_regs *after, struct cr_error *err)
 {
 	int got_sigstop = 0, rc;
+
+	interrupt = interrupt || ignores_signals(regs->ax);
 
 	rc = cr_trace_set_regs(tid, regs, err);
 	if (rc < 0)
@@ -85,12 +95,13 @@ static int run_call(pid_t tid, const struct cr_wire_regs *regs, int interrupt,
 	rc = run_until(tid, PTRACE_SYSCALL, SYSCALL_STOP, &got_sigstop, err);
 	if (rc < 0)
 		return rc;
-	if (interrupt)
-		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	rc = run_until(tid, PTRACE_SYSCALL, SYSCALL_STOP, &got_sigstop, err);
-	if (rc < 0)
-		return rc;
-	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL); /* any stop cancels it */
+	if (!interrupt) {
+		rc = run_until(tid, PTRACE_SYSCALL, SYSCALL_STOP, &got_sigstop,
+			       err);
+		if (rc < 0)
+			return rc;
+	}
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 	rc = run_until(tid, PTRACE_CONT, EVENT_STOP, &got_sigstop, err);
 	if (rc < 0)
 		return rc;
@@ -182,17 +193,63 @@ static int find_in_range(int fd, uint64_t start, uint64_t end,
 	return -ENOENT;
 }
 
+/* Where our own vdso has one, from its start; 0: nowhere. */
+static uint64_t vdso_offset(void)
+{
+	static uint64_t offset = UINT64_MAX;
+	uint64_t start = getauxval(AT_SYSINFO_EHDR), address;
+	int fd;
+
+	if (offset != UINT64_MAX)
+		return offset;
+	offset = 0;
+	fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (start &&
+	    find_in_range(fd, start, start + VDSO_LENGTH, &address) == 0)
+		offset = address - start;
+	close(fd);
+	return offset;
+}
+
+/* The vdso is the same everywhere: the quick way, if it is where it was. */
+static int find_in_vdso(pid_t pid, int fd, uint64_t *addressp)
+{
+	uint64_t entry[2], offset = vdso_offset(), start = 0;
+	char path[64];
+	int auxv_fd;
+
+	if (!offset)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	auxv_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (auxv_fd < 0)
+		return -ENOENT;
+	while (!start &&
+	       read(auxv_fd, entry, sizeof(entry)) == (ssize_t)sizeof(entry))
+		if (entry[0] == AT_SYSINFO_EHDR)
+			start = entry[1];
+	close(auxv_fd);
+	if (!start)
+		return -ENOENT;
+	return find_in_range(fd, start + offset, start + offset + 2, addressp);
+}
+
 int cr_trace_find_syscall(pid_t pid, uint64_t *addressp, struct cr_error *err)
 {
 	char path[64], line[512], perms[8];
 	unsigned long start, end;
-	int fd, rc = -ENOENT;
+	int fd, rc;
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return cr_error_errno(err, "%s", path);
+	rc = find_in_vdso(pid, fd, addressp);
+	if (rc == 0)
+		goto out;
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "re");
 	if (!maps) {
