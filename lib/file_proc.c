@@ -85,8 +85,7 @@ static int make(struct cr_file_restore *restore, uint32_t id,
 	if (strstr(saved->path, "/../"))
 		return cr_error_set(err, -EBADMSG, "path %s", saved->path);
 	if (pid && cr_saved_find(restore->saved, pid) >= 0) {
-		fd = open(saved->path,
-			  flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+		fd = open(saved->path, flags | O_CLOEXEC | O_NOCTTY);
 		if (fd < 0)
 			return cr_error_errno(err, "%s", saved->path);
 	} else {

@@ -107,6 +107,14 @@ static int find_sender(struct cr_file_table *table, struct cr_file *file,
 	return 1;
 }
 
+/* Nothing was received: is that the end, or an empty message? */
+static int is_end(const struct cr_unix_saving *saving)
+{
+	return saving->head.type == SOCK_STREAM ||
+	       (saving->head.type == SOCK_SEQPACKET &&
+		saving->head.shutdown & 1);
+}
+
 /* Returns 1 if the queue has been seen or is refused. */
 static int peek_one(struct cr_file_table *table, struct cr_file *file,
 		    struct cr_unix_saving *saving, void *buffer,
@@ -138,7 +146,7 @@ static int peek_one(struct cr_file_table *table, struct cr_file *file,
 			       "Unix socket with descriptors in flight");
 		return 1;
 	}
-	if (n == 0 && saving->head.type != SOCK_DGRAM)
+	if (n == 0 && is_end(saving))
 		return 1;
 	message.length = (uint32_t)n;
 	if (saving->head.type == SOCK_DGRAM &&

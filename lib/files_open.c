@@ -77,7 +77,7 @@ int cr_file_open_as_user(const struct cr_file_restore *restore,
 int cr_file_open_flags(const struct cr_saved_file *saved)
 {
 	const int kept = O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC | O_DIRECT |
-			 O_NOATIME | O_PATH;
+			 O_NOATIME | O_PATH | O_NOFOLLOW | O_DIRECTORY;
 
 	if (saved->file->flags & CR_FILE_F_UNOPENED)
 		return S_ISDIR(saved->file->mode) ? O_PATH : O_RDONLY;
@@ -105,9 +105,7 @@ int cr_file_open_path(const struct cr_file_restore *restore,
 	int fd;
 
 	fd = cr_file_open_as_user(restore, saved->path,
-				  flags | O_NOFOLLOW |
-					  (flags & O_PATH ? 0 : O_NONBLOCK),
-				  0);
+				  flags | (flags & O_PATH ? 0 : O_NONBLOCK), 0);
 	if (fd < 0)
 		return explain(saved, fd, err);
 	if (fstat(fd, &st) < 0 ||

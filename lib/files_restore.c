@@ -160,7 +160,8 @@ static int set_common(const struct cr_file_ops *ops,
 	if (rc < 0)
 		return rc;
 	flags = fcntl(fd, F_GETFL);
-	wanted = (flags & ~ops->flags) | ((int)wire->open_flags & ops->flags);
+	wanted = (flags & ~ops->flags) |
+		 ((int)wire->open_flags & ops->flags & ~O_ASYNC);
 	if (flags != wanted && fcntl(fd, F_SETFL, wanted) < 0)
 		return -errno;
 	return 0;
@@ -197,7 +198,11 @@ int cr_file_park_reopened(struct cr_file_restore *restore, uint32_t id, int fd,
 			  struct cr_error *err)
 {
 	int flags = cr_file_open_flags(cr_file_saved(restore, id));
-	int other = cr_file_reopen(fd, flags | O_NONBLOCK);
+	int other;
+
+	/* The way there is a link. */
+	flags &= ~(O_NOFOLLOW | O_DIRECTORY);
+	other = cr_file_reopen(fd, flags | O_NONBLOCK);
 
 	if (other < 0)
 		return cr_error_set(err, other, "file %u: cannot reopen it: %s",
@@ -273,6 +278,20 @@ static int close_inherited(const struct cr_file_restore *restore)
 	return 0;
 }
 
+/* A signal tells the number that O_ASYNC was set with: the task's own. */
+static int set_async(const struct cr_wire_file *wire, int fd)
+{
+	const struct cr_file_ops *ops = cr_file_ops_find(wire->kind);
+	int flags;
+
+	if (!(wire->open_flags & (unsigned int)ops->flags & O_ASYNC))
+		return 0;
+	flags = fcntl(fd, F_GETFL);
+	if (flags & O_ASYNC)
+		return 0;
+	return fcntl(fd, F_SETFL, flags | O_ASYNC);
+}
+
 /* Move all to their numbers; a place of ours follows. */
 static int put_in_place(struct cr_file_restore *restore,
 			const struct cr_saved_task *task, struct cr_error *err)
@@ -288,7 +307,9 @@ static int put_in_place(struct cr_file_restore *restore,
 		if (fd->fd >= (uint32_t)restore->fd_floor)
 			return cr_error_set(err, -EBADMSG,
 					    "fd %u is above the floor", fd->fd);
-		if (dup3(from, (int)fd->fd, fd->cloexec ? O_CLOEXEC : 0) < 0)
+		if (dup3(from, (int)fd->fd, fd->cloexec ? O_CLOEXEC : 0) < 0 ||
+		    set_async(cr_file_saved(restore, fd->file)->file,
+			      (int)fd->fd) < 0)
 			return cr_error_errno(err, "fd %u", fd->fd);
 	}
 	return 0;

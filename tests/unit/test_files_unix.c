@@ -116,7 +116,8 @@ static void open_pairs(int task)
 	CHECK(send_text(10, "to eleven") && send_text(11, "to ten"));
 	CHECK(setsockopt(10, SOL_SOCKET, SO_SNDBUF, &value, 4) == 0);
 	pair_at(12, SOCK_SEQPACKET);
-	CHECK(send_text(12, "first") && send_text(12, "second"));
+	CHECK(send_text(12, "first") && send_text(12, ""));
+	CHECK(send_text(12, "second"));
 	pair_at(14, SOCK_DGRAM);
 	CHECK(send_text(15, "datagram") && send(15, "", 0, 0) == 0);
 	CHECK(send_text(15, "after an empty one"));
@@ -151,7 +152,8 @@ static void check_pairs(int task)
 	CHECK(fcntl(10, F_GETFL) & O_NONBLOCK);
 	CHECK(get_option(10, SO_SNDBUF) == 200000);
 	CHECK(get_option(11, SO_SNDBUF) != 200000);
-	CHECK(receives(13, "first") && receives(13, "second"));
+	CHECK(receives(13, "first") && receives(13, ""));
+	CHECK(receives(13, "second"));
 	CHECK(receives(14, "datagram") && receives(14, ""));
 	CHECK(receives(14, "after an empty one"));
 	CHECK(send_text(14, "answer") && receives(15, "answer"));
@@ -197,7 +199,8 @@ static void saving_leaves_sockets_alone(void **state)
 		open_pairs(0);
 		raise(SIGSTOP);
 		CHECK(receives(10, "to ten") && receives(11, "to eleven"));
-		CHECK(receives(13, "first") && receives(13, "second"));
+		CHECK(receives(13, "first") && receives(13, ""));
+		CHECK(receives(13, "second"));
 		CHECK(get_option(10, SO_PEEK_OFF) == -1);
 		CHECK(get_option(20, SO_PEEK_OFF) == 3);
 		_exit(0);
