@@ -155,6 +155,24 @@ uint64_t cr_save_now_ns(void); /* CLOCK_MONOTONIC */
 void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* ---- waiting.c ---- */
+
+#define CR_CLOCKS_MAX 1024 /* CPUs */
+
+/* What to add to CLOCK_MONOTONIC for the scheduler's clock of a CPU. */
+struct cr_clocks {
+	int64_t offset_ns[CR_CLOCKS_MAX];
+	uint8_t is_known[CR_CLOCKS_MAX];
+};
+
+/* Fill thread->waiting; before the thread is interrupted. */
+void cr_waiting_note(struct cr_clocks *clocks, struct cr_save_thread *thread);
+/* When it has stopped.  That makes it sleep once more; had it run in between,
+ * then it is in another call than the one that was timed. */
+void cr_waiting_check(struct cr_save_thread *thread);
+/* Is it a parent that waits for its vfork(2) child? */
+int cr_waiting_in_vfork(const struct cr_save_thread *thread);
+
 /* ---- freeze.c, discover.c ---- */
 
 /* Stop all; fills tasks and threads. */

@@ -9,19 +9,16 @@
  * or ended.  Then all are let go for some milliseconds and it starts over.
  */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "collect.h"
 #include "remote.h"
-#include "syscall_resume.h"
 
 #define FREEZE_MS 10000u /* unless the caller says */
 #define WAIT_MS 20u /* before asking why a thread does not stop */
@@ -31,7 +28,7 @@
 struct freezer {
 	struct cr_checkpoint *checkpoint;
 	uint64_t deadline_ns;
-	uint64_t sched_ns, sched_read_ns; /* scheduler's clock, when read */
+	struct cr_clocks clocks;
 };
 
 uint64_t cr_save_now_ns(void)
@@ -40,98 +37,6 @@ uint64_t cr_save_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static int read_sched(pid_t tid, uint64_t *ran_ns, uint64_t *nr_voluntary)
-{
-	char *text;
-	int rc;
-
-	rc = cr_proc_read(tid, "sched", &text, NULL, NULL);
-	if (rc < 0)
-		return rc;
-	rc = cr_proc_parse_sched(text, ran_ns, nr_voluntary);
-	free(text);
-	return rc;
-}
-
-/* Our own last run is now, as the scheduler's clock has it. */
-static void read_sched_clock(struct freezer *freezer)
-{
-	uint64_t nr_voluntary;
-
-	sched_yield();
-	if (read_sched((pid_t)syscall(SYS_gettid), &freezer->sched_ns,
-		       &nr_voluntary) < 0)
-		freezer->sched_ns = 0;
-	freezer->sched_read_ns = cr_save_now_ns();
-}
-
-static void note_elapsed(const struct freezer *freezer,
-			 struct cr_save_thread *thread)
-{
-	struct cr_waiting *waiting = &thread->waiting;
-	uint64_t ran_ns, now_ns;
-
-	if (!freezer->sched_ns ||
-	    read_sched(thread->tid, &ran_ns, &waiting->nr_voluntary) < 0)
-		return;
-	now_ns = freezer->sched_ns + cr_save_now_ns() - freezer->sched_read_ns;
-	waiting->elapsed_ns = now_ns > ran_ns ? now_ns - ran_ns : 0;
-	waiting->has_elapsed = 1;
-}
-
-/* What the thread waits in; must be read before it is interrupted. */
-static void note_waiting(const struct freezer *freezer,
-			 struct cr_save_thread *thread)
-{
-	struct cr_proc_syscall call = { .nr = -1 };
-	char *text;
-
-	thread->waiting.nr = -1;
-	if (cr_proc_read(thread->tid, "syscall", &text, NULL, NULL) < 0)
-		return;
-	if (cr_proc_parse_syscall(text, &call) == 0) {
-		thread->waiting.nr = call.nr;
-		memcpy(thread->waiting.args, call.args, sizeof(call.args));
-	}
-	free(text);
-	if (call.nr == SYS_restart_syscall &&
-	    cr_proc_read(thread->tid, "wchan", &text, NULL, NULL) == 0) {
-		thread->waiting.nr = cr_resume_restarted(text, call.args);
-		free(text);
-	}
-	if (cr_resume_has_timeout(thread->waiting.nr))
-		note_elapsed(freezer, thread);
-}
-
-/* The stop makes it sleep once more; had it run in between, then it is in
- * another call than the one that was timed. */
-static void check_elapsed(struct cr_save_thread *thread)
-{
-	struct cr_waiting *waiting = &thread->waiting;
-	uint64_t ran_ns, nr_voluntary;
-
-	if (waiting->has_elapsed &&
-	    (read_sched(thread->tid, &ran_ns, &nr_voluntary) < 0 ||
-	     nr_voluntary > waiting->nr_voluntary + 1))
-		waiting->elapsed_ns = 0;
-}
-
-static int is_in_vfork(const struct cr_save_thread *thread)
-{
-	struct cr_proc_stat stat;
-	char *text;
-	int rc;
-
-	if (thread->waiting.nr != SYS_vfork &&
-	    thread->waiting.nr != SYS_clone && thread->waiting.nr != SYS_clone3)
-		return 0;
-	if (cr_proc_read(thread->tid, "stat", &text, NULL, NULL) < 0)
-		return 0;
-	rc = cr_proc_parse_stat(text, &stat);
-	free(text);
-	return rc == 0 && stat.state == 'D';
 }
 
 static void drop_thread(struct cr_save_task *task, size_t index)
@@ -156,8 +61,8 @@ static int seize_all(struct freezer *freezer, size_t *nr_newp,
 
 			if (thread->is_seized)
 				continue;
-			note_waiting(freezer, thread);
-			if (is_in_vfork(thread)) {
+			cr_waiting_note(&freezer->clocks, thread);
+			if (cr_waiting_in_vfork(thread)) {
 				in_vfork = 1;
 				continue;
 			}
@@ -186,12 +91,12 @@ static int wait_thread(struct freezer *freezer, struct cr_save_thread *thread,
 				   err);
 		if (rc == 0) {
 			thread->is_stopped = 1;
-			check_elapsed(thread);
+			cr_waiting_check(thread);
 		}
 		if (rc != -ETIMEDOUT)
 			return rc;
-		note_waiting(freezer, thread);
-		if (is_in_vfork(thread))
+		cr_waiting_note(&freezer->clocks, thread);
+		if (cr_waiting_in_vfork(thread))
 			return 1;
 		if (cr_save_now_ns() >= freezer->deadline_ns)
 			return rc;
@@ -287,7 +192,6 @@ int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	if (!timeout_ms)
 		timeout_ms = FREEZE_MS;
 	freezer.deadline_ns = cr_save_now_ns() + (uint64_t)timeout_ms * 1000000;
-	read_sched_clock(&freezer);
 	for (;;) {
 		checkpoint->frozen_at_ns = cr_save_now_ns();
 		rc = freeze_once(&freezer, err);

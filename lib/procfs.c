@@ -265,6 +265,7 @@ int cr_proc_parse_stat(const char *text, struct cr_proc_stat *stat)
 	stat->end_code = field_of[27];
 	stat->start_stack = field_of[28];
 	stat->exit_signal = (uint32_t)field_of[38];
+	stat->cpu = (uint32_t)field_of[39];
 	stat->start_data = field_of[45];
 	stat->end_data = field_of[46];
 	stat->start_brk = field_of[47];

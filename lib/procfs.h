@@ -52,6 +52,7 @@ struct cr_proc_stat {
 	uint64_t start_code, end_code, start_data, end_data, start_brk;
 	uint64_t start_stack, arg_start, arg_end, env_start, env_end;
 	uint32_t exit_signal, exit_code;
+	uint32_t cpu; /* that it ran on last */
 	uint32_t nr_threads;
 };
 
