@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -17,13 +19,15 @@
 #define SETUP_TIMEOUT_MS 10000
 #define ASK_TIMEOUT_MS 8000
 
-/* Did the program end by itself, and well?  Then images are of no more use. */
-static int has_succeeded(const struct agent *agent)
+/* Did the program end by itself?  Then images are of no more use.  One that was
+ * killed may be wanted again, by a job that is requeued. */
+static int has_exited(const struct agent *agent)
 {
 	if (agent->phase == AGENT_SAVED)
 		return 0;
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
-		if (!agent->ranks[i].has_ended || agent->ranks[i].status)
+		if (!agent->ranks[i].has_ended ||
+		    !WIFEXITED(agent->ranks[i].status))
 			return 0;
 	return 1;
 }
@@ -45,8 +49,7 @@ static void finish(struct agent *agent)
 
 	agent_worker_cancel(agent->saver);
 	agent_worker_cancel(agent->asker);
-	if ((has_succeeded(agent) || agent->remove_images ||
-	     !has_images(agent)) &&
+	if ((has_exited(agent) || agent->remove_images || !has_images(agent)) &&
 	    cr_generation_remove_step(agent->dirfd, agent->step, &err))
 		agent_log(agent, LOG_WARNING,
 			  "checkpoints of a step that is "
@@ -192,6 +195,17 @@ static void run(struct agent *agent)
 	event_base_dispatch(agent->base);
 }
 
+/* Four descriptors for each rank while it waits for its restart. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int main(void)
 {
 	static struct agent agent = { .stepd = STEPD_FD,
@@ -203,6 +217,7 @@ int main(void)
 	/* workers and keepers are not waited for, but watched */
 	signal(SIGCHLD, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	raise_file_limit();
 	agent.step = &agent.setup.step;
 	agent.config = &agent.setup.config;
 	rc = cr_setup_receive(agent.stepd, &agent.setup, SETUP_TIMEOUT_MS);

@@ -28,6 +28,9 @@
 #define ENTER_TIMEOUT_MS 30000
 #define VERDICT_TIMEOUT_MS 120000 /* for the agent, after the program died */
 #define TEXT_TIMEOUT_MS 1000
+/* Slurm sends SIGCONT with each SIGTERM.  A program that is saved shall see
+ * neither: SIGCONT is passed on when none has followed in this time. */
+#define CONT_DELAY_MS 200
 
 enum phase {
 	WAITING, /* for the restart */
@@ -39,6 +42,9 @@ enum phase {
 struct flock_state {
 	struct cr_shepherd *shepherd;
 	enum phase phase;
+	int is_suspended; /* SIGTSTP was the last: SIGCONT is meant */
+	int has_cont; /* held back */
+	int has_term; /* the agent is asked what it means */
 	int signals; /* signalfd */
 	int status; /* socket of the restarter, or -1 */
 	int program_fd; /* pidfd of the rank's program, or -1 */
@@ -140,14 +146,27 @@ static void send_signal(const struct flock_state *state, int signal)
 			0);
 }
 
+/* Ignoring a signal forgets it. */
+static void drop_pending(int signal)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction before;
+
+	sigaction(signal, &ignore, &before);
+	sigaction(signal, &before, NULL);
+}
+
 /* A terminal that was our session's becomes the program's session's. */
 static int give_up_terminal(void)
 {
 	int has = isatty(0) && tcgetsid(0) == getpid();
 
-	if (has)
-		ioctl(0, TIOCNOTTY); /* its SIGHUP is blocked, and dropped */
-	return has;
+	if (!has)
+		return 0;
+	ioctl(0, TIOCNOTTY);
+	drop_pending(SIGHUP); /* what this sends to us */
+	drop_pending(SIGCONT);
+	return 1;
 }
 
 /* In the child: be what slurmstepd had made of this process. */
@@ -215,11 +234,20 @@ static void __attribute__((noreturn)) end_saved(int linger_ms)
 	end_like(SIGTERM);
 }
 
+/* What was held back is due now. */
+static void pass_on_cont(struct flock_state *state)
+{
+	if (state->has_cont)
+		send_signal(state, SIGCONT);
+	state->has_cont = state->has_term = 0;
+}
+
 static void handle_message(struct flock_state *state,
 			   const struct cr_message *message)
 {
 	switch (message->type) {
 	case CR_MSG_FORWARD:
+		pass_on_cont(state);
 		send_signal(state, message->value);
 		break;
 	case CR_MSG_SAVING:
@@ -292,14 +320,23 @@ static void handle_signal(struct flock_state *state)
 		reap(state);
 		break;
 	case SIGTERM:
+		state->has_term = 1;
 		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGTERM);
-		if (state->shepherd->agent < 0)
-			send_signal(state, SIGTERM);
+		if (state->shepherd->agent >= 0)
+			break;
+		pass_on_cont(state);
+		send_signal(state, SIGTERM);
+		break;
+	case SIGCONT:
+		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGCONT);
+		state->has_cont = 1;
+		if (state->is_suspended)
+			pass_on_cont(state);
+		state->is_suspended = 0;
 		break;
 	case SIGTSTP:
-	case SIGCONT:
-		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0,
-			   (int)info.ssi_signo);
+		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGTSTP);
+		state->is_suspended = 1;
 		/* fall through */
 	default:
 		send_signal(state, (int)info.ssi_signo);
@@ -346,9 +383,13 @@ static void __attribute__((noreturn)) watch(struct flock_state *state)
 			{ .fd = state->shepherd->agent, .events = POLLIN },
 			{ .fd = state->status, .events = POLLIN },
 		};
+		int is_held = state->has_cont && !state->has_term;
+		int n = poll(pollfds, 3, is_held ? CONT_DELAY_MS : -1);
 
-		if (poll(pollfds, 3, -1) < 0)
+		if (n < 0)
 			continue;
+		if (n == 0)
+			pass_on_cont(state);
 		if (pollfds[1].revents)
 			hear_agent(state, 0);
 		if (pollfds[2].revents)

@@ -28,7 +28,7 @@
 #define FINISH_TIMEOUT_MS 15000
 
 static struct cr_setup setup;
-static struct cr_error failure; /* why the agent did not start */
+static struct cr_error failure; /* why there is no agent, or no shepherd */
 static int agent = -1; /* socket; inherited by the ranks' processes */
 static struct cr_shepherd shepherd = { .agent = -1, .lifeline = -1 };
 
@@ -184,18 +184,24 @@ int spank_cr_stepd_init_post_opt(spank_t spank)
 	return ESPANK_SUCCESS;
 }
 
+/* In a rank's process.  Slurm runs the program whatever a hook returns here;
+ * but somebody who asked for checkpoints would rather have it fail at once
+ * than after a week. */
+static void __attribute__((noreturn)) fail_rank(const struct cr_error *err)
+{
+	spank_cr_fail(err);
+	_exit(1);
+}
+
+/* slurmstepd still has a word to say to this process: fail later. */
 int spank_cr_stepd_task_init_privileged(spank_t spank)
 {
-	struct cr_error err = { 0 };
 	uint32_t rank, local;
 
-	if (failure.code)
-		return spank_cr_fail(&failure);
-	if (agent < 0)
+	if (failure.code || agent < 0)
 		return ESPANK_SUCCESS;
-	if (cr_step_rank(spank, &rank, &local, &err) ||
-	    cr_shepherd_enter(&shepherd, agent, rank, local, &err))
-		return spank_cr_fail(&err);
+	if (!cr_step_rank(spank, &rank, &local, &failure))
+		cr_shepherd_enter(&shepherd, agent, rank, local, &failure);
 	close(agent);
 	agent = -1;
 	return ESPANK_SUCCESS;
@@ -203,12 +209,12 @@ int spank_cr_stepd_task_init_privileged(spank_t spank)
 
 int spank_cr_stepd_task_init(void)
 {
-	struct cr_error err = { 0 };
-
+	if (failure.code)
+		fail_rank(&failure);
 	if (shepherd.agent < 0)
 		return ESPANK_SUCCESS;
-	if (cr_shepherd_run(&shepherd, &err))
-		return spank_cr_fail(&err);
+	if (cr_shepherd_run(&shepherd, &failure))
+		fail_rank(&failure);
 	return ESPANK_SUCCESS;
 }
 
