@@ -26,7 +26,7 @@ static void usage(void)
 static void fill_memory(size_t mib)
 {
 	size_t words = (mib << 20) / sizeof(uint64_t);
-	uint64_t *memory = malloc((mib << 20) + 1);
+	volatile uint64_t *memory = malloc((mib << 20) + 1);
 
 	if (!memory)
 		exit(3);

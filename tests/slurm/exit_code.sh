@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# exit_code.sh - Slurm learns a restarted program's exit code or signal; as it
+# has failed, its images stay for another try
+source "$(dirname "$0")/lib.sh"
+
+check_code() # COUNT-OPTIONS EXPECTED
+{
+	submit -p low <<-EOF
+	#!/bin/bash
+	exec $count -n 30 $1
+	EOF
+	await_count 10
+	requeue
+	await 30 "restart" restarts_are 1
+	await_end FAILED
+	[ "$(field ExitCode)" = "$2" ] ||
+		fail "ExitCode is $(field ExitCode) and not $2"
+	check_output 30
+	has_generations 1 || fail "the images are gone"
+}
+
+check_code "-x 7" 7:0
+check_code "-k 10" 0:10

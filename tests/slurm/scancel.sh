@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# scancel.sh - a cancelled job is not saved, ends soon, and leaves no file
+source "$(dirname "$0")/lib.sh"
+
+submit_count "-n 1000" -p low --cr-interval=2
+await_count 5
+await 30 "periodic checkpoint" has_generations 1
+user scancel "$job"
+await_end CANCELLED 15
+await 15 "idle node" queue_is_empty
+check_no_images
+# and before there was any image
+submit_count "-n 1000" -p low
+await_count 5
+user scancel "$job"
+await_end CANCELLED 15
+check_no_images
