@@ -3,9 +3,9 @@
  * file_pty.c - pseudo terminals whose master is in the tree
  *
  * Programs know the path of their terminal, so it gets its number again or
- * restart fails.  What one side has written and the other not read cannot be
- * looked at without taking it out, and is refused.  A slave whose master is
- * elsewhere is a stream of the rank, or refused.
+ * restart fails.  What is on its way through the terminal is saved with the
+ * master.  A slave whose master is elsewhere is a stream of the rank, or
+ * refused.
  */
 #include <asm/termbits.h>
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "file_pty.h"
 
 #define OPEN_MAX_TRIES 4096
 
@@ -29,7 +30,9 @@ struct wire_pty {
 	uint32_t mode, uid, gid; /* of the slave's name */
 	uint32_t rows, columns, width, height; /* as of TIOCGWINSZ */
 	uint32_t termios_length, reserved;
+	uint32_t output_length, input_length; /* bytes nobody has read */
 	uint8_t termios[64]; /* struct termios2 */
+	/* output, input */
 };
 
 static int save_master(struct cr_file_table *table, struct cr_file *file,
@@ -77,11 +80,90 @@ static void describe(const struct cr_file_table *table, int fd,
 	data->foreground = group_vpid(table, fd, TIOCGPGRP);
 }
 
-static int unread(int fd)
+/* Minors go on in the next major after 256. */
+static unsigned int slave_index(dev_t device)
 {
-	int length = 0;
+	return (major(device) - 136) * 256 + minor(device);
+}
 
-	return ioctl(fd, FIONREAD, &length) < 0 ? 0 : length;
+static struct cr_file *find_slave(const struct cr_file_table *table,
+				  unsigned int index)
+{
+	size_t i;
+
+	for (i = 0; i < table->nr_files; i++) {
+		struct cr_file *file = table->files[i];
+
+		if (file->ops == &cr_file_pty_slave_ops && file->fd >= 0 &&
+		    slave_index(file->stat.st_rdev) == index)
+			return file;
+	}
+	return NULL;
+}
+
+/* Read what is there, and put it back for the program that runs on. */
+static int copy_bytes(const struct cr_file_table *table, int master,
+		      unsigned int index, struct cr_pty_bytes *output,
+		      struct cr_pty_bytes *input)
+{
+	int slave, rc, is_open = find_slave(table, index) != NULL;
+
+	rc = cr_pty_take_output(master, output);
+	/* A slave that is open nowhere stays so unless there is need. */
+	if (rc < 0 || (!output->length && !is_open))
+		return rc;
+	slave = cr_pty_open_slave(master, O_RDWR | O_NONBLOCK);
+	if (slave < 0)
+		return slave;
+	if (output->length)
+		rc = cr_pty_put_output(slave, output->bytes, output->length);
+	if (rc == 0 && is_open)
+		rc = cr_pty_take_input(slave, input);
+	if (rc == 0 && input->length)
+		rc = cr_pty_put_input(master, slave, input->bytes,
+				      input->length);
+	close(slave);
+	return rc;
+}
+
+static int set_data(struct cr_file *file, const struct wire_pty *data,
+		    const struct cr_pty_bytes *output,
+		    const struct cr_pty_bytes *input, struct cr_error *err)
+{
+	size_t length = sizeof(*data) + output->length + input->length;
+	char *all = malloc(length);
+	int rc;
+
+	if (!all)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	memcpy(all, data, sizeof(*data));
+	if (output->length)
+		memcpy(all + sizeof(*data), output->bytes, output->length);
+	if (input->length)
+		memcpy(all + sizeof(*data) + output->length, input->bytes,
+		       input->length);
+	rc = cr_file_set_data(file, all, length, err);
+	free(all);
+	return rc;
+}
+
+static int save_bytes(struct cr_file_table *table, struct cr_file *file,
+		      struct wire_pty *data, struct cr_error *err)
+{
+	struct cr_pty_bytes output = { NULL, 0 }, input = { NULL, 0 };
+	int rc;
+
+	rc = copy_bytes(table, file->fd, data->index, &output, &input);
+	data->output_length = (uint32_t)output.length;
+	data->input_length = (uint32_t)input.length;
+	if (rc < 0)
+		cr_error_set(err, rc, "bytes in terminal /dev/pts/%u: %s",
+			     data->index, strerror(-rc));
+	else
+		rc = set_data(file, data, &output, &input, err);
+	free(output.bytes);
+	free(input.bytes);
+	return rc;
 }
 
 static int finish_master(struct cr_file_table *table, struct cr_file *file,
@@ -91,6 +173,7 @@ static int finish_master(struct cr_file_table *table, struct cr_file *file,
 	unsigned int index = 0;
 	struct stat st;
 	char name[64];
+	int length = 0;
 
 	if (ioctl(file->fd, TIOCGPTN, &index) < 0)
 		return cr_error_errno(err, "TIOCGPTN");
@@ -103,12 +186,13 @@ static int finish_master(struct cr_file_table *table, struct cr_file *file,
 		data.uid = st.st_uid;
 		data.gid = st.st_gid;
 	}
-	if (unread(file->fd))
+	/* A master in packet mode reads more than bytes. */
+	if (data.is_packet && ioctl(file->fd, FIONREAD, &length) == 0 && length)
 		return cr_file_refuse(table, file,
-				      "terminal /dev/pts/%u with %d bytes "
-				      "that nobody has read yet",
-				      index, unread(file->fd));
-	return cr_file_set_data(file, &data, sizeof(data), err);
+				      "terminal /dev/pts/%u in packet mode "
+				      "with %d bytes not read yet",
+				      index, length);
+	return save_bytes(table, file, &data, err);
 }
 
 static struct cr_file *find_master(const struct cr_file_table *table,
@@ -127,12 +211,6 @@ static struct cr_file *find_master(const struct cr_file_table *table,
 	return NULL;
 }
 
-/* Minors go on in the next major after 256. */
-static unsigned int slave_index(dev_t device)
-{
-	return (major(device) - 136) * 256 + minor(device);
-}
-
 static int finish_slave(struct cr_file_table *table, struct cr_file *file,
 			struct cr_error *err)
 {
@@ -149,11 +227,6 @@ static int finish_slave(struct cr_file_table *table, struct cr_file *file,
 				      "outside the tree",
 				      file->link);
 	}
-	if (unread(file->fd))
-		return cr_file_refuse(table, file,
-				      "terminal %s with %d bytes of input not "
-				      "read yet",
-				      file->link, unread(file->fd));
 	rc = cr_file_set_path(file, err);
 	file->wire.peer = master->wire.id;
 	return rc;
@@ -164,10 +237,15 @@ static int finish_slave(struct cr_file_table *table, struct cr_file *file,
 static int get_data(const struct cr_saved_file *saved, struct wire_pty *data,
 		    struct cr_error *err)
 {
-	if (saved->file->data_length != sizeof(*data))
+	uint64_t length = saved->file->data_length;
+
+	if (length >= sizeof(*data))
+		memcpy(data, saved->data, sizeof(*data));
+	if (length < sizeof(*data) ||
+	    length != sizeof(*data) + (uint64_t)data->output_length +
+			      data->input_length)
 		return cr_error_set(err, -EBADMSG, "terminal %s: %u bytes",
 				    saved->path, saved->file->data_length);
-	memcpy(data, saved->data, sizeof(*data));
 	if (data->termios_length != sizeof(struct termios2))
 		return cr_error_set(err, -EBADMSG, "terminal /dev/pts/%u",
 				    data->index);
@@ -207,6 +285,21 @@ static int open_master(const struct cr_saved_file *saved, uint32_t index,
 	return rc;
 }
 
+/* The slave's name, if this /dev/pts has it; opening it would be noticed. */
+static int set_name(const struct wire_pty *data)
+{
+	struct stat st;
+	char name[64];
+
+	snprintf(name, sizeof(name), "/dev/pts/%u", data->index);
+	if (!data->mode || lstat(name, &st) < 0 || !S_ISCHR(st.st_mode))
+		return 0;
+	if ((geteuid() == 0 && lchown(name, data->uid, data->gid) < 0) ||
+	    chmod(name, data->mode & 07777) < 0)
+		return -errno;
+	return 0;
+}
+
 static int set_up(int fd, const struct wire_pty *data)
 {
 	struct winsize size = { .ws_row = (unsigned short)data->rows,
@@ -214,22 +307,12 @@ static int set_up(int fd, const struct wire_pty *data)
 				.ws_xpixel = (unsigned short)data->width,
 				.ws_ypixel = (unsigned short)data->height };
 	int locked = (int)data->is_locked, packet = (int)data->is_packet;
-	int zero = 0, slave, rc;
 
-	if (ioctl(fd, TIOCSPTLCK, &zero) < 0)
+	if (ioctl(fd, TIOCSPTLCK, &locked) < 0 ||
+	    ioctl(fd, TCSETS2, data->termios) < 0 ||
+	    ioctl(fd, TIOCSWINSZ, &size) < 0 || ioctl(fd, TIOCPKT, &packet) < 0)
 		return -errno;
-	slave = ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		return -errno;
-	rc = (geteuid() == 0 && fchown(slave, data->uid, data->gid) < 0) ||
-	     fchmod(slave, data->mode) < 0 ||
-	     ioctl(fd, TCSETS2, data->termios) < 0 ||
-	     ioctl(fd, TIOCSWINSZ, &size) < 0 ||
-	     ioctl(fd, TIOCPKT, &packet) < 0 ||
-	     ioctl(fd, TIOCSPTLCK, &locked) < 0;
-	rc = rc ? -errno : 0;
-	close(slave);
-	return rc;
+	return set_name(data);
 }
 
 static int make_master(struct cr_file_restore *restore, uint32_t id,
@@ -258,18 +341,15 @@ static int make_master(struct cr_file_restore *restore, uint32_t id,
 static int open_slave(struct cr_file_restore *restore, uint32_t id, int flags,
 		      struct cr_error *err)
 {
-	int zero = 0, locked = 0, slave;
-	int master = cr_file_get(restore, id, err);
+	int master = cr_file_get(restore, id, err), slave;
 
 	if (master < 0)
 		return master;
-	ioctl(master, TIOCGPTLCK, &locked);
-	ioctl(master, TIOCSPTLCK, &zero);
-	slave = ioctl(master, TIOCGPTPEER, flags | O_NOCTTY | O_CLOEXEC);
+	slave = cr_pty_open_slave(master, flags);
 	if (slave < 0)
-		cr_error_errno(err, "slave of terminal %u", id);
-	ioctl(master, TIOCSPTLCK, &locked);
-	return slave < 0 ? err ? err->code : -EIO : slave;
+		cr_error_set(err, slave, "slave of terminal %u: %s", id,
+			     strerror(-slave));
+	return slave;
 }
 
 static int make_slave(struct cr_file_restore *restore, uint32_t id,
@@ -286,6 +366,53 @@ static int make_slave(struct cr_file_restore *restore, uint32_t id,
 	fd = open_slave(restore, wire->peer,
 			(int)(wire->open_flags & O_ACCMODE), err);
 	return fd < 0 ? fd : cr_file_park(restore, id, fd, err);
+}
+
+/* A description of the slave that is in the image, or one for the moment. */
+static int slave_for(struct cr_file_restore *restore, uint32_t master,
+		     int *is_ownp, struct cr_error *err)
+{
+	uint32_t id;
+
+	*is_ownp = 0;
+	for (id = 1; id <= restore->saved->nr_files; id++) {
+		const struct cr_wire_file *wire =
+			cr_file_saved(restore, id)->file;
+
+		if (wire->kind == CR_FILE_PTY_SLAVE && wire->peer == master &&
+		    (wire->open_flags & O_ACCMODE) == O_RDWR)
+			return cr_file_get(restore, id, err);
+	}
+	*is_ownp = 1;
+	return open_slave(restore, master, O_RDWR, err);
+}
+
+static int put_bytes(struct cr_file_restore *restore, uint32_t id, int fd,
+		     struct cr_error *err)
+{
+	const struct cr_saved_file *saved = cr_file_saved(restore, id);
+	const uint8_t *bytes =
+		(const uint8_t *)saved->data + sizeof(struct wire_pty);
+	struct wire_pty data;
+	int slave, is_own, rc;
+
+	rc = get_data(saved, &data, err);
+	if (rc < 0 || (!data.output_length && !data.input_length))
+		return rc;
+	slave = slave_for(restore, id, &is_own, err);
+	if (slave < 0)
+		return slave;
+	if (data.output_length)
+		rc = cr_pty_put_output(slave, bytes, data.output_length);
+	if (rc == 0 && data.input_length)
+		rc = cr_pty_put_input(fd, slave, bytes + data.output_length,
+				      data.input_length);
+	if (is_own)
+		close(slave);
+	if (rc < 0)
+		cr_error_set(err, rc, "bytes in terminal /dev/pts/%u: %s",
+			     data.index, strerror(-rc));
+	return rc;
 }
 
 static int take_terminal(struct cr_file_restore *restore, uint32_t id,
@@ -332,6 +459,7 @@ const struct cr_file_ops cr_file_pty_master_ops = {
 	.save = save_master,
 	.finish = finish_master,
 	.make = make_master,
+	.connect = put_bytes,
 };
 
 const struct cr_file_ops cr_file_pty_slave_ops = {

@@ -128,16 +128,43 @@ static void a_number_that_is_taken_is_told(void **state)
 static void open_unread(int task)
 {
 	open_terminal(task);
-	if (task)
-		CHECK(write(12, "unread", 6) == 6);
+	if (task == 0) {
+		/* A canonical one: two lines, and the start of a third. */
+		CHECK(dup2(open(ptsname(11), O_RDWR | O_NOCTTY), 13) == 13);
+		CHECK(write(11, "one\ntwo\nthr", 11) == 11);
+		close_range(3, 9, 0);
+		return;
+	}
+	CHECK(write(12, "unread\n", 7) == 7);
 }
 
-static void unread_output_is_refused(void **state)
+static void check_unread(int task)
 {
-	struct scene scene = { .nr_tasks = 2, .open_all = open_unread };
+	struct termios termios;
+	char text[32] = "";
+
+	if (task)
+		return;
+	CHECK(read(10, text, 32) == 7 && !memcmp(text, "unread\n", 7));
+	CHECK(read(13, text, 32) == 4 && !memcmp(text, "one\n", 4));
+	CHECK(read(13, text, 32) == 4 && !memcmp(text, "two\n", 4));
+	CHECK(write(11, "ee\n", 3) == 3);
+	CHECK(read(13, text, 32) == 6 && !memcmp(text, "three\n", 6));
+	/* Echoed once, when it was written. */
+	CHECK(read(11, text, 32) == 17);
+	CHECK(!memcmp(text, "one\r\ntwo\r\nthree\r\n", 17));
+	CHECK(tcgetattr(13, &termios) == 0 && termios.c_lflag & ECHO);
+	CHECK(termios.c_cc[VEOF] == 4 && termios.c_oflag & OPOST);
+}
+
+static void bytes_on_their_way_arrive(void **state)
+{
+	struct scene scene = { .nr_tasks = 2,
+			       .open_all = open_unread,
+			       .check = check_unread };
 
 	(void)state;
-	assert_scene_fails(&scene, -EOPNOTSUPP, "6 bytes that nobody has read");
+	assert_scene(&scene);
 }
 
 static void open_slave_of_other(int task)
@@ -196,7 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(terminals_keep_number_size_and_modes),
 		cmocka_unit_test(a_number_that_is_taken_is_told),
-		cmocka_unit_test(unread_output_is_refused),
+		cmocka_unit_test(bytes_on_their_way_arrive),
 		cmocka_unit_test(
 			a_terminal_from_outside_is_a_stream_or_refused),
 	};
