@@ -25,6 +25,7 @@ struct last {
 	struct cr_arena *arena;
 	struct cr_list *list; /* of the leader */
 	uint32_t *nr_parked; /* threads of the task but the leader */
+	uint32_t *has_actions; /* 1 when the leader has set the actions */
 };
 
 /* A thread's own list, and the step of the leader's that makes it. */
@@ -34,7 +35,7 @@ static void add_thread(const struct last *last,
 	struct cr_arena *arena = last->arena;
 	struct cr_list *list =
 		cr_list_open(arena, last->restarter, last->task->link->vpid,
-			     CR_THREAD_OPS + 2 + thread->thread->nr_pending);
+			     CR_THREAD_OPS + 3 + thread->thread->nr_pending);
 	struct clone_args args = {
 		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
 			 CLONE_THREAD | CLONE_SYSVSEM,
@@ -45,6 +46,10 @@ static void add_thread(const struct last *last,
 		.stack_size = STACK,
 	};
 
+	/* setting an action makes away with pending signals that are ignored,
+	 * and each thread has to queue its own */
+	cr_list_add(list, CR_OP_WAIT_COUNT, CR_STEP_SIGNALS, 0,
+		    (uint64_t)last->has_actions, 1, 0, 0);
 	cr_thread_add(last->restarter, last->task, thread, arena, list);
 	cr_list_add(list, CR_OP_PARK, CR_STEP_GATE, 0,
 		    (uint64_t)last->nr_parked, 0, 0, 0);
@@ -155,6 +160,7 @@ int cr_restart_last_stage(struct cr_restarter *restarter, size_t task_index,
 	if (rc < 0)
 		return rc;
 	last.nr_parked = cr_arena_take(&arena, sizeof(uint32_t));
+	last.has_actions = cr_arena_take(&arena, sizeof(uint32_t));
 	stack = cr_arena_take(&arena, STACK);
 	last.list = cr_list_open(&arena, restarter, task->link->vpid,
 				 cr_list_bound(restarter, task));
@@ -167,6 +173,8 @@ int cr_restart_last_stage(struct cr_restarter *restarter, size_t task_index,
 		    CR_RESTART_SETTLE, 0, 0, 0);
 	add_reaping(&last, plan, children);
 	cr_group_add(restarter, task_index, &arena, last.list);
+	cr_list_add(last.list, CR_OP_COUNT, CR_STEP_SIGNALS, 0,
+		    (uint64_t)last.has_actions, 0, 0, 0);
 	cr_thread_add(restarter, task, &task->threads[0], &arena, last.list);
 	add_gate(&last, plan);
 	if (arena.is_full)

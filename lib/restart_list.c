@@ -64,7 +64,7 @@ size_t cr_list_bound(const struct cr_restarter *restarter,
 	/* map, protect, up to 9 kinds of advice */
 	size_t ops = 11 * task->nr_vmas + CR_GROUP_OPS + CR_THREAD_OPS;
 
-	ops += 2 * task->nr_timers + task->nr_locks + task->nr_threads;
+	ops += 2 * task->nr_timers + task->nr_locks + task->nr_threads + 1;
 	ops += task->signals->nr_pending + task->threads[0].thread->nr_pending;
 	/* zombies and ghosts to wait for */
 	return ops + restarter->saved->nr_tasks + restarter->plan->nr;

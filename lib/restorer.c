@@ -95,14 +95,18 @@ wait_count(const struct cr_list *list, uint32_t *word, uint64_t wanted)
 	}
 }
 
+static inline __attribute__((always_inline)) void count(uint32_t *word)
+{
+	__atomic_fetch_add(word, 1, __ATOMIC_RELEASE);
+	futex(word, FUTEX_WAKE, INT32_MAX);
+}
+
 static inline __attribute__((always_inline)) void
 park(const struct cr_list *list, const struct cr_op *op)
 {
-	uint32_t *word = (uint32_t *)op->args[0];
 	uint64_t stop[6] = { op->args[1], SIGSTOP };
 
-	__atomic_fetch_add(word, 1, __ATOMIC_RELEASE);
-	futex(word, FUTEX_WAKE, INT32_MAX);
+	count((uint32_t *)op->args[0]);
 	if (stop[0])
 		call6(SYS_kill, stop);
 	/* the coordinator takes us away from here; or all has failed */
@@ -140,6 +144,8 @@ run_op(const struct cr_list *list, const struct cr_op *op)
 		wait_state(list, (uint32_t)op->args[0]);
 	} else if (op->kind == CR_OP_WAIT_COUNT) {
 		wait_count(list, (uint32_t *)op->args[0], op->args[1]);
+	} else if (op->kind == CR_OP_COUNT) {
+		count((uint32_t *)op->args[0]);
 	} else if (op->kind == CR_OP_PARK) {
 		park(list, op);
 	} else if (op->kind == CR_OP_THREAD) {

@@ -27,6 +27,7 @@ enum cr_op_kind {
 		       * the list at args[2] */
 	CR_OP_WAIT_STATE, /* until the context's state is args[0] or later */
 	CR_OP_WAIT_COUNT, /* until *(uint32_t *)args[0] is args[1] */
+	CR_OP_COUNT, /* count one up at args[0], and wake who waits for it */
 	CR_OP_PARK, /* count one up at args[0], stop process args[1] (ours) if
 		     * not 0, and wait for the end */
 };
