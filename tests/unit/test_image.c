@@ -250,6 +250,73 @@ static void tree_is_loaded_from_a_pipe(void **state)
 	cr_image_close(image);
 }
 
+static void processes_fill_from_one_open_image(void **state)
+{
+	const struct cr_image_write_options options = { .nr_workers = 2 };
+	const uint64_t pages = 8192;
+	struct small_image small;
+	struct cr_image *image;
+	struct cr_saved *saved;
+	int status;
+
+	(void)state;
+	small_image_init(&small);
+	small.heap_pages = pages;
+	image = open_image(write_image(&small, &options, NULL));
+	assert_int_equal(cr_saved_load(image, &saved, NULL), 0);
+	for (int i = 0; i < 4; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			check_heap(image, SMALL_SPACE_ROOT + i % 2, pages,
+				   UINT64_MAX, i < 2 ? 1 : 3);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 4; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	cr_saved_free(saved);
+	cr_image_close(image);
+}
+
+/* Whichever thread meets it, all stop and its error comes back. */
+static void damage_is_found_by_any_worker(void **state)
+{
+	const struct cr_image_write_options options = { .nr_workers = 2 };
+	const uint64_t pages = 16384;
+	struct cr_error err = { 0 };
+	struct small_image small;
+	struct cr_image *image;
+	struct cr_saved *saved;
+	struct place place;
+	uint8_t byte;
+	int fd;
+
+	(void)state;
+	small_image_init(&small);
+	small.heap_pages = pages;
+	fd = write_image(&small, &options, NULL);
+	image = open_image(dup(fd));
+	assert_int_equal(cr_saved_load(image, &saved, NULL), 0);
+	make_place(&place, SMALL_HEAP, pages);
+	for (off_t at = 16 << 20; at < 100 << 20; at += 20 << 20) {
+		assert_int_equal(pread(fd, &byte, 1, at), 1);
+		byte ^= 4;
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	}
+	assert_int_equal(cr_image_fill(image, SMALL_SPACE_ROOT, locate, &place,
+				       4, &err),
+			 -EBADMSG);
+	assert_non_null(strstr(err.text, "space 1 at 0x"));
+	munmap(place.memory, place.length);
+	cr_saved_free(saved);
+	cr_image_close(image);
+	close(fd);
+}
+
 static void fill_refuses_what_has_no_place(void **state)
 {
 	const struct cr_image_write_options options = { .nr_workers = 1 };
@@ -289,6 +356,8 @@ int main(void)
 		cmocka_unit_test(saved_tree_comes_back_as_it_was),
 		cmocka_unit_test(image_goes_through_a_pipe),
 		cmocka_unit_test(tree_is_loaded_from_a_pipe),
+		cmocka_unit_test(processes_fill_from_one_open_image),
+		cmocka_unit_test(damage_is_found_by_any_worker),
 		cmocka_unit_test(fill_refuses_what_has_no_place),
 	};
 
