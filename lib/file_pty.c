@@ -115,13 +115,13 @@ static int copy_bytes(const struct cr_file_table *table, int master,
 	slave = cr_pty_open_slave(master, O_RDWR | O_NONBLOCK);
 	if (slave < 0)
 		return slave;
-	if (output->length)
-		rc = cr_pty_put_output(slave, output->bytes, output->length);
-	if (rc == 0 && is_open)
+	if (is_open)
 		rc = cr_pty_take_input(slave, input);
 	if (rc == 0 && input->length)
 		rc = cr_pty_put_input(master, slave, input->bytes,
 				      input->length);
+	if (rc == 0 && output->length)
+		rc = cr_pty_put_output(slave, output->bytes, output->length);
 	close(slave);
 	return rc;
 }
@@ -402,11 +402,11 @@ static int put_bytes(struct cr_file_restore *restore, uint32_t id, int fd,
 	slave = slave_for(restore, id, &is_own, err);
 	if (slave < 0)
 		return slave;
-	if (data.output_length)
-		rc = cr_pty_put_output(slave, bytes, data.output_length);
-	if (rc == 0 && data.input_length)
+	if (data.input_length)
 		rc = cr_pty_put_input(fd, slave, bytes + data.output_length,
 				      data.input_length);
+	if (rc == 0 && data.output_length)
+		rc = cr_pty_put_output(slave, bytes, data.output_length);
 	if (is_own)
 		close(slave);
 	if (rc < 0)

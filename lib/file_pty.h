@@ -21,7 +21,8 @@ int cr_pty_take_output(int master, struct cr_pty_bytes *output);
 int cr_pty_put_output(int slave, const void *bytes, size_t length);
 
 /* Written to the master, not read from the slave yet, unfinished lines
- * included.  Returns 0 or a negative errno. */
+ * included.  Put it before any output: its echo is read away.  Returns 0 or a
+ * negative errno. */
 int cr_pty_take_input(int slave, struct cr_pty_bytes *input);
 int cr_pty_put_input(int master, int slave, const void *bytes, size_t length);
 

@@ -3,8 +3,9 @@
  * file_pty_data.c - take what is in a pseudo terminal, and put it there
  *
  * Modes are set for the moment so that bytes pass as they are, and set back.
- * The kernel moves written bytes to the reader's side later; poll(2) on that
- * side makes it do so now.
+ * The kernel takes written input over later, with the modes of that time;
+ * that it has is only seen from its echo, which is on for that and thrown
+ * away.
  */
 #include <asm/termbits.h>
 #include <errno.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #include "file_pty.h"
+
+#define ECHO_TIMEOUT_MS 2000
 
 static int unread(int fd)
 {
@@ -117,40 +120,66 @@ int cr_pty_take_input(int slave, struct cr_pty_bytes *input)
 	return rc;
 }
 
-/* Lines one by one, so that they stay lines. */
-static int put_lines(int master, int slave, const uint8_t *bytes, size_t length)
+/* Wait for @length bytes of echo. */
+static int skip_echo(int master, size_t length)
 {
+	struct pollfd poll_fd = { .fd = master, .events = POLLIN };
+	uint8_t echo[4096];
+
 	while (length) {
+		ssize_t n;
+
+		if (poll(&poll_fd, 1, ECHO_TIMEOUT_MS) <= 0)
+			return -ETIMEDOUT;
+		n = read(master, echo,
+			 length < sizeof(echo) ? length : sizeof(echo));
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Lines one by one, so that they stay lines. */
+static int put_lines(int master, const uint8_t *bytes, size_t length)
+{
+	int rc = 0;
+
+	while (length && rc == 0) {
 		const uint8_t *end = memchr(bytes, '\n', length);
 		size_t part = end ? (size_t)(end - bytes) + 1 : length;
-		int rc = write_all(master, bytes, part);
 
-		if (rc < 0)
-			return rc;
-		unread(slave);
+		rc = write_all(master, bytes, part);
+		if (rc == 0)
+			rc = skip_echo(master, part);
 		bytes += part;
 		length -= part;
 	}
-	return 0;
+	return rc;
 }
 
 int cr_pty_put_input(int master, int slave, const void *bytes, size_t length)
 {
 	struct termios2 modes, plain;
-	int rc;
+	int packet = 0, zero = 0, rc;
 
 	if (ioctl(slave, TCGETS2, &modes) < 0)
 		return -errno;
-	/* No echo, no signals, no character means anything. */
+	ioctl(master, TIOCGPKT, &packet);
+	/* No signals, no character means anything. */
 	plain = modes;
 	plain.c_iflag = 0;
-	plain.c_lflag &= (tcflag_t)ICANON;
+	plain.c_oflag = 0;
+	plain.c_lflag = (modes.c_lflag & (tcflag_t)ICANON) | ECHO;
 	memset(plain.c_cc, 0, sizeof(plain.c_cc));
 	plain.c_cc[VMIN] = 1;
-	if (ioctl(slave, TCSETS2, &plain) < 0)
+	if (ioctl(master, TIOCPKT, &zero) < 0 ||
+	    ioctl(slave, TCSETS2, &plain) < 0)
 		return -errno;
-	rc = put_lines(master, slave, bytes, length);
-	if (ioctl(slave, TCSETS2, &modes) < 0 && rc == 0)
+	rc = put_lines(master, bytes, length);
+	if ((ioctl(slave, TCSETS2, &modes) < 0 ||
+	     ioctl(master, TIOCPKT, &packet) < 0) &&
+	    rc == 0)
 		rc = -errno;
 	return rc;
 }
