@@ -61,7 +61,7 @@ static void finish(struct agent *agent)
 
 static void stepd_readable(evutil_socket_t fd, short what, void *arg)
 {
-	int fds[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	int fds[CR_MESSAGE_FDS_MAX];
 	struct agent *agent = arg;
 	struct cr_message message;
 	int rc;
@@ -148,6 +148,7 @@ static int init_ranks(struct agent *agent, struct cr_error *err)
 	for (uint32_t i = 0; i < nr; i++) {
 		agent->ranks[i].agent = agent;
 		agent->ranks[i].socket = agent->ranks[i].status_socket = -1;
+		agent->ranks[i].counter_fd = -1;
 		for (int fd = 0; fd < 3; fd++)
 			agent->ranks[i].streams[fd] = -1;
 	}

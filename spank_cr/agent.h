@@ -29,6 +29,7 @@ enum agent_phase {
 };
 
 struct agent;
+struct cr_manifest;
 
 struct agent_rank {
 	struct agent *agent;
@@ -39,6 +40,8 @@ struct agent_rank {
 	pid_t program; /* root task, as seen here; 0: none */
 	int streams[3]; /* while it waits for its restart, else -1 */
 	int status_socket; /* for the restarter */
+	uint64_t input_before; /* bytes that it had read before its restart */
+	int counter_fd; /* struct cr_input_counter of its input, or -1 */
 	int is_ready; /* to be restarted */
 	int has_ended;
 	int status; /* as of wait(2), of a program that has ended */
@@ -139,9 +142,13 @@ void agent_close_others(const int *keep, size_t nr_keep);
  * when no candidate is left. */
 int agent_image_open_next(struct agent *agent);
 void agent_image_close(struct agent *agent);
-/* The restart is from an image after which the program ran on: take back what
- * it has written to its standard output since. */
-void agent_image_cut_streams(struct agent *agent);
+/* --- agent_streams.c --- */
+/* While the tree is frozen; in a worker. */
+void agent_streams_note(const struct agent *agent,
+			struct cr_manifest *manifest);
+/* Before a restart: output files to the length they had, input to where the
+ * ranks were. */
+void agent_streams_restore(struct agent *agent);
 
 /* --- agent_rank.c --- */
 void agent_rank_hello(struct agent *agent, const struct cr_message *hello,

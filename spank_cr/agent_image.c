@@ -134,34 +134,3 @@ int agent_image_open_next(struct agent *agent)
 	}
 	return agent->refused.code ? agent->refused.code : -ENOENT;
 }
-
-static void cut(struct agent *agent, int fd,
-		const struct cr_manifest_stream *stream)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_ino != stream->inode ||
-	    (uint64_t)st.st_size <= stream->size ||
-	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
-		return;
-	if (ftruncate(fd, (off_t)stream->size) < 0 ||
-	    lseek(fd, (off_t)stream->size, SEEK_SET) < 0)
-		agent_log(agent, LOG_WARNING, "rank %u: cut its output: %s",
-			  stream->rank, strerror(errno));
-}
-
-void agent_image_cut_streams(struct agent *agent)
-{
-	const struct cr_manifest *manifest = agent->manifest;
-
-	if (manifest->is_final)
-		return;
-	for (size_t i = 0; i < manifest->nr_streams; i++)
-		for (uint32_t j = 0; j < agent->step->nr_local_ranks; j++)
-			if (agent->ranks[j].rank == manifest->streams[i].rank)
-				cut(agent,
-				    agent->ranks[j]
-					    .streams[manifest->streams[i].fd],
-				    &manifest->streams[i]);
-}

@@ -87,6 +87,14 @@ static int is_child(pid_t pid, pid_t parent)
 	return ppid == parent;
 }
 
+static void take_counter(struct agent_rank *rank, int *fd)
+{
+	if (rank->counter_fd >= 0)
+		close(rank->counter_fd);
+	rank->counter_fd = *fd;
+	*fd = -1;
+}
+
 static void begun(struct agent_rank *rank, pid_t program)
 {
 	struct agent *agent = rank->agent;
@@ -117,8 +125,8 @@ static void ready(struct agent_rank *rank, int *fds)
 		return;
 	memcpy(rank->streams, fds, sizeof(rank->streams));
 	rank->status_socket = fds[3];
-	for (int i = 0; i < CR_MESSAGE_FDS_MAX; i++)
-		fds[i] = -1;
+	take_counter(rank, &fds[4]);
+	cr_message_no_fds(fds);
 	rank->is_ready = 1;
 	if (all_ready(agent))
 		agent_restart(agent);
@@ -161,6 +169,7 @@ static void handle(struct agent_rank *rank, const struct cr_message *message,
 {
 	switch (message->type) {
 	case CR_MSG_STARTED:
+		take_counter(rank, &fds[0]);
 		begun(rank, message->pid);
 		break;
 	case CR_MSG_READY:
@@ -181,7 +190,7 @@ static void handle(struct agent_rank *rank, const struct cr_message *message,
 
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
-	int fds[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	int fds[CR_MESSAGE_FDS_MAX];
 	struct agent_rank *rank = arg;
 	struct cr_message message;
 	int rc;

@@ -58,7 +58,8 @@ static void tell_shepherd(const struct agent_rank *rank, pid_t pid)
 {
 	struct cr_message message = { .type = CR_MSG_RESTARTED,
 				      .rank = rank->rank,
-				      .pid = pid };
+				      .pid = pid,
+				      .count = rank->input_before };
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	cr_message_send(rank->status_socket, &message, &pidfd, pidfd >= 0);
@@ -207,6 +208,8 @@ static void give_up(struct agent *agent)
 		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 			end_rank(&agent->ranks[i], STATUS_FAILED);
 	} else {
+		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+			agent->ranks[i].input_before = 0;
 		agent_tell_ranks(agent, CR_MSG_START, 0);
 	}
 	release(agent);
@@ -253,7 +256,7 @@ void agent_restart(struct agent *agent)
 
 	if (!agent->restart_keeper.init)
 		agent->restart_keeper = agent->keeper;
-	agent_image_cut_streams(agent);
+	agent_streams_restore(agent);
 	keep = calloc(4ul * nr + 3, sizeof(*keep));
 	if (!keep)
 		return;

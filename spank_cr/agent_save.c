@@ -45,33 +45,6 @@ static size_t fill_roots(const struct agent *agent, struct cr_root *roots)
 	return nr;
 }
 
-/* Sizes of the regular files that the ranks' output goes to. */
-static void note_streams(const struct agent *agent,
-			 struct cr_manifest *manifest)
-{
-	char path[64];
-	struct stat st;
-
-	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
-		for (uint32_t fd = 0; fd < 3; fd++) {
-			const struct agent_rank *rank = &agent->ranks[i];
-
-			snprintf(path, sizeof(path), "/proc/%d/fd/%u",
-				 rank->shepherd, fd);
-			if (rank->has_ended || stat(path, &st) < 0 ||
-			    !S_ISREG(st.st_mode))
-				continue;
-			manifest->streams[manifest->nr_streams++] =
-				(struct cr_manifest_stream){
-					.rank = rank->rank,
-					.fd = fd,
-					.device = st.st_dev,
-					.inode = st.st_ino,
-					.size = (uint64_t)st.st_size
-				};
-		}
-}
-
 static void note_ended(const struct agent *agent, struct cr_manifest *manifest)
 {
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
@@ -156,7 +129,7 @@ static int save_tree(struct agent *agent, int dirfd,
 	if (!rc)
 		rc = cr_checkpoint_freeze(checkpoint, &result->err);
 	if (!rc) {
-		note_streams(agent, manifest);
+		agent_streams_note(agent, manifest);
 		rc = cr_checkpoint_save(checkpoint, &result->err);
 	}
 	if (!rc)
@@ -288,9 +261,12 @@ static void save_done(struct agent *agent, const struct agent_result *result)
 
 void agent_save(struct agent *agent, int is_final)
 {
-	const int keep[] = { agent->step_dirfd };
+	uint32_t nr = agent->step->nr_local_ranks;
+	int keep[1 + CR_STEP_RANKS_MAX] = { agent->step_dirfd };
 	struct cr_error err = { 0 };
 
+	for (uint32_t i = 0; i < nr; i++)
+		keep[1 + i] = agent->ranks[i].counter_fd;
 	agent_worker_cancel(agent->saver);
 	agent->save_is_final = is_final;
 	if (agent->step->step == CR_STEP_BATCH &&
@@ -306,7 +282,7 @@ void agent_save(struct agent *agent, int is_final)
 	if (is_final)
 		agent_tell_ranks(agent, CR_MSG_SAVING, 0);
 	agent->saver = agent_worker_start(agent, "cr-save", save, save_done,
-					  SAVE_TIMEOUT_MS, keep, 1, &err);
+					  SAVE_TIMEOUT_MS, keep, 1 + nr, &err);
 	if (!agent->saver)
 		not_saved(agent, &err);
 }

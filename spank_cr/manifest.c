@@ -40,12 +40,13 @@ static json_t *pack_streams(const struct cr_manifest *manifest)
 		const struct cr_manifest_stream *s = &manifest->streams[i];
 
 		json_array_append_new(array,
-				      json_pack("{sI sI sI sI sI}", "rank",
+				      json_pack("{sI sI sI sI sI sI}", "rank",
 						(json_int_t)s->rank, "fd",
 						(json_int_t)s->fd, "device",
 						(json_int_t)s->device, "inode",
 						(json_int_t)s->inode, "size",
-						(json_int_t)s->size));
+						(json_int_t)s->size, "position",
+						(json_int_t)s->position));
 	}
 	return array;
 }
@@ -242,6 +243,7 @@ static void unpack_stream(const json_t *json, struct cr_manifest_stream *s,
 	s->device = get_u64(json, "device", bad);
 	s->inode = get_u64(json, "inode", bad);
 	s->size = get_u64(json, "size", bad);
+	s->position = get_u64(json, "position", bad);
 	if (s->fd > 2)
 		*bad = 1;
 }

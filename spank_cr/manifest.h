@@ -26,12 +26,14 @@ struct cr_manifest_image {
 	char name[32];
 };
 
-/* A standard stream of a rank that led to a regular file. */
+/* A standard stream of a rank that led to a regular file, or its input from
+ * Slurm's pipe, as it was when the tree was frozen. */
 struct cr_manifest_stream {
 	uint32_t rank;
 	uint32_t fd; /* 0..2 */
-	uint64_t device, inode;
-	uint64_t size; /* when the tree was frozen */
+	uint64_t device, inode; /* 0: a pipe */
+	uint64_t size; /* bytes; of a pipe 0 */
+	uint64_t position; /* of a pipe: bytes that the rank had read */
 };
 
 /* A rank that had ended before. */

@@ -84,6 +84,12 @@ int cr_message_tell(int socket, enum cr_message_type type, int value)
 	return cr_message_send(socket, &message, NULL, 0);
 }
 
+void cr_message_no_fds(int fds[CR_MESSAGE_FDS_MAX])
+{
+	for (int i = 0; i < CR_MESSAGE_FDS_MAX; i++)
+		fds[i] = -1;
+}
+
 void cr_message_close_fds(int fds[CR_MESSAGE_FDS_MAX])
 {
 	for (int i = 0; i < CR_MESSAGE_FDS_MAX; i++) {
@@ -136,9 +142,10 @@ static int receive_packet(int socket, void *data, size_t size, int *fds,
 int cr_message_receive(int socket, struct cr_message *message, int *fds,
 		       int timeout_ms)
 {
-	int taken[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	int taken[CR_MESSAGE_FDS_MAX];
 	int rc;
 
+	cr_message_no_fds(taken);
 	rc = receive_packet(socket, message, sizeof(*message), taken,
 			    timeout_ms);
 	if (!rc && (message->type == 0 || message->type >= CR_NR_MESSAGES))
@@ -162,9 +169,10 @@ int cr_setup_send(int socket, const struct cr_setup *setup)
 
 int cr_setup_receive(int socket, struct cr_setup *setup, int timeout_ms)
 {
-	int fds[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	int fds[CR_MESSAGE_FDS_MAX];
 	int rc;
 
+	cr_message_no_fds(fds);
 	rc = receive_packet(socket, setup, sizeof(*setup), fds, timeout_ms);
 	cr_message_close_fds(fds);
 	if (rc)

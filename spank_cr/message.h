@@ -29,8 +29,10 @@ enum cr_message_type {
 	CR_MSG_ENTER, /* answer; value: enum cr_enter or -errno with text;
 		       * fds: pidfd of init, lifeline */
 	/* shepherd -> agent */
-	CR_MSG_STARTED, /* pid: the rank's program */
-	CR_MSG_READY, /* to be restarted; fds: 0, 1, 2, status socket */
+	CR_MSG_STARTED, /* pid: the rank's program; fd: counter of its
+			 * input, if that is a pipe */
+	CR_MSG_READY, /* to be restarted; fds: 0, 1, 2, status socket, and
+		       * that counter */
 	CR_MSG_SIGNAL, /* value: signal that it got */
 	CR_MSG_EXITED, /* value: wait status of the rank's program */
 	/* agent -> shepherd */
@@ -42,7 +44,8 @@ enum cr_message_type {
 	CR_MSG_NOT_SAVED, /* it runs on */
 	CR_MSG_TEXT, /* text for the rank's stderr */
 	/* restarter -> shepherd, over the status socket */
-	CR_MSG_RESTARTED, /* pid; fd: pidfd of the rank's program */
+	CR_MSG_RESTARTED, /* pid; fd: pidfd of the rank's program; count:
+			   * bytes of input that it has had */
 	CR_MSG_STATUS, /* value: wait status of the rank's program */
 	CR_NR_MESSAGES,
 };
@@ -52,7 +55,7 @@ enum cr_enter {
 	CR_ENTER_RESTART = 2, /* send READY and wait */
 };
 
-#define CR_MESSAGE_FDS_MAX 4
+#define CR_MESSAGE_FDS_MAX 5
 
 struct cr_message {
 	uint32_t type; /* enum cr_message_type */
@@ -60,6 +63,8 @@ struct cr_message {
 	uint32_t local; /* on the node */
 	int32_t pid;
 	int32_t value;
+	uint32_t reserved;
+	uint64_t count;
 	char text[CR_ERROR_TEXT_MAX];
 };
 
@@ -92,6 +97,9 @@ int cr_message_tell(int socket, enum cr_message_type type, int value);
  */
 int cr_message_receive(int socket, struct cr_message *message, int *fds,
 		       int timeout_ms);
+
+/* Set all to -1. */
+void cr_message_no_fds(int fds[CR_MESSAGE_FDS_MAX]);
 
 /* Close those of @fds that are open and set all to -1. */
 void cr_message_close_fds(int fds[CR_MESSAGE_FDS_MAX]);

@@ -24,6 +24,7 @@
 #include "cr_namespace.h"
 #include "message.h"
 #include "shepherd.h"
+#include "shepherd_input.h"
 
 #define ENTER_TIMEOUT_MS 30000
 #define VERDICT_TIMEOUT_MS 120000 /* for the agent, after the program died */
@@ -49,6 +50,7 @@ struct flock_state {
 	int status; /* socket of the restarter, or -1 */
 	int program_fd; /* pidfd of the rank's program, or -1 */
 	pid_t program; /* child, or 0 after a restart */
+	struct cr_input input;
 };
 
 int cr_shepherd_enter(struct cr_shepherd *shepherd, int agent, uint32_t rank,
@@ -181,6 +183,21 @@ static void become_program(const struct cr_shepherd *shepherd,
 	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
+static void tell_started(const struct flock_state *state, pid_t pid)
+{
+	const struct cr_shepherd *shepherd = state->shepherd;
+	const struct cr_message message = { .type = CR_MSG_STARTED,
+					    .rank = shepherd->rank,
+					    .local = shepherd->local,
+					    .pid = pid };
+
+	/* if the agent has died we will hear it from the socket */
+	if (shepherd->agent >= 0)
+		cr_message_send(shepherd->agent, &message,
+				&state->input.counter_fd,
+				state->input.counter_fd >= 0);
+}
+
 /* Fork the program.  Returns 1 in the child, 0 here. */
 static int start_program(struct flock_state *state, const sigset_t *mask)
 {
@@ -199,7 +216,7 @@ static int start_program(struct flock_state *state, const sigset_t *mask)
 	state->program_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	state->phase = RUNNING;
 	prctl(PR_SET_NAME, "cr-shepherd");
-	tell_agent(state->shepherd, CR_MSG_STARTED, pid, 0);
+	tell_started(state, pid);
 	return 0;
 }
 
@@ -207,9 +224,10 @@ static int start_program(struct flock_state *state, const sigset_t *mask)
 static void close_others(struct flock_state *state)
 {
 	struct cr_shepherd *shepherd = state->shepherd;
-	int *const keep[] = { &shepherd->agent, &shepherd->lifeline,
-			      &state->signals, &state->status,
-			      &state->program_fd };
+	int *const keep[] = { &shepherd->agent,	  &shepherd->lifeline,
+			      &state->signals,	  &state->status,
+			      &state->program_fd, &state->input.source,
+			      &state->input.sink };
 	const int nr = (int)(sizeof(keep) / sizeof(*keep));
 	int fd = 3 + nr;
 
@@ -346,7 +364,7 @@ static void handle_signal(struct flock_state *state)
 /* The restarter has something to say, or has died. */
 static void hear_restarter(struct flock_state *state)
 {
-	int fds[CR_MESSAGE_FDS_MAX] = { -1, -1, -1, -1 };
+	int fds[CR_MESSAGE_FDS_MAX];
 	struct cr_message message;
 	int rc;
 
@@ -368,6 +386,7 @@ static void hear_restarter(struct flock_state *state)
 	if (!rc && message.type == CR_MSG_RESTARTED && fds[0] >= 0 &&
 	    state->phase == WAITING) {
 		state->program_fd = fds[0];
+		state->input.discard = message.count;
 		state->phase = RUNNING;
 		fds[0] = -1;
 		close_others(state);
@@ -382,10 +401,14 @@ static void __attribute__((noreturn)) watch(struct flock_state *state)
 			{ .fd = state->signals, .events = POLLIN },
 			{ .fd = state->shepherd->agent, .events = POLLIN },
 			{ .fd = state->status, .events = POLLIN },
+			{ .fd = -1 }, /* input, both sides */
+			{ .fd = -1 },
 		};
 		int is_held = state->has_cont && !state->has_term;
-		int n = poll(pollfds, 3, is_held ? CONT_DELAY_MS : -1);
+		int n;
 
+		cr_input_poll(&state->input, &pollfds[3]);
+		n = poll(pollfds, 5, is_held ? CONT_DELAY_MS : -1);
 		if (n < 0)
 			continue;
 		if (n == 0)
@@ -396,6 +419,8 @@ static void __attribute__((noreturn)) watch(struct flock_state *state)
 			hear_restarter(state);
 		if (pollfds[0].revents)
 			handle_signal(state);
+		if (pollfds[3].revents || pollfds[4].revents)
+			cr_input_relay(&state->input);
 	}
 }
 
@@ -424,7 +449,9 @@ static int await_restart(struct flock_state *state)
 	fds[1] = 1;
 	fds[2] = 2;
 	fds[3] = pair[1];
-	if (cr_message_send(state->shepherd->agent, &message, fds, 4))
+	fds[4] = state->input.counter_fd;
+	if (cr_message_send(state->shepherd->agent, &message, fds,
+			    fds[4] >= 0 ? 5 : 4))
 		fail_restart();
 	close(pair[1]);
 	state->status = pair[0];
@@ -454,17 +481,18 @@ static int await_restart(struct flock_state *state)
 
 int cr_shepherd_run(struct cr_shepherd *shepherd, struct cr_error *err)
 {
-	struct flock_state state = { .shepherd = shepherd,
-				     .phase = WAITING,
-				     .status = -1,
-				     .program_fd = -1 };
+	static struct flock_state state = { .phase = WAITING,
+					    .status = -1,
+					    .program_fd = -1 };
 	sigset_t all, mask;
 
+	state.shepherd = shepherd;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &mask);
 	state.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (state.signals < 0)
 		return cr_error_errno(err, "signalfd");
+	cr_input_open(&state.input);
 	if (!shepherd->is_restart || await_restart(&state)) {
 		if (start_program(&state, &mask))
 			return 0;

@@ -37,7 +37,7 @@ static int setup(void **state)
 	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
 	f->image = (struct cr_manifest_image){ .node = 0, .size = 1ull << 40 };
 	strcpy(f->image.name, "node_0.img");
-	f->stream = (struct cr_manifest_stream){ 1, 2, 77, 88, 99 };
+	f->stream = (struct cr_manifest_stream){ 1, 2, 77, 88, 99, 5 };
 	f->ended = (struct cr_manifest_ended){ 0, 256 };
 	f->manifest = (struct cr_manifest){
 		.generation = 3,
