@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <sys/resource.h>
 
 #include "collect.h"
 #include "files.h"
@@ -190,6 +188,8 @@ static int collect(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		checkpoint->stats.nr_threads += (uint32_t)task->nr_threads;
 	}
 	if (rc == 0)
+		rc = cr_check_ipc(checkpoint, err);
+	if (rc == 0)
 		rc = cr_file_table_finish(checkpoint->files, err);
 	if (rc == -EOPNOTSUPP && checkpoint->nr_refusals)
 		rc = 0; /* all of it has been reported */
@@ -340,8 +340,6 @@ static void free_spaces(struct cr_checkpoint *checkpoint)
 	for (size_t i = 0; i < checkpoint->nr_spaces; i++) {
 		struct cr_save_space *space = checkpoint->spaces[i];
 
-		if (space->fd >= 0)
-			close(space->fd);
 		free(space->runs.runs);
 		free(space->owners);
 		free(space);

@@ -22,6 +22,29 @@
 		(void *)(uintptr_t)(data), (length) \
 	}
 
+/* Read from file @path; on success *@lengthp is what lies behind its end. */
+static int read_file(const char *path, uint64_t address, void *buffer,
+		     size_t *lengthp)
+{
+	ssize_t n = 1;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (*lengthp && n > 0) {
+		n = pread(fd, buffer, *lengthp, (off_t)address);
+		if (n <= 0)
+			break;
+		buffer = (char *)buffer + n;
+		address += (uint64_t)n;
+		*lengthp -= (size_t)n;
+	}
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return (int)n;
+}
+
 /*
  * Through /proc/PID/mem, which reads memory without PROT_READ too, and leaves
  * pages shared: process_vm_readv(2) gives a task copies of its own of pages
@@ -29,27 +52,12 @@
  */
 static int read_slowly(pid_t pid, uint64_t address, void *buffer, size_t length)
 {
-	size_t done = 0;
 	char path[64];
-	ssize_t n;
-	int fd;
+	int rc;
 
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (done < length) {
-		n = pread(fd, (char *)buffer + done, length - done,
-			  (off_t)(address + done));
-		if (n <= 0) {
-			n = n < 0 ? -errno : -EFAULT;
-			close(fd);
-			return (int)n;
-		}
-		done += (size_t)n;
-	}
-	close(fd);
-	return 0;
+	rc = read_file(path, address, buffer, &length);
+	return rc == 0 && length ? -EFAULT : rc;
 }
 
 static int read_task(const struct cr_memory_source *source, uint64_t address,
@@ -84,12 +92,17 @@ static size_t find_owner(const struct cr_save_space *space, uint64_t address)
 	return low;
 }
 
+static const struct cr_save_space *
+space_of(const struct cr_memory_source *source)
+{
+	return (const void *)((const char *)source -
+			      offsetof(struct cr_save_space, source));
+}
+
 static int read_family(const struct cr_memory_source *source, uint64_t address,
 		       void *buffer, size_t length)
 {
-	const struct cr_save_space *space =
-		(const void *)((const char *)source -
-			       offsetof(struct cr_save_space, source));
+	const struct cr_save_space *space = space_of(source);
 	int rc = 0;
 
 	while (length && rc == 0) {
@@ -108,24 +121,16 @@ static int read_family(const struct cr_memory_source *source, uint64_t address,
 	return rc;
 }
 
-/* What lies behind the end of a file reads as zero. */
+/* What lies behind the end of the object reads as zero. */
 static int read_object(const struct cr_memory_source *source, uint64_t address,
 		       void *buffer, size_t length)
 {
-	size_t done = 0;
-	ssize_t n;
+	size_t left = length;
+	int rc;
 
-	while (done < length) {
-		n = pread(source->fd, (char *)buffer + done, length - done,
-			  (off_t)(address + done));
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	memset((char *)buffer + done, 0, length - done);
-	return 0;
+	rc = read_file(space_of(source)->path, address, buffer, &left);
+	memset((char *)buffer + length - left, 0, left);
+	return rc;
 }
 
 static int put_tree(struct cr_checkpoint *checkpoint, struct cr_error *err)
@@ -303,7 +308,7 @@ static int queue_space(struct cr_checkpoint *checkpoint,
 	default: /* MM by task, FILE by the table of files */
 		return 0;
 	}
-	source->fd = space->fd;
+	source->fd = -1;
 	return cr_image_writer_memory(checkpoint->writer, space->wire.id,
 				      source, space->runs.runs, space->runs.nr,
 				      err);

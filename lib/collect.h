@@ -107,7 +107,7 @@ struct cr_owner {
 struct cr_save_space {
 	struct cr_wire_space wire;
 	uint64_t device, inode; /* SHMEM, SYSV */
-	int fd; /* SHMEM, SYSV; -1: none */
+	char path[96]; /* SHMEM, SYSV: to open it, while the tree is frozen */
 	struct cr_memory_source source;
 	struct cr_runs runs;
 	struct cr_owner *owners; /* FAMILY: sorted, [nr_owners] */
@@ -193,6 +193,8 @@ uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid);
 /* Links in saved order; refuses shared and foreign things of tasks. */
 int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err);
 void cr_check_shared(struct cr_checkpoint *checkpoint);
+/* Refuses SysV objects that belong to no task; after the last task. */
+int cr_check_ipc(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* If the thread is in code of the vdso, which is another one after a restart,
  * let it run to the end of that. */
 void cr_leave_vdso(const struct cr_save_task *task,

@@ -31,7 +31,6 @@ uint32_t cr_new_space(struct cr_checkpoint *checkpoint, enum cr_space_kind kind,
 	space = calloc(1, sizeof(*space));
 	if (!space)
 		return 0;
-	space->fd = -1;
 	checkpoint->spaces[checkpoint->nr_spaces++] = space;
 	space->wire.id = (uint32_t)checkpoint->nr_spaces;
 	space->wire.kind = kind;
@@ -89,19 +88,19 @@ static int ask_segment(struct cr_save_task *task, struct cr_save_space *space,
 }
 
 /* Parts of the object that hold something. */
-static int find_data(struct cr_save_space *space, uint64_t length)
+static int find_data(struct cr_save_space *space, int fd, uint64_t length)
 {
 	const uint64_t mask = CR_WIRE_PAGE - 1;
 	off_t at = 0, hole;
 
 	length = (length + mask) & ~mask;
 	while ((uint64_t)at < length) {
-		at = lseek(space->fd, at, SEEK_DATA);
+		at = lseek(fd, at, SEEK_DATA);
 		if (at < 0 && errno == ENXIO)
 			return 0;
 		if (at < 0) /* hugetlbfs cannot tell */
 			return cr_runs_add(&space->runs, 0, length);
-		hole = lseek(space->fd, at, SEEK_HOLE);
+		hole = lseek(fd, at, SEEK_HOLE);
 		if (hole < 0)
 			return -errno;
 		at = (off_t)((uint64_t)at & ~mask);
@@ -118,23 +117,29 @@ static int find_data(struct cr_save_space *space, uint64_t length)
 	return 0;
 }
 
-static int open_object(struct cr_save_task *task, const struct cr_proc_map *map,
-		       struct cr_save_space *space, struct cr_error *err)
+static int look_into(struct cr_save_task *task, const struct cr_proc_map *map,
+		     struct cr_save_space *space, struct cr_error *err)
 {
-	char path[96];
 	struct stat st;
-	int rc;
+	int fd, rc;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", task->pid,
+	snprintf(space->path, sizeof(space->path),
+		 "/proc/%d/map_files/%llx-%llx", task->pid,
 		 (unsigned long long)map->start, (unsigned long long)map->end);
-	space->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (space->fd < 0 || fstat(space->fd, &st) < 0)
-		return cr_error_errno(err, "%s", path);
+	fd = open(space->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cr_error_errno(err, "%s", space->path);
+	if (fstat(fd, &st) < 0) {
+		rc = cr_error_errno(err, "%s", space->path);
+		goto out;
+	}
 	space->wire.length = (uint64_t)st.st_size;
-	rc = find_data(space, space->wire.length);
+	rc = find_data(space, fd, space->wire.length);
 	if (rc < 0)
-		return cr_error_set(err, rc, "%s: %s", path, strerror(-rc));
-	return 0;
+		cr_error_set(err, rc, "%s: %s", space->path, strerror(-rc));
+out:
+	close(fd);
+	return rc;
 }
 
 int cr_collect_shared(struct cr_checkpoint *checkpoint,
@@ -161,7 +166,7 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 	while (1ull << shift < map->page_size)
 		shift++;
 	space->wire.huge_shift = map->page_size > CR_WIRE_PAGE ? shift : 0;
-	rc = open_object(task, map, space, err);
+	rc = look_into(task, map, space, err);
 	if (rc == 0 && kind == CR_SPACE_SYSV)
 		rc = ask_segment(task, space, err);
 	return rc;
