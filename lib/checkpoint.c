@@ -169,6 +169,8 @@ static int collect(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
 	int rc;
 
+	checkpoint->clock_shift_ns =
+		cr_collect_clock_shift(checkpoint->tasks[0]->pid);
 	rc = cr_collect_tree(checkpoint, err);
 	if (rc < 0 || checkpoint->nr_refusals)
 		return rc;

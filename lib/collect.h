@@ -32,6 +32,7 @@ struct cr_waiting {
 	long nr; /* of the system call, -1: none */
 	uint64_t args[6];
 	uint64_t elapsed_ns; /* since it went to sleep */
+	uint64_t noted_ns; /* CLOCK_MONOTONIC when that was read */
 	uint64_t nr_voluntary; /* switches until then */
 	int has_elapsed;
 };
@@ -147,6 +148,7 @@ struct cr_checkpoint {
 	struct cr_image_writer *writer;
 	struct cr_checkpoint_stats stats;
 	uint64_t frozen_at_ns;
+	int64_t clock_shift_ns; /* of the tree's CLOCK_MONOTONIC to ours */
 };
 
 uint64_t cr_save_now_ns(void); /* CLOCK_MONOTONIC */
@@ -223,6 +225,8 @@ int cr_collect_pages(struct cr_checkpoint *checkpoint, struct cr_error *err);
  * in mappings of one size. */
 int cr_split_vmas(struct cr_checkpoint *checkpoint, struct cr_error *err);
 int cr_collect_families(struct cr_checkpoint *checkpoint, struct cr_error *err);
+/* What CLOCK_MONOTONIC of process @pid shows more than ours, ns. */
+int64_t cr_collect_clock_shift(pid_t pid);
 int cr_collect_head(struct cr_checkpoint *checkpoint, struct cr_error *err);
 
 /* Returns the new id, 0 without memory. */

@@ -41,10 +41,19 @@ static int64_t time_offset(pid_t pid, const char *clock)
 }
 
 /* Ours has an offset too if we are in a time namespace. */
+static int64_t clock_shift(pid_t pid, const char *name)
+{
+	return time_offset(pid, name) - time_offset(getpid(), name);
+}
+
 static uint64_t tree_clock(pid_t pid, clockid_t clock, const char *name)
 {
-	return (uint64_t)(clock_ns(clock) - time_offset(getpid(), name) +
-			  time_offset(pid, name));
+	return (uint64_t)(clock_ns(clock) + clock_shift(pid, name));
+}
+
+int64_t cr_collect_clock_shift(pid_t pid)
+{
+	return clock_shift(pid, "monotonic");
 }
 
 static void fill_cpus(const struct cr_checkpoint *checkpoint,

@@ -217,7 +217,8 @@ static int has_signal(const struct cr_save_task *task,
 	return (deliver & ~(IGNORED_BY_DEFAULT & ~task->caught)) != 0;
 }
 
-static void decide_resume(const struct cr_save_task *task,
+static void decide_resume(const struct cr_checkpoint *checkpoint,
+			  const struct cr_save_task *task,
 			  struct cr_save_thread *thread,
 			  const struct cr_proc_status *status)
 {
@@ -225,6 +226,11 @@ static void decide_resume(const struct cr_save_task *task,
 	struct cr_resume_stop stop = {
 		.nr = (long)regs->orig_ax,
 		.elapsed_ns = thread->waiting.elapsed_ns,
+		.now_ns = thread->waiting.has_elapsed ?
+				  (int64_t)thread->waiting.noted_ns +
+					  checkpoint->clock_shift_ns :
+				  0,
+		.is_again = regs->orig_ax == SYS_restart_syscall,
 		/* a group stop ends some calls with EINTR, rightly so */
 		.has_signal =
 			thread->stop_signal || has_signal(task, thread, status),
@@ -260,7 +266,7 @@ static int collect_status(struct cr_checkpoint *checkpoint,
 	copy_creds(&thread->wire.creds, &status);
 	thread->groups = status.groups;
 	thread->wire.nr_groups = status.nr_groups;
-	decide_resume(task, thread, &status);
+	decide_resume(checkpoint, task, thread, &status);
 	if (status.seccomp)
 		cr_refuse(checkpoint, "process %u: thread %u has %s",
 			  task->link.vpid, status.vpid,

@@ -131,6 +131,68 @@ static int64_t get_remaining(const struct cr_resume_stop *stop,
 						0;
 }
 
+/*
+ * The kernel does not tell when a call ends that it restarts by itself, nor for
+ * how long it has waited altogether.  So each checkpoint leaves a note for the
+ * next one below the thread's stack, where it stays while the thread is in
+ * that call, and is restored with all other memory.
+ */
+#define NOTE_MAGIC 0x65746f6e20737963ull
+
+struct note {
+	uint64_t magic;
+	int64_t nr;
+	uint64_t args[6];
+	int64_t end_ns; /* CLOCK_MONOTONIC as the tree has it */
+};
+
+static uint64_t note_address(const struct cr_wire_regs *regs)
+{
+	return (regs->sp - BELOW_STACK - sizeof(struct note)) & ~15ull;
+}
+
+static void fill_note(const struct cr_resume_stop *stop,
+		      struct cr_wire_regs *regs, int64_t end_ns,
+		      struct note *note)
+{
+	*note = (struct note){ .magic = NOTE_MAGIC,
+			       .nr = stop->nr,
+			       .end_ns = end_ns };
+	for (int i = 0; i < 6; i++)
+		note->args[i] = *argument(regs, i);
+}
+
+/* As get_remaining(), and by the note of the checkpoint before this one. */
+static int64_t get_remaining_again(const struct cr_resume_stop *stop,
+				   const struct row *row,
+				   struct cr_wire_regs *regs)
+{
+	struct note note, expected;
+
+	if (stop->is_again && stop->now_ns &&
+	    stop->read(stop->arg, note_address(regs), &note, sizeof(note)) ==
+		    0) {
+		fill_note(stop, regs, note.end_ns, &expected);
+		/* if its end has passed, it is of another call */
+		if (memcmp(&note, &expected, sizeof(note)) == 0 &&
+		    note.end_ns > stop->now_ns)
+			return note.end_ns - stop->now_ns;
+	}
+	return get_remaining(stop, row, regs);
+}
+
+static void leave_note(const struct cr_resume_stop *stop,
+		       struct cr_wire_regs *regs, int64_t remaining_ns)
+{
+	struct note note;
+
+	if (remaining_ns < 0 || !stop->now_ns)
+		return;
+	fill_note(stop, regs, stop->now_ns + remaining_ns, &note);
+	/* without it the next checkpoint waits for longer, no more */
+	stop->write(stop->arg, note_address(regs), &note, sizeof(note));
+}
+
 /* A futex call of this kind has an end in time, not a duration. */
 static int is_absolute_futex(long nr, const struct cr_wire_regs *regs)
 {
@@ -150,7 +212,8 @@ static int decide_block(const struct cr_resume_stop *stop,
 	}
 	resume->kind = CR_RESUME_BLOCK;
 	resume->nr = (uint32_t)stop->nr;
-	resume->remaining_ns = get_remaining(stop, row, regs);
+	resume->remaining_ns = get_remaining_again(stop, row, regs);
+	leave_note(stop, regs, resume->remaining_ns);
 	for (int i = 0; i < 6; i++)
 		resume->args[i] = *argument(regs, i);
 	return 0;

@@ -33,6 +33,8 @@ long cr_resume_restarted(const char *wchan, const uint64_t args[6]);
 struct cr_resume_stop {
 	long nr; /* of the call, restart_syscall(2) resolved */
 	uint64_t elapsed_ns; /* in the call; 0 if it is not known */
+	int64_t now_ns; /* CLOCK_MONOTONIC of the tree then; 0: not known */
+	int is_again; /* in restart_syscall(2): it was interrupted before */
 	int has_signal; /* one will be delivered when it goes on */
 	/* Access to the thread's memory; 0 or a negative errno. */
 	int (*read)(void *arg, uint64_t address, void *data, size_t length);

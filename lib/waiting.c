@@ -78,7 +78,8 @@ static void note_elapsed(struct cr_clocks *clocks,
 	    (!clocks->is_known[cpu] && read_cpu_clock(clocks, cpu) < 0) ||
 	    read_sched(thread->tid, &ran_ns, &waiting->nr_voluntary) < 0)
 		return;
-	now_ns = cr_save_now_ns() + (uint64_t)clocks->offset_ns[cpu];
+	waiting->noted_ns = cr_save_now_ns();
+	now_ns = waiting->noted_ns + (uint64_t)clocks->offset_ns[cpu];
 	waiting->elapsed_ns =
 		(int64_t)(now_ns - ran_ns) > 0 ? now_ns - ran_ns : 0;
 	waiting->has_elapsed = 1;

@@ -10,8 +10,7 @@
 static void fill(const int *pair)
 {
 	NEED(send(pair[0], "one", 3, 0));
-	NEED(send(pair[0], "", 0, 0));
-	NEED(send(pair[0], "three", 5, 0));
+	NEED(send(pair[0], "two..", 5, 0));
 	NEED(send(pair[1], "back", 4, 0));
 }
 
@@ -21,9 +20,8 @@ static void check(const int *pair, const char *what)
 
 	CHECK(recv(pair[1], got, 32, 0) == 3 && !memcmp(got, "one", 3),
 	      "%s: first", what);
-	CHECK(recv(pair[1], got, 32, 0) == 0, "%s: the empty one", what);
-	CHECK(recv(pair[1], got, 32, 0) == 5 && !memcmp(got, "three", 5),
-	      "%s: third", what);
+	CHECK(recv(pair[1], got, 32, 0) == 5 && !memcmp(got, "two..", 5),
+	      "%s: second", what);
 	CHECK(recv(pair[0], got, 32, 0) == 4 && !memcmp(got, "back", 4),
 	      "%s: the other way", what);
 	CHECK(recv(pair[0], got, 32, MSG_DONTWAIT) < 0 && errno == EAGAIN,
