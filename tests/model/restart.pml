@@ -303,16 +303,16 @@ proctype coordinator()
 #ifdef KILLS
 		killed = true;
 #endif
-		do /* what comes late changes nothing */
+		do
+#ifdef KILLS
+		/* what comes late changes nothing */
 		:: READ(0)
 		:: READ(1)
 		:: READ(2)
-#if N == 4
-		:: READ(3)
-#endif
 		:: atomic { timed_out ->
 			timed_out = false;
 			restart_event(CR_EV_TIMEOUT) }
+#endif
 		:: atomic { DIES; goto died }
 		:: ALL(IS_DEAD) -> break
 		od;
