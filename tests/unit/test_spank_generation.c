@@ -31,13 +31,13 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	*state = f;
 	strcpy(f->path, "/tmp/test_generation.XXXXXX");
 	if (!mkdtemp(f->path))
 		return -1;
 	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
 	f->step = (struct cr_step){ .job = 12, .step = 0 };
 	f->step_dirfd = cr_generation_open_step(f->dirfd, &f->step, 1, &f->err);
-	*state = f;
 	return f->step_dirfd < 0;
 }
 

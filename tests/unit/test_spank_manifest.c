@@ -31,6 +31,7 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	*state = f;
 	strcpy(f->path, "/tmp/test_manifest.XXXXXX");
 	if (!mkdtemp(f->path))
 		return -1;
@@ -57,7 +58,6 @@ static int setup(void **state)
 		.ended = &f->ended,
 		.nr_ended = 1,
 	};
-	*state = f;
 	return 0;
 }
 
