@@ -112,7 +112,7 @@ static void check_namespaces(struct cr_checkpoint *checkpoint,
 			     const struct cr_save_task *task,
 			     const struct namespaces *of_root)
 {
-	struct namespaces own;
+	struct namespaces own = { 0 };
 
 	read_namespaces(task->pid, &own);
 	for (size_t i = 0; i < NR_NAMESPACES; i++)
@@ -125,7 +125,7 @@ static void check_namespaces(struct cr_checkpoint *checkpoint,
 
 void cr_check_shared(struct cr_checkpoint *checkpoint)
 {
-	struct namespaces of_root;
+	struct namespaces of_root = { 0 };
 	struct cr_save_task **tasks;
 	size_t nr_tasks = 0;
 
