@@ -101,10 +101,11 @@ struct cr_file_ops {
 
 extern const struct cr_file_ops cr_file_device_ops, cr_file_directory_ops,
 	cr_file_epoll_ops, cr_file_eventfd_ops, cr_file_external_ops,
-	cr_file_fifo_ops, cr_file_memfd_ops, cr_file_other_ops,
-	cr_file_pidfd_ops, cr_file_pipe_ops, cr_file_proc_ops,
-	cr_file_pty_master_ops, cr_file_pty_slave_ops, cr_file_regular_ops,
-	cr_file_signalfd_ops, cr_file_timerfd_ops, cr_file_unix_ops;
+	cr_file_fifo_ops, cr_file_inotify_ops, cr_file_memfd_ops,
+	cr_file_other_ops, cr_file_pidfd_ops, cr_file_pipe_ops,
+	cr_file_proc_ops, cr_file_pty_master_ops, cr_file_pty_slave_ops,
+	cr_file_regular_ops, cr_file_signalfd_ops, cr_file_timerfd_ops,
+	cr_file_unix_ops;
 
 /* Kind of a file that is being saved; and by its number, NULL if unknown. */
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);

@@ -15,12 +15,12 @@
 #include "file.h"
 
 static const struct cr_file_ops *const all_ops[] = {
-	&cr_file_regular_ops,	&cr_file_directory_ops, &cr_file_fifo_ops,
-	&cr_file_pipe_ops,	&cr_file_device_ops,	&cr_file_eventfd_ops,
-	&cr_file_external_ops,	&cr_file_signalfd_ops,	&cr_file_timerfd_ops,
-	&cr_file_memfd_ops,	&cr_file_pidfd_ops,	&cr_file_proc_ops,
-	&cr_file_epoll_ops,	&cr_file_unix_ops,	&cr_file_pty_master_ops,
-	&cr_file_pty_slave_ops,
+	&cr_file_device_ops,	&cr_file_directory_ops, &cr_file_epoll_ops,
+	&cr_file_eventfd_ops,	&cr_file_external_ops,	&cr_file_fifo_ops,
+	&cr_file_inotify_ops,	&cr_file_memfd_ops,	&cr_file_pidfd_ops,
+	&cr_file_pipe_ops,	&cr_file_proc_ops,	&cr_file_pty_master_ops,
+	&cr_file_pty_slave_ops, &cr_file_regular_ops,	&cr_file_signalfd_ops,
+	&cr_file_timerfd_ops,	&cr_file_unix_ops,
 };
 
 /* What readlink(2) shows for files without an inode of their own. */
@@ -33,6 +33,7 @@ static const struct {
 	{ "anon_inode:[pidfd]", &cr_file_pidfd_ops },
 	{ "anon_inode:[signalfd]", &cr_file_signalfd_ops },
 	{ "anon_inode:[timerfd]", &cr_file_timerfd_ops },
+	{ "anon_inode:inotify", &cr_file_inotify_ops },
 };
 
 const struct cr_file_ops *cr_file_ops_find(uint32_t kind)

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -407,6 +408,77 @@ static void an_epoll_target_may_be_another_tasks(void **state)
 	assert_scene(&scene);
 }
 
+/* ---- inotify ---- */
+
+#define WATCHED "/tmp/cr-test-files.dir"
+
+static void open_inotify(int task)
+{
+	int i, watch = 0;
+
+	(void)task;
+	mkdir(WATCHED, 0755);
+	mkdir(WATCHED "/in side", 0755);
+	at(10, inotify_init1(IN_NONBLOCK));
+	for (i = 0; i < 5; i++) {
+		char events[256];
+
+		watch = inotify_add_watch(10, "/tmp", IN_CREATE);
+		CHECK(inotify_rm_watch(10, watch) == 0);
+		CHECK(read(10, events, sizeof(events)) > 0);
+	}
+	CHECK(inotify_add_watch(10, WATCHED "/in side", IN_DELETE) == 6);
+	CHECK(inotify_add_watch(10, WATCHED, IN_CREATE | IN_ONLYDIR) == 7);
+	CHECK(inotify_add_watch(10, "/dev/shm", IN_CREATE) == 8);
+	CHECK(inotify_rm_watch(10, 8) == 0);
+	CHECK(read(10, &(char[256]){ 0 }, 256) > 0);
+}
+
+static void check_inotify(int task)
+{
+	_Alignas(struct inotify_event) char bytes[512];
+	const struct inotify_event *event = (const void *)bytes;
+
+	(void)task;
+	CHECK(read(10, bytes, sizeof(bytes)) < 0 && errno == EAGAIN);
+	close(open(WATCHED "/new", O_CREAT | O_RDWR, 0600));
+	close(open(WATCHED "/in side/new", O_CREAT | O_RDWR, 0600));
+	CHECK(read(10, bytes, sizeof(bytes)) == sizeof(*event) + 16);
+	CHECK(event->wd == 7 && event->mask == IN_CREATE);
+	CHECK(!strcmp(event->name, "new"));
+	CHECK(unlink(WATCHED "/in side/new") == 0);
+	CHECK(read(10, bytes, sizeof(bytes)) == sizeof(*event) + 16);
+	CHECK(event->wd == 6 && event->mask == IN_DELETE);
+}
+
+static void inotify_watches_keep_their_numbers(void **state)
+{
+	struct scene scene = { .open_all = open_inotify,
+			       .check = check_inotify };
+
+	(void)state;
+	assert_scene(&scene);
+	unlink(WATCHED "/new");
+	rmdir(WATCHED "/in side");
+	rmdir(WATCHED);
+}
+
+static void open_inotify_unread(int task)
+{
+	(void)task;
+	at(10, inotify_init1(IN_NONBLOCK));
+	CHECK(inotify_add_watch(10, "/tmp", IN_CREATE) == 1);
+	CHECK(inotify_rm_watch(10, 1) == 0);
+}
+
+static void inotify_events_not_read_are_refused(void **state)
+{
+	struct scene scene = { .open_all = open_inotify_unread };
+
+	(void)state;
+	assert_scene_fails(&scene, -EOPNOTSUPP, "events not read yet");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +490,8 @@ int main(void)
 		cmocka_unit_test(a_proc_file_of_another_process_is_refused),
 		cmocka_unit_test(epoll_sets_keep_their_entries),
 		cmocka_unit_test(an_epoll_target_may_be_another_tasks),
+		cmocka_unit_test(inotify_watches_keep_their_numbers),
+		cmocka_unit_test(inotify_events_not_read_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
