@@ -155,6 +155,30 @@ static int put_tree(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	return rc;
 }
 
+/* One for all tasks: it is the kernel's. */
+static int put_vdso(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	struct iovec iov = PART(NULL, checkpoint->head.vdso_length);
+	pid_t pid = checkpoint->vdso_of;
+	struct iovec remote = { (void *)checkpoint->head.vdso_start,
+				checkpoint->head.vdso_length };
+	int rc = 0;
+
+	if (!pid)
+		return 0;
+	iov.iov_base = malloc(iov.iov_len);
+	if (!iov.iov_base)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	if (process_vm_readv(pid, &iov, 1, &remote, 1, 0) !=
+	    (ssize_t)iov.iov_len)
+		rc = cr_error_errno(err, "reading the vdso");
+	else
+		rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_VDSO, 0,
+					 &iov, 1, err);
+	free(iov.iov_base);
+	return rc;
+}
+
 static int put_spaces(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
 	int rc = 0;
@@ -337,6 +361,8 @@ int cr_checkpoint_write(struct cr_checkpoint *checkpoint, struct cr_error *err)
 				 1, err);
 	if (rc == 0)
 		rc = put_tree(checkpoint, err);
+	if (rc == 0)
+		rc = put_vdso(checkpoint, err);
 	if (rc == 0)
 		rc = cr_file_table_write(checkpoint->files, checkpoint->writer,
 					 err);

@@ -140,6 +140,7 @@ struct cr_checkpoint {
 	struct cr_save_space **spaces; /* id i at i - 1 */
 	size_t nr_spaces;
 	struct cr_wire_head head;
+	pid_t vdso_of; /* whose vdso head describes; 0: none has one */
 	struct cr_file_table *files;
 	struct cr_known_file *known_files;
 	size_t nr_known_files;

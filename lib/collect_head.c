@@ -73,9 +73,11 @@ static void fill_cpus(const struct cr_checkpoint *checkpoint,
 		nr_cpus > 0 && nr_cpus <= 1024 ? (uint32_t)nr_cpus : 1024;
 }
 
-static void fill_vdso(const struct cr_save_task *task,
-		      struct cr_wire_head *head)
+static void fill_vdso(struct cr_checkpoint *checkpoint,
+		      const struct cr_save_task *task)
 {
+	struct cr_wire_head *head = &checkpoint->head;
+
 	for (size_t i = 0; i < task->nr_vmas; i++) {
 		const struct cr_wire_vma *vma = &task->vmas[i].wire;
 
@@ -83,6 +85,7 @@ static void fill_vdso(const struct cr_save_task *task,
 			continue;
 		head->vdso_start = vma->start;
 		head->vdso_length = (uint32_t)(vma->end - vma->start);
+		checkpoint->vdso_of = task->pid;
 	}
 }
 
@@ -126,7 +129,7 @@ int cr_collect_head(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		if (task->is_zombie ||
 		    task->threads[0].wire.xstate_length < XCR0_OFFSET + 8)
 			continue;
-		fill_vdso(task, head);
+		fill_vdso(checkpoint, task);
 		memcpy(&head->xfeatures, task->threads[0].xstate + XCR0_OFFSET,
 		       sizeof(head->xfeatures));
 		break;

@@ -40,6 +40,8 @@ struct cr_restart_options {
 	unsigned int timeout_ms; /* for the whole restart; 0: 60 s plus what
 				  * the memory takes at 50 MB/s */
 	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
+	/* For tests: take the image for one of another kernel. */
+	int foreign_vdso;
 	/* For tests: called in the child before task number @index joins. */
 	void (*fault)(void *arg, size_t index);
 	void *fault_arg;

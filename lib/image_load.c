@@ -207,6 +207,21 @@ static int load_index(struct cr_loader *loader, struct cr_load_cursor *cursor,
 	return 0;
 }
 
+static int load_vdso(struct cr_loader *loader, struct cr_load_cursor *cursor,
+		     struct cr_error *err)
+{
+	struct cr_saved *saved = loader->saved;
+
+	if (saved->vdso)
+		return cr_error_set(err, -EBADMSG, "second vdso");
+	if (!cursor->left || cursor->left % CR_WIRE_PAGE ||
+	    cursor->left > CR_WIRE_VDSO_MAX)
+		return wrong_length(err);
+	saved->vdso_length = (uint32_t)cursor->left;
+	saved->vdso = cr_load_take(cursor, cursor->left, 1);
+	return 0;
+}
+
 /* Take apart a copied payload of any type but CHUNK. */
 static int load_payload(struct cr_loader *loader,
 			const struct cr_record *record,
@@ -226,6 +241,8 @@ static int load_payload(struct cr_loader *loader,
 		return load_space(loader, cursor, err);
 	case CR_RECORD_INDEX:
 		return load_index(loader, cursor, err);
+	case CR_RECORD_VDSO:
+		return load_vdso(loader, cursor, err);
 	default:
 		return cr_load_task_record(loader, record, cursor, err);
 	}
@@ -233,7 +250,7 @@ static int load_payload(struct cr_loader *loader,
 
 static bool is_known(int type)
 {
-	return type <= CR_RECORD_THREAD || type == CR_RECORD_INDEX;
+	return type <= CR_RECORD_VDSO || type == CR_RECORD_INDEX;
 }
 
 static int load_record(struct cr_loader *loader, const struct cr_record *record,

@@ -160,7 +160,7 @@ static int check_type(struct cr_image *image, struct cr_error *err)
 	}
 	if ((type == CR_RECORD_HEAD) != (image->offset == 0))
 		return cr_error_set(err, -EBADMSG, "head in a wrong place");
-	if ((type >= CR_RECORD_HEAD && type <= CR_RECORD_THREAD) ||
+	if ((type >= CR_RECORD_HEAD && type <= CR_RECORD_VDSO) ||
 	    (type >= CR_RECORD_CHUNK && type <= CR_RECORD_TAIL))
 		return 0;
 	if (image->header.flags & CR_RECORD_F_REQUIRED)

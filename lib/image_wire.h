@@ -23,6 +23,7 @@
 #define CR_WIRE_ALIGN 8 /* every record starts at a multiple of this */
 #define CR_WIRE_PAGE 4096 /* page size, and alignment of chunk data */
 #define CR_WIRE_PAYLOAD_MAX (64u << 20) /* of any record but a chunk */
+#define CR_WIRE_VDSO_MAX (1u << 20)
 #define CR_WIRE_CHUNK_MAX (4u << 20) /* memory in one chunk, bytes */
 
 /* In the file in this order; those marked * may occur any number of times. */
@@ -40,6 +41,8 @@ enum cr_record_type {
 	CR_RECORD_TIMERS = 10, /* struct cr_wire_timer[] */
 	CR_RECORD_LOCKS = 11, /* struct cr_wire_lock[] */
 	CR_RECORD_THREAD = 12, /* * struct cr_wire_thread; leader first */
+	CR_RECORD_VDSO = 13, /* the kernel's vdso, an ELF image; after TREE, at
+			      * most one, in no image of a kernel without */
 	/* memory, in any order */
 	CR_RECORD_CHUNK = 32, /* * struct cr_wire_chunk */
 	CR_RECORD_INDEX = 33, /* struct cr_wire_index; exactly one */

@@ -6,7 +6,6 @@
  * place: the checked image, the plan, the zone with the context and the memory
  * that relatives share, and descriptors that are out of every task's way.
  */
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -25,78 +24,6 @@
 #define DEFAULT_TIMEOUT_NS 60000000000ull
 #define NS_PER_BYTE 20 /* 50 MB/s */
 #define SPARE_FDS 256 /* temporary descriptors of a task, at the most usual */
-
-static const char *const xfeature_names[] = {
-	"x87",
-	"SSE",
-	"AVX",
-	"MPX bounds",
-	"MPX config",
-	"AVX-512 opmask",
-	"AVX-512 ZMM_Hi256",
-	"AVX-512 Hi16_ZMM",
-	"PT",
-	"PKRU",
-	"PASID",
-	"CET user",
-	"CET kernel",
-	"HDC",
-	"UINTR",
-	"LBR",
-	"HWP",
-	"AMX config",
-	"AMX data",
-};
-
-static uint64_t own_xfeatures(void)
-{
-	unsigned int eax, ebx, ecx, edx;
-
-	if (!__get_cpuid_count(0xd, 0, &eax, &ebx, &ecx, &edx))
-		return 3; /* x87 and SSE: every x86-64 */
-	return (uint64_t)edx << 32 | eax;
-}
-
-/* State components in use (XSTATE_BV of the XSAVE header) that we lack. */
-static int check_xfeatures(const struct cr_saved_task *task, uint64_t own,
-			   struct cr_error *err)
-{
-	uint64_t in_use, lacking;
-	unsigned int first;
-
-	for (size_t i = 0; i < task->nr_threads; i++) {
-		const struct cr_saved_thread *thread = &task->threads[i];
-
-		if (thread->thread->xstate_length < 576)
-			return cr_error_set(err, -EBADMSG,
-					    "vpid %u: no extended state",
-					    task->link->vpid);
-		memcpy(&in_use, (const char *)thread->xstate + 512, 8);
-		lacking = in_use & ~own;
-		if (!lacking)
-			continue;
-		first = (unsigned int)__builtin_ctzll(lacking);
-		return cr_error_set(
-			err, -EOPNOTSUPP,
-			"vpid %u uses %s, which this CPU lacks",
-			task->link->vpid,
-			first < sizeof(xfeature_names) /
-						sizeof(xfeature_names[0]) ?
-				xfeature_names[first] :
-				"an unknown CPU feature");
-	}
-	return 0;
-}
-
-static int check_cpu(const struct cr_saved *saved, struct cr_error *err)
-{
-	uint64_t own = own_xfeatures();
-	int rc = 0;
-
-	for (size_t i = 0; i < saved->nr_tasks && !rc; i++)
-		rc = check_xfeatures(&saved->tasks[i], own, err);
-	return rc;
-}
 
 static uint32_t highest_vpid(const struct cr_saved *saved)
 {
@@ -222,14 +149,13 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 {
 	int rc;
 
-	rc = check_cpu(r->saved, err);
+	rc = cr_restart_check_cpu(r->saved, err);
 	if (!rc)
 		rc = cr_plan_make(r->saved->links, r->saved->nr_tasks, &r->plan,
 				  err);
 	if (rc < 0)
 		return rc;
 	r->highest_vpid = highest_vpid(r->saved);
-	cr_vdso_find_own(&r->vdso);
 	rc = find_floor(r, err);
 	if (!rc && r->options->namespace_fd)
 		r->namespace_fd =
@@ -240,6 +166,8 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 		rc = open_roots(r, err);
 	if (!rc)
 		rc = cr_zone_find(r->saved, &r->zone, err);
+	if (!rc)
+		rc = cr_vdso_prepare(r, err);
 	if (!rc)
 		rc = map_ctx(r, err);
 	if (!rc)

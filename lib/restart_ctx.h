@@ -47,6 +47,9 @@ struct cr_vdso_own {
 		uint64_t start, end;
 	} part[CR_VDSO_PARTS];
 	size_t nr;
+	uint64_t moved_to; /* where part 0 waits, or stays if patched */
+	uint64_t patched; /* the image's vdso, if it is not ours; else 0 */
+	uint64_t kept_length; /* what stays of ours, behind the zone's end */
 };
 
 /* The coordinator's, inherited by every task when it is forked. */
@@ -80,6 +83,9 @@ struct cr_restarter_root {
 /* The entry of @rank; the first one if there is none; NULL if all are none. */
 struct cr_restarter_root *
 cr_restarter_find_root(const struct cr_restarter *restarter, uint32_t rank);
+
+/* restart_features.c: 0, or -EOPNOTSUPP with the name of what differs. */
+int cr_restart_check_cpu(const struct cr_saved *saved, struct cr_error *err);
 
 /* restart_zone.c: find the zone; take @length bytes of it, aligned like
  * @like modulo 2 MiB so that huge pages stay huge.  0 if it is full. */

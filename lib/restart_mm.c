@@ -292,25 +292,25 @@ int cr_mm_add(struct cr_restarter *restarter, const struct cr_saved_task *task,
 {
 	uint64_t kept_end = restarter->arena_start + restarter->arena_length;
 	const struct cr_wire_vma *vma;
-	struct cr_vdso vdso;
-	int rc;
+	size_t vdso_part = 0;
+	int rc = 0;
 
-	rc = cr_vdso_stage(restarter, task, list, &vdso, err);
-	if (rc < 0)
-		return rc;
+	cr_vdso_add_rescue(restarter, list);
 	add_unmap(list, 0, restarter->zone.start);
-	add_unmap(list, restarter->zone.end, TASK_END);
-	for (size_t i = 0; i < task->nr_vmas; i++) {
-		uint64_t from = staged->vma[i].from;
-
+	add_unmap(list, restarter->zone.end + restarter->vdso.kept_length,
+		  TASK_END);
+	for (size_t i = 0; i < task->nr_vmas && !rc; i++) {
 		vma = &task->vmas[i];
 		if (vma->kind == CR_VMA_VDSO || vma->kind == CR_VMA_VVAR)
-			from = cr_vdso_next(&vdso);
-		if (from)
-			add_move(vma, from, list);
+			rc = cr_vdso_add_place(restarter, vma, &vdso_part, list,
+					       err);
+		else if (staged->vma[i].from)
+			add_move(vma, staged->vma[i].from, list);
 		else
 			add_map(vma, list);
 	}
+	if (rc < 0)
+		return rc;
 	add_unmap(list, kept_end, restarter->zone.end);
 	add_mm_map(task, arena, list, exe_fd);
 	for (size_t i = 0; i < task->nr_vmas; i++)

@@ -39,18 +39,14 @@ int cr_mm_fill(struct cr_restarter *restarter, const struct cr_saved_task *task,
 /* restart_family.c: by the coordinator, before it forks. */
 int cr_mm_map_families(struct cr_restarter *r, struct cr_error *err);
 
-/* restart_vdso.c: our vdso and vvar, on their way to where the image has
- * them. */
-struct cr_vdso {
-	uint64_t at[CR_VDSO_PARTS];
-	size_t nr, next;
-};
-
-void cr_vdso_find_own(struct cr_vdso_own *own);
-int cr_vdso_stage(struct cr_restarter *restarter,
-		  const struct cr_saved_task *task, struct cr_list *list,
-		  struct cr_vdso *vdso, struct cr_error *err);
-/* Address from which to move the next VDSO or VVAR mapping. */
-uint64_t cr_vdso_next(struct cr_vdso *vdso);
+/* restart_vdso.c.  By the coordinator: find ours, and make the image's fit. */
+int cr_vdso_prepare(struct cr_restarter *restarter, struct cr_error *err);
+/* By each task: move ours out of the way of what is unmapped; then put what
+ * belongs to the VDSO or VVAR mapping @vma, the *@next-th, to its place. */
+void cr_vdso_add_rescue(const struct cr_restarter *restarter,
+			struct cr_list *list);
+int cr_vdso_add_place(const struct cr_restarter *restarter,
+		      const struct cr_wire_vma *vma, size_t *next,
+		      struct cr_list *list, struct cr_error *err);
 
 #endif /* RESTART_MM_H */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "restart_list.h"
 
@@ -75,25 +76,35 @@ static void add_scheduling(struct cr_restarter *restarter,
 		    PR_SET_TIMERSLACK, sched->timer_slack_ns, 0, 0);
 }
 
+/*
+ * What the image says, but nothing that root lacks on this node: in a
+ * container even root has less than elsewhere.
+ */
 static void add_capabilities(const struct cr_wire_creds *creds,
 			     struct cr_arena *arena, struct cr_list *list)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
-	struct __user_cap_data_struct data[2];
+	struct __user_cap_data_struct data[2] = { 0 };
+	uint32_t have;
 
+	syscall(SYS_capget, &header, data);
 	for (uint32_t i = 0; i < 2; i++) {
-		data[i].effective = (uint32_t)(creds->cap_effective >> 32 * i);
-		data[i].permitted = (uint32_t)(creds->cap_permitted >> 32 * i);
+		have = data[i].permitted;
+		data[i].effective =
+			(uint32_t)(creds->cap_effective >> 32 * i) & have;
+		data[i].permitted =
+			(uint32_t)(creds->cap_permitted >> 32 * i) & have;
 		data[i].inheritable =
-			(uint32_t)(creds->cap_inheritable >> 32 * i);
+			(uint32_t)(creds->cap_inheritable >> 32 * i) & have;
 	}
 	cr_list_add(list, CR_OP_CALL, CR_STEP_CREDENTIALS, SYS_capset,
 		    (uint64_t)cr_arena_copy(arena, &header, sizeof(header)),
 		    (uint64_t)cr_arena_copy(arena, data, sizeof(data)), 0, 0);
 	for (uint64_t cap = 0; cap < NR_CAPS; cap++)
-		if (creds->cap_ambient >> cap & 1)
+		if (creds->cap_ambient >> cap & 1 &&
+		    prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
 			cr_list_add(list, CR_OP_CALL, CR_STEP_CREDENTIALS,
 				    SYS_prctl, PR_CAP_AMBIENT,
 				    PR_CAP_AMBIENT_RAISE, cap, 0);

@@ -61,6 +61,8 @@ struct cr_saved {
 	size_t nr_tasks;
 	struct cr_saved_file *files; /* [nr_files], id i at i - 1 */
 	size_t nr_files;
+	const uint8_t *vdso; /* [vdso_length], NULL: none */
+	uint32_t vdso_length;
 	const struct cr_wire_space **spaces; /* [nr_spaces], id i at i - 1 */
 	size_t nr_spaces;
 	void *private; /* the buffers */

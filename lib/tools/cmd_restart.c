@@ -21,7 +21,7 @@
 #include "image_wire.h"
 #include "supervise.h"
 
-enum { OPTION_WORKERS = 256, OPTION_TIMEOUT, OPTION_IN_PLACE };
+enum { OPTION_WORKERS = 256, OPTION_TIMEOUT, OPTION_IN_PLACE, OPTION_VDSO };
 
 struct arguments {
 	const char *image;
@@ -37,6 +37,7 @@ static const struct argp_option options[] = {
 	{ "timeout", OPTION_TIMEOUT, "SECONDS", 0,
 	  "give up after this time (60, and more for large images)", 0 },
 	{ "workers", OPTION_WORKERS, "N", 0, "threads that read memory", 0 },
+	{ "foreign-vdso", OPTION_VDSO, NULL, OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
 };
 
@@ -66,6 +67,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_WORKERS:
 		arguments->restart.nr_workers = parse_number(arg, state);
+		return 0;
+	case OPTION_VDSO:
+		arguments->restart.foreign_vdso = 1;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (arguments->image)
