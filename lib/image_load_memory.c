@@ -96,6 +96,17 @@ static int check_mm_spaces(const struct cr_saved *saved, struct cr_error *err)
 	return rc;
 }
 
+/* A member of a family begins where that begins, and may be shorter. */
+static bool family_fits(const struct cr_wire_space *space,
+			const struct cr_wire_vma *vma)
+{
+	return !space ||
+	       (space->kind == CR_SPACE_FAMILY && space->start == vma->start &&
+		space->length >= vma->end - vma->start &&
+		space->file == vma->file &&
+		(!vma->file || space->file_offset == vma->offset));
+}
+
 /* Does the VMA have the file and the space that its kind wants? */
 static bool references_fit(const struct cr_saved *saved,
 			   const struct cr_wire_vma *vma)
@@ -107,10 +118,9 @@ static bool references_fit(const struct cr_saved *saved,
 		return false;
 	switch (vma->kind) {
 	case CR_VMA_ANON:
-		return !vma->file && (!kind || kind == CR_SPACE_FAMILY);
+		return !vma->file && family_fits(space, vma);
 	case CR_VMA_FILE_PRIVATE:
-		return is_file(saved, vma->file) &&
-		       (!kind || kind == CR_SPACE_FAMILY);
+		return is_file(saved, vma->file) && family_fits(space, vma);
 	case CR_VMA_FILE_SHARED:
 		return is_file(saved, vma->file) &&
 		       (!kind ||

@@ -52,6 +52,7 @@ struct small_image {
 	uint8_t xstate[1024];
 	uint32_t groups[3];
 	uint64_t heap_pages; /* of each task */
+	int no_shm; /* leave its pages out */
 	int forge_zombies; /* give them records that only the living have */
 };
 
@@ -297,9 +298,10 @@ static inline int small_put_memory(const struct small_image *image,
 	rc = rc ? rc :
 		  cr_image_writer_memory(writer, SMALL_SPACE_ROOT,
 					 &small_source, &heap, 1, NULL);
-	return rc ? rc :
-		    cr_image_writer_memory(writer, SMALL_SPACE_SHM,
-					   &small_source, shm, 2, NULL);
+	if (rc || image->no_shm)
+		return rc;
+	return cr_image_writer_memory(writer, SMALL_SPACE_SHM, &small_source,
+				      shm, 2, NULL);
 }
 
 /* Write all records and memory; the caller commits. */

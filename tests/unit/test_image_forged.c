@@ -125,6 +125,26 @@ FORGERY(space_huge, image->spaces[2].huge_shift = 64)
 FORGERY(family_range, image->spaces[2].kind = CR_SPACE_FAMILY;
 	image->spaces[2].start = 0x7fffffff0000;
 	image->spaces[2].length = 1 << 20)
+/* The heaps as a family; the third space becomes that of their pages. */
+static void make_family(struct small_image *image)
+{
+	image->spaces[2].kind = CR_SPACE_FAMILY;
+	image->spaces[2].start = SMALL_HEAP;
+	image->spaces[2].length = 4 * CR_WIRE_PAGE;
+	image->vmas[0].space = SMALL_SPACE_SHM;
+	image->vmas[1].kind = CR_VMA_ANON;
+	image->vmas[1].space = 0;
+	image->no_shm = 1;
+}
+FORGERY(family, make_family(image)) /* none: it must be taken */
+FORGERY(family_start, make_family(image);
+	image->spaces[2].start -= CR_WIRE_PAGE)
+FORGERY(family_short, make_family(image);
+	image->spaces[2].length = CR_WIRE_PAGE)
+FORGERY(family_file, make_family(image); image->spaces[2].file = SMALL_FILE_LOG)
+FORGERY(family_of_shared, make_family(image);
+	image->vmas[1].kind = CR_VMA_SHMEM;
+	image->vmas[1].space = SMALL_SPACE_SHM)
 FORGERY(vma_empty, image->vmas[1].end = SMALL_SHM)
 FORGERY(vma_unaligned, image->vmas[1].start++)
 FORGERY(vma_overlap, image->vmas[1].start = SMALL_HEAP + CR_WIRE_PAGE)
@@ -240,6 +260,11 @@ static const struct forgery forgeries[] = {
 	ROW(space_short, -EBADMSG),
 	ROW(space_huge, -EBADMSG),
 	ROW(family_range, -EBADMSG),
+	ROW(family, 0),
+	ROW(family_start, -EBADMSG),
+	ROW(family_short, -EBADMSG),
+	ROW(family_file, -EBADMSG),
+	ROW(family_of_shared, -EBADMSG),
 	ROW(vma_empty, -EBADMSG),
 	ROW(vma_unaligned, -EBADMSG),
 	ROW(vma_overlap, -EBADMSG),
