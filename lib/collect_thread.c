@@ -102,6 +102,10 @@ int cr_collect_pending(pid_t tid, int shared, struct cr_wire_siginfo **pendingp,
 		}
 		args.off += (uint64_t)n;
 	} while (n == PENDING_STEP);
+	if (!args.off) { /* nearly always: no memory for that */
+		free(pending);
+		pending = NULL;
+	}
 	*pendingp = pending;
 	*nr_pendingp = (uint32_t)args.off;
 	return 0;

@@ -24,6 +24,7 @@
 #define WAIT_MS 20u /* before asking why a thread does not stop */
 #define VFORK_NAP_NS 2000000
 #define END_MS 10000u
+#define REAP_MS 2000u
 
 struct freezer {
 	struct cr_checkpoint *checkpoint;
@@ -261,6 +262,16 @@ static int wait_end(pid_t tid, uint64_t deadline_ns)
 	}
 }
 
+/* Whoever adopts the children of ended tasks reaps them soon; until then their
+ * pids are taken.  If not, they are zombies and do no harm. */
+static void wait_reaped(pid_t pid, uint64_t deadline_ns)
+{
+	const struct timespec nap = { 0, 1000000 };
+
+	while (kill(pid, 0) == 0 && cr_save_now_ns() < deadline_ns)
+		nanosleep(&nap, NULL);
+}
+
 int cr_end(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
 	uint64_t deadline_ns = cr_save_now_ns() + END_MS * 1000000ull;
@@ -280,5 +291,9 @@ int cr_end(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		for (size_t j = 0; j < task->nr_threads; j++)
 			task->threads[j].is_stopped = 0;
 	}
+	deadline_ns = cr_save_now_ns() + REAP_MS * 1000000ull;
+	for (size_t i = 0; i < checkpoint->nr_tasks; i++)
+		if (checkpoint->tasks[i]->link.rank == CR_RANK_NONE)
+			wait_reaped(checkpoint->tasks[i]->pid, deadline_ns);
 	return 0;
 }
