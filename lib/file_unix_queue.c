@@ -155,59 +155,6 @@ static int peek_one(struct cr_file_table *table, struct cr_file *file,
 	return append(saving, &message, buffer, err);
 }
 
-int cr_unix_queue_save(struct cr_file_table *table, struct cr_file *file,
-		       struct cr_unix_saving *saving, struct cr_error *err)
-{
-	void *buffer = malloc(MESSAGE_MAX);
-	int rc;
-
-	if (!buffer)
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	rc = set_peek_offset(file->fd, 0);
-	if (rc < 0) {
-		free(buffer);
-		return cr_error_set(err, rc, "SO_PEEK_OFF: %s", strerror(-rc));
-	}
-	do {
-		rc = peek_one(table, file, saving, buffer, err);
-	} while (rc == 0);
-	set_peek_offset(file->fd, saving->head.peek_offset);
-	free(buffer);
-	return rc < 0 ? rc : 0;
-}
-
-/* ---- restoring ---- */
-
-const struct cr_wire_unix *cr_unix_saved(const struct cr_file_restore *restore,
-					 uint32_t id)
-{
-	const struct cr_saved_file *saved = cr_file_saved(restore, id);
-	const struct cr_wire_unix *head = saved->data;
-	size_t left = saved->file->data_length;
-	const uint8_t *at = saved->data;
-	uint32_t i;
-
-	if (saved->file->kind != CR_FILE_UNIX || left < sizeof(*head) ||
-	    head->name_length > CR_UNIX_NAME_MAX ||
-	    head->peer_name_length > CR_UNIX_NAME_MAX)
-		return NULL;
-	at += sizeof(*head);
-	left -= sizeof(*head);
-	for (i = 0; i < head->nr_messages; i++) {
-		const struct cr_wire_message *message = (const void *)at;
-		size_t length;
-
-		if (left < sizeof(*message))
-			return NULL;
-		length = sizeof(*message) + pad(message->length);
-		if (length > left || message->sender > restore->saved->nr_files)
-			return NULL;
-		at += length;
-		left -= length;
-	}
-	return left ? NULL : head;
-}
-
 static int send_message(int fd, const struct cr_wire_message *message,
 			const struct cr_wire_unix *to)
 {
@@ -244,6 +191,120 @@ static int send_message(int fd, const struct cr_wire_message *message,
 	if (n < 0)
 		return -errno;
 	return (size_t)n == message->length ? 0 : -EIO;
+}
+
+/*
+ * Empty messages are skipped by a later look with an offset, once they have
+ * been looked at: the kernel remembers.  So that the next checkpoint sees them
+ * again, all messages are received and sent anew by the same peer.
+ */
+static int renew(const struct cr_file_table *table, const struct cr_file *file,
+		 const struct cr_unix_saving *saving, struct cr_error *err)
+{
+	const uint8_t *at = saving->messages;
+	int buffer = 8 << 20, sender, rc = 0;
+	struct cr_unix_diag diag;
+	uint32_t i;
+
+	if (!file->wire.peer || saving->head.shutdown & 1)
+		return 0;
+	rc = cr_unix_diag((uint32_t)table->files[file->wire.peer - 1]
+				  ->stat.st_ino,
+			  &diag, err);
+	if (rc < 0 || diag.peer_inode != (uint32_t)file->stat.st_ino)
+		return rc;
+	sender = table->files[file->wire.peer - 1]->fd;
+	for (i = 0; i < saving->head.nr_messages; i++)
+		recv(file->fd, NULL, 0, MSG_DONTWAIT);
+	setsockopt(sender, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
+	for (i = 0; i < saving->head.nr_messages && rc == 0; i++) {
+		const struct cr_wire_message *message = (const void *)at;
+
+		rc = send_message(sender, message, NULL);
+		at += sizeof(*message) + pad(message->length);
+	}
+	buffer = (int)(((const struct cr_wire_unix *)table
+				->files[file->wire.peer - 1]
+				->data)
+			       ->send_buffer /
+		       2);
+	setsockopt(sender, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
+	return rc < 0 ? cr_error_set(err, rc, "message of Unix socket: %s",
+				     strerror(-rc)) :
+			0;
+}
+
+/* Only nameless pairs need it, and may be sent to by us in their name. */
+static int needs_renewal(const struct cr_unix_saving *saving)
+{
+	const uint8_t *at = saving->messages;
+	int has_empty = 0;
+	uint32_t i;
+
+	for (i = 0; i < saving->head.nr_messages; i++) {
+		const struct cr_wire_message *message = (const void *)at;
+
+		if (message->has_creds || message->sender)
+			return 0;
+		has_empty |= !message->length;
+		at += sizeof(*message) + pad(message->length);
+	}
+	return has_empty && saving->head.flags & CR_UNIX_F_CONNECTED;
+}
+
+int cr_unix_queue_save(struct cr_file_table *table, struct cr_file *file,
+		       struct cr_unix_saving *saving, struct cr_error *err)
+{
+	void *buffer = malloc(MESSAGE_MAX);
+	int rc;
+
+	if (!buffer)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	rc = set_peek_offset(file->fd, 0);
+	if (rc < 0) {
+		free(buffer);
+		return cr_error_set(err, rc, "SO_PEEK_OFF: %s", strerror(-rc));
+	}
+	do {
+		rc = peek_one(table, file, saving, buffer, err);
+	} while (rc == 0);
+	set_peek_offset(file->fd, saving->head.peek_offset);
+	free(buffer);
+	if (rc >= 0 && needs_renewal(saving))
+		rc = renew(table, file, saving, err);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- restoring ---- */
+
+const struct cr_wire_unix *cr_unix_saved(const struct cr_file_restore *restore,
+					 uint32_t id)
+{
+	const struct cr_saved_file *saved = cr_file_saved(restore, id);
+	const struct cr_wire_unix *head = saved->data;
+	size_t left = saved->file->data_length;
+	const uint8_t *at = saved->data;
+	uint32_t i;
+
+	if (saved->file->kind != CR_FILE_UNIX || left < sizeof(*head) ||
+	    head->name_length > CR_UNIX_NAME_MAX ||
+	    head->peer_name_length > CR_UNIX_NAME_MAX)
+		return NULL;
+	at += sizeof(*head);
+	left -= sizeof(*head);
+	for (i = 0; i < head->nr_messages; i++) {
+		const struct cr_wire_message *message = (const void *)at;
+		size_t length;
+
+		if (left < sizeof(*message))
+			return NULL;
+		length = sizeof(*message) + pad(message->length);
+		if (length > left || message->sender > restore->saved->nr_files)
+			return NULL;
+		at += length;
+		left -= length;
+	}
+	return left ? NULL : head;
 }
 
 /* The socket that has the sender's name, or one without; the latter is the

@@ -187,6 +187,7 @@ static void saving_leaves_sockets_alone(void **state)
 {
 	struct scene scene = { .nr_tasks = 1 };
 	struct cr_error err = { 0 };
+	struct stat first, second;
 	pid_t pid;
 	int i;
 
@@ -207,7 +208,13 @@ static void saving_leaves_sockets_alone(void **state)
 	}
 	for (i = 0; i < 2000 && !scene_is_stopped(pid); i++)
 		usleep(1000);
+	/* Twice: the second checkpoint sees what the first did. */
 	assert_int_equal(scene_save(&scene, "/tmp/cr-scene.unix", &err), 0);
+	assert_int_equal(scene_save(&scene, "/tmp/cr-scene.unix2", &err), 0);
+	assert_int_equal(stat("/tmp/cr-scene.unix", &first), 0);
+	assert_int_equal(stat("/tmp/cr-scene.unix2", &second), 0);
+	assert_int_equal(first.st_size, second.st_size);
+	unlink("/tmp/cr-scene.unix2");
 	unlink("/tmp/cr-scene.unix");
 	kill(pid, SIGCONT);
 	assert_int_equal(waitpid(pid, &i, 0), pid);
