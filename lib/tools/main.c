@@ -84,6 +84,8 @@ void cr_command_progress(void *arg, uint64_t bytes_done, uint64_t bytes_total)
 
 int main(int argc, char **argv)
 {
+	char name[32];
+
 	if (argc < 2)
 		return usage(stderr, CR_EXIT_USAGE);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
@@ -92,9 +94,14 @@ int main(int argc, char **argv)
 		puts("cr (spank_cr) " CR_VERSION);
 		return CR_EXIT_OK;
 	}
-	for (size_t i = 0; i < NR_COMMANDS; i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		/* argp takes the first argument for the program's name */
+		snprintf(name, sizeof(name), "cr %s", commands[i].name);
+		argv[1] = name;
+		return commands[i].run(argc - 1, argv + 1);
+	}
 	fprintf(stderr, "cr: no such command: %s\n", argv[1]);
 	return usage(stderr, CR_EXIT_USAGE);
 }
