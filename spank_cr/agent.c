@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "claim.h"
 #include "generation.h"
 
 #define STEPD_FD 3
@@ -120,8 +121,9 @@ static int open_folders(struct agent *agent, struct cr_error *err)
 	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
 	if (agent->dirfd < 0)
 		return agent->dirfd;
-	agent->step_dirfd =
-		cr_generation_open_step(agent->dirfd, agent->step, 1, err);
+	agent->step_dirfd = cr_claim_step(agent->dirfd, agent->step,
+					  agent->step->restart_count > 0,
+					  &agent->lock_fd, err);
 	if (agent->step_dirfd < 0)
 		return agent->step_dirfd;
 	if (has_images(agent) && is_first_run(agent))

@@ -77,6 +77,7 @@ struct agent {
 	int stepd; /* socket to slurmstepd */
 	struct event *stepd_event;
 	int dirfd, step_dirfd;
+	int lock_fd; /* on the step's folder, for as long as we live */
 	struct agent_rank *ranks; /* [step->nr_local_ranks], by local id */
 	struct agent_keeper keeper;
 

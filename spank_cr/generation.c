@@ -19,6 +19,7 @@
 #define NAME_SIZE 48
 #define MARK "has_steps"
 #define BATCH "step_batch"
+#define LOCK "lock" /* see claim.c; in folders of jobs and steps */
 
 static void name_generation(char name[NAME_SIZE], uint32_t number)
 {
@@ -351,12 +352,49 @@ int cr_generation_prune(int step_dirfd, unsigned int keep, struct cr_error *err)
 	return rc;
 }
 
+static int remove_all(int step_dirfd, struct cr_error *err)
+{
+	uint32_t *numbers = NULL;
+	size_t nr = 0;
+	int rc;
+
+	rc = list_all(step_dirfd, &numbers, &nr, err);
+	for (size_t i = 0; i < nr && !rc; i++)
+		rc = cr_generation_remove(step_dirfd, numbers[i], err);
+	free(numbers);
+	return rc;
+}
+
+/* Is there a folder of a step in folder @name of a job? */
+static int has_folders(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, OPEN_FOLDER), found = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return 1;
+	}
+	while (!found && (entry = readdir(dir)))
+		found = !strncmp(entry->d_name, "step_", 5);
+	closedir(dir);
+	return found;
+}
+
+static void remove_in(int dirfd, const char *folder, const char *name)
+{
+	char path[3 * NAME_SIZE];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	unlinkat(dirfd, path, 0);
+}
+
 int cr_generation_remove_step(int dirfd, const struct cr_step *step,
 			      struct cr_error *err)
 {
 	char job[NAME_SIZE], path[2 * NAME_SIZE], name[NAME_SIZE];
-	uint32_t *numbers = NULL;
-	size_t nr = 0;
 	int fd, rc;
 
 	fd = cr_generation_open_step(dirfd, step, 0, err);
@@ -364,22 +402,21 @@ int cr_generation_remove_step(int dirfd, const struct cr_step *step,
 		return 0;
 	if (fd < 0)
 		return fd;
-	rc = list_all(fd, &numbers, &nr, err);
-	for (size_t i = 0; i < nr && !rc; i++)
-		rc = cr_generation_remove(fd, numbers[i], err);
-	free(numbers);
+	rc = remove_all(fd, err);
 	close(fd);
 	if (rc)
 		return rc;
 	name_job(job, step);
 	name_step(name, step);
 	snprintf(path, sizeof(path), "%s/%s", job, name);
-	/* other steps of the job may have theirs still */
+	remove_in(dirfd, path, LOCK);
 	unlinkat(dirfd, path, AT_REMOVEDIR);
-	if (step->step == CR_STEP_BATCH) {
-		snprintf(path, sizeof(path), "%s/" MARK, job);
-		unlinkat(dirfd, path, 0);
-	}
+	if (step->step == CR_STEP_BATCH)
+		remove_in(dirfd, job, MARK);
+	/* other steps of the job may have theirs still */
+	if (has_folders(dirfd, job))
+		return 0;
+	remove_in(dirfd, job, LOCK);
 	unlinkat(dirfd, job, AT_REMOVEDIR);
 	return 0;
 }

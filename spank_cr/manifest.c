@@ -80,7 +80,7 @@ static json_t *pack_command(const char *command)
 
 static json_t *pack(const struct cr_manifest *manifest)
 {
-	return json_pack("{si sI sI sI sI sI sI sI sb sI so so so so sn}",
+	return json_pack("{si sI sI sI sI sI sI sI sb sI ss so so so so sn}",
 			 "format", CR_MANIFEST_FORMAT, "generation",
 			 (json_int_t)manifest->generation, "job",
 			 (json_int_t)manifest->job, "step",
@@ -90,7 +90,8 @@ static json_t *pack(const struct cr_manifest *manifest)
 			 (json_int_t)manifest->nr_ranks, "restart_count",
 			 (json_int_t)manifest->restart_count, "final",
 			 manifest->is_final, "time", (json_int_t)manifest->time,
-			 "command", pack_command(manifest->command), "images",
+			 "identity", manifest->identity, "command",
+			 pack_command(manifest->command), "images",
 			 pack_images(manifest), "streams",
 			 pack_streams(manifest), "ended", pack_ended(manifest),
 			 "seal");
@@ -311,6 +312,11 @@ static int unpack(const json_t *json, struct cr_manifest *manifest,
 	manifest->restart_count = get_u32(json, "restart_count", &bad);
 	manifest->is_final = json_is_true(json_object_get(json, "final"));
 	manifest->time = (int64_t)get_u64(json, "time", &bad);
+	if (get_text(json, "identity", manifest->identity,
+		     sizeof(manifest->identity)) ||
+	    (manifest->identity[0] &&
+	     !cr_identity_is_valid(manifest->identity)))
+		bad = 1;
 	if (get_text(json, "command", manifest->command,
 		     sizeof(manifest->command)))
 		bad = 1;
@@ -369,13 +375,24 @@ static int same_command(const struct cr_manifest *manifest,
 	return same;
 }
 
+/* Steps of srun may get other numbers, but stay who they are. */
+static int same_step(const struct cr_manifest *manifest,
+		     const struct cr_step *step)
+{
+	if (manifest->step == step->step)
+		return !*manifest->identity || !*step->identity ||
+		       cr_identity_same_place(manifest->identity,
+					      step->identity);
+	return cr_identity_same_place(manifest->identity, step->identity);
+}
+
 int cr_manifest_match(const struct cr_manifest *manifest,
 		      const struct cr_step *step, struct cr_error *err)
 {
 	if (manifest->uid != step->uid)
 		return cr_error_set(err, -EPERM, "it is of uid %u, not %u",
 				    manifest->uid, step->uid);
-	if (manifest->job != step->job || manifest->step != step->step)
+	if (manifest->job != step->job || !same_step(manifest, step))
 		return cr_error_set(err, -EPERM,
 				    "it is of job %u step %u, not of %s",
 				    manifest->job, manifest->step, step->name);

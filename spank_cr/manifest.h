@@ -50,6 +50,7 @@ struct cr_manifest {
 	uid_t uid;
 	int is_final; /* the tree was ended after it */
 	int64_t time; /* seconds since 1970 */
+	char identity[CR_IDENTITY_SIZE]; /* see identity.h */
 	char command[CR_STEP_COMMAND_MAX];
 	struct cr_manifest_image *images;
 	size_t nr_images;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "identity.h"
 #include "options.h"
 #include "plugin.h"
 
@@ -99,6 +100,17 @@ static int export_settings(const struct cr_config *config)
 	return rc ? -ENOMEM : 0;
 }
 
+/* For srun: who it is, before its own settings change the environment. */
+static int export_identity(void)
+{
+	char identity[CR_IDENTITY_SIZE];
+
+	if (spank_context() != S_CTX_LOCAL)
+		return 0;
+	cr_identity_make(identity);
+	return setenv(CR_IDENTITY_VARIABLE, identity, 1) ? -ENOMEM : 0;
+}
+
 int spank_cr_srun_init_post_opt(void)
 {
 	struct cr_config config = admin;
@@ -107,7 +119,7 @@ int spank_cr_srun_init_post_opt(void)
 	if (cr_config_parse_environment(&config, get_variable, NULL, &err) ||
 	    cr_options_apply(&config, &err))
 		return refuse(&err);
-	if (export_settings(&config)) {
+	if (export_identity() || export_settings(&config)) {
 		cr_error_set(&err, -ENOMEM, "no memory for the environment");
 		return refuse(&err);
 	}

@@ -57,6 +57,15 @@ static void fill_restart_count(spank_t spank, struct cr_step *step)
 		step->restart_count = (uint32_t)strtoul(text, NULL, 10);
 }
 
+static void fill_identity(spank_t spank, struct cr_step *step)
+{
+	if (step->step == CR_STEP_BATCH ||
+	    spank_getenv(spank, CR_IDENTITY_VARIABLE, step->identity,
+			 sizeof(step->identity)) != ESPANK_SUCCESS ||
+	    !cr_identity_is_valid(step->identity))
+		step->identity[0] = '\0';
+}
+
 int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 {
 	const struct {
@@ -93,6 +102,7 @@ int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 	else
 		snprintf(step->name, sizeof(step->name), "%u.%u", step->job,
 			 step->step);
+	fill_identity(spank, step);
 	fill_command(spank, step);
 	fill_groups(spank, step);
 	return 0;

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "identity.h"
+
 #define CR_STEP_COMMAND_MAX 2048
 #define CR_STEP_RANKS_MAX 4096 /* on one node */
 #define CR_STEP_GROUPS_MAX 256
@@ -34,6 +36,7 @@ struct cr_step {
 	uint32_t nr_groups;
 	gid_t groups[CR_STEP_GROUPS_MAX]; /* supplementary, cut to fit */
 	char name[32]; /* "12.0" or "12.batch", for messages */
+	char identity[CR_IDENTITY_SIZE]; /* "": not known, or a script */
 	char command[CR_STEP_COMMAND_MAX]; /* the ranks' program and its
 					    * arguments, cut to fit */
 };

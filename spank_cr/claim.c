@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * claim.c - which folder's images are this step's; see claim.h
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "claim.h"
+#include "generation.h"
+#include "identity.h"
+#include "manifest.h"
+
+#define LOCK "lock"
+#define LOCK_TRIES 50 /* with LOCK_PAUSE_US between */
+#define LOCK_PAUSE_US 100000
+
+/* How well the newest images of a folder fit. */
+enum fit {
+	FIT_NONE, /* they are another srun's */
+	FIT_EMPTY, /* there are none */
+	FIT_PLACE, /* the same srun, but its environment differs */
+	FIT_EXACT,
+};
+
+/* Lock a file in @dirfd; its descriptor, -EAGAIN if somebody else has it, or
+ * another error. */
+static int lock(int dirfd, int tries)
+{
+	int fd = openat(dirfd, LOCK,
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+			0600);
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int rc = -errno;
+
+		if (rc != -EWOULDBLOCK || --tries <= 0) {
+			close(fd);
+			return rc;
+		}
+		usleep(LOCK_PAUSE_US);
+	}
+	return fd;
+}
+
+static enum fit fit_of(int step_dirfd, const struct cr_step *step)
+{
+	enum fit fit = FIT_EMPTY;
+	struct cr_manifest manifest;
+	uint32_t *numbers = NULL;
+	size_t nr = 0;
+	int fd = -1;
+
+	if (cr_generation_list(step_dirfd, &numbers, &nr, NULL))
+		return FIT_EMPTY;
+	if (nr)
+		fd = cr_generation_open(step_dirfd, numbers[0], NULL);
+	free(numbers);
+	if (fd < 0)
+		return FIT_EMPTY;
+	if (!cr_manifest_read(fd, &manifest, NULL)) {
+		if (manifest.uid != step->uid || manifest.job != step->job)
+			fit = FIT_NONE;
+		else if (*step->identity &&
+			 !strcmp(step->identity, manifest.identity))
+			fit = FIT_EXACT;
+		else if (cr_identity_same_place(step->identity,
+						manifest.identity))
+			fit = FIT_PLACE;
+		else
+			fit = FIT_NONE;
+		cr_manifest_free(&manifest);
+	}
+	close(fd);
+	return fit;
+}
+
+/* The number of a step of srun that has a folder named @name, or -1. */
+static int64_t step_of(const char *name)
+{
+	char again[32];
+	unsigned int number;
+
+	if (sscanf(name, "step_%9u", &number) != 1)
+		return -1;
+	snprintf(again, sizeof(again), "step_%u", number);
+	return strcmp(again, name) ? -1 : (int64_t)number;
+}
+
+/* How well folder @name fits, and nobody holds it; FIT_NONE otherwise. */
+static enum fit fit_of_other(int dirfd, const struct cr_step *step,
+			     const char *name)
+{
+	struct cr_step other = *step;
+	int64_t number = step_of(name);
+	enum fit fit = FIT_NONE;
+	int fd, held;
+
+	if (number < 0 || number == step->step)
+		return FIT_NONE;
+	other.step = (uint32_t)number;
+	fd = cr_generation_open_step(dirfd, &other, 0, NULL);
+	if (fd < 0)
+		return FIT_NONE;
+	held = lock(fd, 1);
+	if (held >= 0) {
+		fit = fit_of(fd, step);
+		close(held);
+	}
+	close(fd);
+	return fit == FIT_EMPTY ? FIT_NONE : fit;
+}
+
+/* The best of the other folders: its name, and how well it fits. */
+static enum fit find_best(int dirfd, int job, const struct cr_step *step,
+			  char best[32])
+{
+	enum fit best_fit = FIT_NONE, fit;
+	struct dirent *entry;
+	int fd = openat(job, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return FIT_NONE;
+	}
+	while ((entry = readdir(dir))) {
+		fit = fit_of_other(dirfd, step, entry->d_name);
+		if (fit <= best_fit)
+			continue;
+		best_fit = fit;
+		snprintf(best, 32, "%.31s", entry->d_name);
+	}
+	closedir(dir);
+	return best_fit;
+}
+
+static int swap_names(int job, const char *a, const char *b)
+{
+	char aside[48];
+
+	if (renameat2(job, a, job, b, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* NFS: one by one; nobody looks while we have the lock */
+	snprintf(aside, sizeof(aside), "%s.aside", a);
+	if (renameat(job, a, job, aside) < 0 || renameat(job, b, job, a) < 0)
+		return -1;
+	return renameat(job, aside, job, b);
+}
+
+/* Make our name lead to a folder that fits better than ours, if one does. */
+static int exchange(int dirfd, int job, int step_dirfd,
+		    const struct cr_step *step, struct cr_error *err)
+{
+	enum fit own = fit_of(step_dirfd, step), other;
+	char name[32], best[32];
+
+	if (own == FIT_EXACT)
+		return 0;
+	other = find_best(dirfd, job, step, best);
+	/* a different environment is taken for chance in the folder of the
+	 * same number, or when that is surely another srun's */
+	if (other <= own || (other == FIT_PLACE && own == FIT_EMPTY))
+		return 0;
+	snprintf(name, sizeof(name), "step_%u", step->step);
+	if (swap_names(job, name, best) < 0)
+		return cr_error_errno(err, "exchange %s and %s", name, best);
+	return 1;
+}
+
+static int open_job(int dirfd, const struct cr_step *step)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "job_%u", step->job);
+	return openat(dirfd, name,
+		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* With the job locked.  The names may have changed until now. */
+static int claim(int dirfd, int job, const struct cr_step *step,
+		 int may_exchange, struct cr_error *err)
+{
+	int fd = cr_generation_open_step(dirfd, step, 1, err), rc;
+
+	if (fd < 0 || !may_exchange || !step->identity[0])
+		return fd;
+	rc = exchange(dirfd, job, fd, step, err);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc < 0 ? rc : cr_generation_open_step(dirfd, step, 1, err);
+}
+
+int cr_claim_step(int dirfd, const struct cr_step *step, int may_exchange,
+		  int *lockp, struct cr_error *err)
+{
+	int fd, job, job_lock;
+
+	fd = cr_generation_open_step(dirfd, step, 1, err);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	job = open_job(dirfd, step);
+	if (job < 0)
+		return cr_error_errno(err, "open folder job_%u", step->job);
+	job_lock = lock(job, LOCK_TRIES);
+	fd = claim(dirfd, job, step, may_exchange && job_lock >= 0, err);
+	if (fd >= 0)
+		*lockp = lock(fd, 1);
+	if (job_lock >= 0)
+		close(job_lock);
+	close(job);
+	return fd;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * claim.h - find the folder with this step's images, and hold it
+ *
+ * Mostly that of its own number.  But the images of an srun that has got
+ * another number since are in another step's folder (see identity.h): then
+ * the two folders change names.  Agents hold a lock on their folders as long
+ * as they live, and one of the job while they choose, so that no two take the
+ * same images.
+ */
+#ifndef CLAIM_H
+#define CLAIM_H
+
+#include "cr_error.h"
+#include "step.h"
+
+/*
+ * Open the step's folder below DIR (@dirfd), after making its name lead to
+ * the right one if @may_exchange.  Made if there is none.
+ * Returns its descriptor or a negative errno.  *@lockp is the lock's, to be
+ * kept open; -1 on a file system without locks.
+ */
+int cr_claim_step(int dirfd, const struct cr_step *step, int may_exchange,
+		  int *lockp, struct cr_error *err);
+
+#endif /* CLAIM_H */
