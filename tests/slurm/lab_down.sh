@@ -5,8 +5,8 @@
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${1:-$top/build}
-export LAB_NAME=labdown
+build=${BUILD_DIR:-$top/build}
+export LAB_NAME=${LAB_PREFIX:-t}labdown
 lab()
 {
 	timeout 60 "$top/scripts/lab" "$@"
@@ -20,7 +20,7 @@ fail()
 
 check_gone()
 {
-	[ ! -e /var/tmp/spank_cr-$LAB_NAME ] || fail "state is left"
+	[ ! -e "/var/tmp/spank_cr-$LAB_NAME" ] || fail "state is left"
 	[ -z "$(find /sys/fs/cgroup -name "*$LAB_NAME-n*")" ] ||
 		fail "cgroups are left"
 	! grep -qs "spank_cr-$LAB_NAME/" /proc/[0-9]*/mountinfo ||
@@ -32,16 +32,16 @@ SECONDS=0
 lab up --nodes 3 --build "$build"
 [ $SECONDS -lt 30 ] || fail "up took $SECONDS s"
 [ "$(lab as labuser head srun -N3 hostname | sort | paste -sd,)" = \
-	labdown-n1,labdown-n2,labdown-n3 ] || fail "srun -N3 hostname"
+	"$LAB_NAME-n1,$LAB_NAME-n2,$LAB_NAME-n3" ] || fail "srun -N3 hostname"
 for node in n1 n2; do
-	job=$(lab as labuser head sbatch --parsable -p low -w labdown-$node \
+	job=$(lab as labuser head sbatch --parsable -p low -w "$LAB_NAME-$node" \
 		--output=/dev/null --wrap "sleep 1000")
 done
 sleep 4
 lab exec head scontrol suspend "$job"
 lab crash n3
 sleep 3
-grep -qs FROZEN /sys/fs/cgroup/freezer/slurm_labdown-n2/uid_*/job_*/*/freezer.state ||
+grep -qs FROZEN /sys/fs/cgroup/freezer/slurm_"$LAB_NAME-n2"/uid_*/job_*/*/freezer.state ||
 	[ -e /sys/fs/cgroup/cgroup.controllers ] || fail "no job is frozen"
 lab down
 check_gone

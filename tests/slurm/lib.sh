@@ -2,18 +2,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # lib.sh - what the end-to-end tests share
 #
-# A test is sourced into nothing: it is a bash script that sources this file,
-# and ends with 0 (passed), 77 (cannot run here, and says why) or anything
-# else.  It runs on the lab named by LAB_NAME, which ctest boots, and finds in
+# A test is a bash script that sources this file, and ends with 0 (passed), 77
+# (cannot run here, and says why) or anything else.  It boots a lab of its own;
+# with LAB_NAME set it uses that one, which must be up.  It finds in
 #	$work	its own folder below /shared, as this machine sees it
 #	$job	the job it submitted last
-# When it ends its jobs are cancelled and every node is idle again.
+# When it has passed, every node is idle again: no test may drain one.
 set -euo pipefail
 
-: "${LAB_NAME:=lab}"
-export LAB_NAME
 test_name=$(basename "$0" .sh)
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${BUILD_DIR:-$top/build}
+own_lab=
+if [ -z "${LAB_NAME:-}" ]; then
+	own_lab=yes
+	LAB_NAME=${LAB_PREFIX:-t}${test_name//_/}
+	LAB_NAME=${LAB_NAME:0:16}
+fi
+export LAB_NAME
 shared=/var/tmp/spank_cr-$LAB_NAME/shared
 work=$shared/$test_name
 count=/run/spank_cr/tests/slurm/count
@@ -244,31 +250,38 @@ show_what_happened()
 		grep -E 'JobState|Restarts|NodeList|StartTime='
 }
 
-# Whatever the test did, the next one finds an idle lab.
+end_jobs()
+{
+	root scancel --user=labuser --full --signal=KILL 2>/dev/null || :
+	root scancel --user=labuser 2>/dev/null || :
+}
+
 clean_up()
 {
 	local code=$?
 	trap - EXIT
 	[ $code = 0 ] || [ $code = 77 ] || show_what_happened
-	root scancel --user=labuser --full --signal=KILL 2>/dev/null || :
-	root scancel --user=labuser 2>/dev/null || :
-	if ! (check_nodes_idle); then
-		echo "FAILED: the lab did not become idle; booting it anew" >&2
-		lab up --build "$(readlink "$shared/../build")" || :
-		[ $code != 0 ] || code=1
+	end_jobs
+	[ $code != 0 ] || (check_nodes_idle) || code=1
+	if [ -n "$own_lab" ]; then
+		lab down || code=1
 	fi
 	exit $code
 }
 
 prepare()
 {
+	trap 'exit 130' INT TERM
+	if [ -n "$own_lab" ]; then
+		trap 'lab down' EXIT
+		lab up --build "$build"
+	fi
 	lab status >/dev/null 2>&1 || fail "lab $LAB_NAME is not up"
 	grep -q '^required' "$shared/../etc/plugstack.conf" ||
 		fail "lab $LAB_NAME was started without the plugin"
 	rm -rf "$work"
 	user mkdir -p "/shared/$test_name"
 	trap clean_up EXIT
-	trap 'exit 130' INT TERM
 }
 
 prepare
