@@ -66,11 +66,14 @@ static int open_mapping(struct cr_restarter *restarter, void *base,
 static int make_shmem(struct cr_restarter *restarter,
 		      const struct cr_wire_space *space, struct cr_error *err)
 {
+	int flags = MAP_SHARED | MAP_ANONYMOUS;
 	void *base;
 	int fd, rc;
 
-	base = mmap(NULL, space->length, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (space->huge_shift)
+		flags |= MAP_HUGETLB |
+			 (int)(space->huge_shift << MAP_HUGE_SHIFT);
+	base = mmap(NULL, space->length, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (base == MAP_FAILED)
 		return cr_error_errno(err, "making shared memory");
 	rc = fill(restarter, space, base, err);
