@@ -72,6 +72,8 @@ int cr_checkpoint_open(const struct cr_checkpoint_options *options,
 
 /*
  * Stop every thread of the tree, also those that are being made meanwhile.
+ * After -ETIMEDOUT a thread that would not stop may be held for a moment when
+ * it can, until the calling thread ends.
  * Returns 0, -ESRCH if a root is gone, -ETIMEDOUT (all go on), -EPERM, -EBUSY
  * if somebody else traces a task.
  */

@@ -131,10 +131,11 @@ static int wait_all(struct freezer *freezer, size_t *nr_newp,
 }
 
 /* Let all go.  Those that have not stopped yet are waited for, since only a
- * stopped thread can be let go. */
-static void release_all(struct freezer *freezer)
+ * stopped thread can be let go.  Returns -ETIMEDOUT if one never did. */
+static int release_all(struct freezer *freezer)
 {
 	struct cr_checkpoint *checkpoint = freezer->checkpoint;
+	int rc = 0, waited;
 
 	cr_thaw(checkpoint, NULL);
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
@@ -151,12 +152,16 @@ static void release_all(struct freezer *freezer)
 				left_ms = (unsigned int)((freezer->deadline_ns -
 							  now_ns) /
 							 1000000);
-			if (cr_trace_wait(thread->tid, left_ms,
-					  &thread->stop_signal, NULL) == 0)
+			waited = cr_trace_wait(thread->tid, left_ms,
+					       &thread->stop_signal, NULL);
+			if (waited == 0)
 				cr_trace_release(thread->tid);
+			else if (waited == -ETIMEDOUT)
+				rc = waited;
 		}
 	}
 	cr_forget_tasks(checkpoint);
+	return rc;
 }
 
 /* One attempt.  Returns 0, 1 if a vfork is under way, or an error. */
@@ -198,10 +203,11 @@ int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		rc = freeze_once(&freezer, err);
 		if (rc == 0)
 			break;
+		if (release_all(&freezer) < 0 && rc > 0)
+			freezer.deadline_ns = 0;
 		if (rc > 0 && cr_save_now_ns() >= freezer.deadline_ns)
 			rc = cr_error_set(err, -ETIMEDOUT,
 					  "a vfork(2) does not end");
-		release_all(&freezer);
 		if (rc < 0)
 			return rc;
 		nanosleep(&nap, NULL);
