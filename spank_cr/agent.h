@@ -188,6 +188,15 @@ int agent_clients_any(pid_t root);
 /* Signal all below and including @root that are not clients. */
 void agent_clients_signal_others(pid_t root, int signal);
 
+/* Call @visit for each client below @root. */
+void agent_clients_each(pid_t root, int (*visit)(pid_t client));
+
+/* --- agent_output.c: see output.h --- */
+/* Remember the files that sruns below @root write to. */
+void agent_output_note(pid_t root);
+/* Copy them aside; @after is called when that is done. */
+void agent_output_keep(struct agent *agent, void (*after)(struct agent *agent));
+
 /* --- agent_slurm.c: work for workers, in which libslurm may block --- */
 void agent_slurm_ask(struct agent *agent, struct agent_result *result);
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result);

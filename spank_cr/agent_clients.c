@@ -72,6 +72,20 @@ static int visit_other(pid_t pid, int signal)
 	return 0;
 }
 
+static int (*visit_each)(pid_t client);
+
+static int visit_if_client(pid_t pid, int signal)
+{
+	(void)signal;
+	return is_client(pid) ? visit_each(pid) : 0;
+}
+
+void agent_clients_each(pid_t root, int (*visit)(pid_t client))
+{
+	visit_each = visit;
+	walk(root, 0, visit_if_client, 0);
+}
+
 int agent_clients_any(pid_t root)
 {
 	return walk(root, 0, visit_client, 0);

@@ -45,6 +45,14 @@ void agent_forward_term(struct agent *agent)
 	agent->has_term = 0;
 }
 
+static void end_script(struct agent *agent)
+{
+	pid_t root = agent->ranks[0].program;
+
+	if (root > 0)
+		kill(root, SIGKILL);
+}
+
 static void clients_tick(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval tick = { 0, CLIENTS_POLL_MS * 1000 };
@@ -60,9 +68,7 @@ static void clients_tick(evutil_socket_t fd, short what, void *arg)
 	agent_log(agent, LOG_INFO,
 		  "the script's steps are over: the script ends, and begins "
 		  "anew when the job starts again");
-	root = agent->ranks[0].program;
-	if (root > 0)
-		kill(root, SIGKILL);
+	agent_output_keep(agent, end_script);
 }
 
 /* Hold the script until its sruns have ended, then end it. */
@@ -125,8 +131,10 @@ void agent_handle_term(struct agent *agent)
 		return;
 	agent->phase = AGENT_SAVING;
 	root = root_with_clients(agent);
-	if (root)
+	if (root) {
 		agent_clients_signal_others(root, SIGSTOP);
+		agent_output_note(root);
+	}
 	agent_worker_cancel(agent->asker);
 	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
 					  asked, ASK_TIMEOUT_MS, NULL, 0, &err);

@@ -13,6 +13,7 @@
 
 #include "identity.h"
 #include "options.h"
+#include "output.h"
 #include "plugin.h"
 
 static struct cr_config admin; /* plugstack.conf alone */
@@ -111,6 +112,24 @@ static int export_identity(void)
 	return setenv(CR_IDENTITY_VARIABLE, identity, 1) ? -ENOMEM : 0;
 }
 
+/* An srun of a script that begins anew. */
+static void put_back_output(void)
+{
+	const char *job = getenv("SLURM_JOB_ID");
+	const char *count = getenv("SLURM_RESTART_COUNT");
+	struct cr_error err = { 0 };
+
+	if (spank_context() != S_CTX_LOCAL || !job || !count ||
+	    strtoul(count, NULL, 10) == 0)
+		return;
+	for (int fd = 1; fd <= 2; fd++)
+		if (cr_output_put_back(fd, (uint32_t)strtoul(job, NULL, 10),
+				       &err) < 0)
+			slurm_error("spank_cr: output of the step before its "
+				    "restart: %s",
+				    err.text);
+}
+
 int spank_cr_srun_init_post_opt(void)
 {
 	struct cr_config config = admin;
@@ -123,5 +142,7 @@ int spank_cr_srun_init_post_opt(void)
 		cr_error_set(&err, -ENOMEM, "no memory for the environment");
 		return refuse(&err);
 	}
+	if (config.is_on)
+		put_back_output();
 	return ESPANK_SUCCESS;
 }
