@@ -50,7 +50,7 @@ struct cr_restart_options {
 struct cr_restarted_root {
 	uint32_t rank;
 	uint32_t vpid;
-	pid_t pid; /* as the caller sees it */
+	pid_t pid; /* as the caller sees it; may be a zombie, to be reaped */
 };
 
 struct cr_restart_result {

@@ -258,11 +258,21 @@ static void died(struct coordinator *c, size_t index)
 }
 
 /* Messages first: who dies of an error has told it before. */
-static void wait_events(struct coordinator *c)
+static void hear(struct coordinator *c, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
+	int n = epoll_wait(c->epoll, events, MAX_EVENTS, timeout_ms);
+
+	while (receive(c))
+		;
+	for (int i = 0; i < n; i++)
+		if (events[i].data.u64 != SOCKET_KEY)
+			died(c, events[i].data.u64);
+}
+
+static void wait_events(struct coordinator *c)
+{
 	uint64_t now = cr_now_ns();
-	int n;
 
 	if (now >= c->deadline_ns) {
 		if (!c->err->code)
@@ -274,13 +284,7 @@ static void wait_events(struct coordinator *c)
 		happen(c, CR_EV_TIMEOUT);
 		return;
 	}
-	n = epoll_wait(c->epoll, events, MAX_EVENTS,
-		       (int)((c->deadline_ns - now) / NSEC_PER_MSEC) + 1);
-	while (receive(c))
-		;
-	for (int i = 0; i < n; i++)
-		if (events[i].data.u64 != SOCKET_KEY)
-			died(c, events[i].data.u64);
+	hear(c, (int)((c->deadline_ns - now) / NSEC_PER_MSEC) + 1);
 	check_all_at_gate(c);
 }
 
@@ -372,8 +376,21 @@ static void wait_parked(struct coordinator *c)
 			       __ATOMIC_ACQUIRE) < c->nr_live) {
 		if (cr_now_ns() >= c->deadline_ns)
 			happen(c, CR_EV_TIMEOUT);
+		hear(c, 0); /* one may die between gate and rest */
 		usleep(50);
 	}
+}
+
+/* A zombie that is a root is our child, and its status our caller's. */
+static void note_pids(const struct coordinator *c, pid_t *pids)
+{
+	const struct cr_plan *plan = c->restarter->plan;
+
+	for (size_t i = 0; i < plan->nr; i++)
+		if (plan->processes[i].kind == CR_PLAN_LIVE ||
+		    (plan->processes[i].kind == CR_PLAN_ZOMBIE &&
+		     plan->processes[i].creator == CR_PLAN_COORDINATOR))
+			pids[plan->processes[i].task] = c->processes[i].pid;
 }
 
 int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
@@ -394,10 +411,7 @@ int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
 	while (restarter->ctx->state < CR_RESTART_RELEASE)
 		wait_events(&c);
 	wait_parked(&c);
-	for (size_t i = 0; i < restarter->plan->nr; i++)
-		if (restarter->plan->processes[i].kind == CR_PLAN_LIVE)
-			pids[restarter->plan->processes[i].task] =
-				c.processes[i].pid;
+	note_pids(&c, pids);
 	if (restarter->ctx->state == CR_RESTART_RELEASE &&
 	    cr_restart_finish(restarter, pids, err) < 0)
 		happen(&c, CR_EV_TASK_FAILED);

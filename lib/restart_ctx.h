@@ -110,7 +110,8 @@ void cr_restart_send(const struct cr_restarter *restarter, uint32_t event,
 		     uint32_t vpid, const struct cr_error *err);
 
 /* restart_coordinator.c: run the protocol; @pids[i] is of saved task i, as
- * the caller sees it, 0 for those that are dead. */
+ * the caller sees it, 0 for those that are dead; a dead root has one, too,
+ * since its status is the caller's to wait for. */
 int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
 			  pid_t *pids, struct cr_error *err);
 
