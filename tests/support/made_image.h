@@ -31,6 +31,9 @@ struct made_task {
 	uint8_t exit_code; /* of a live one: what it does is exit */
 	uint32_t nr_threads; /* 0 counts as 1; the others sleep for ever */
 	uint32_t wait_for; /* wait4() for this vpid first */
+	uint32_t pgid, sid; /* 0: those of the first task, unless flags say
+			     * that they are outside */
+	int sleeps; /* for ever, instead of exiting */
 };
 
 /* Of the code page: exit_group(code) at 0; pause() for ever at 64; wait4 for
@@ -104,9 +107,11 @@ static inline int made_thread(struct cr_image_writer *writer,
 	const struct iovec iov[] = { { &thread, sizeof(thread) },
 				     { (void *)xstate, sizeof(xstate) } };
 
-	thread.regs.ip = MADE_CODE + (tid != task->vpid ? 64 :
-				      task->wait_for	? 128 :
-							  0);
+	thread.regs.ip = MADE_CODE;
+	if (tid != task->vpid || task->sleeps)
+		thread.regs.ip += 64;
+	else if (task->wait_for)
+		thread.regs.ip += 128;
 	thread.regs.bx = task->wait_for;
 	thread.regs.sp = MADE_STACK + CR_WIRE_PAGE;
 	thread.regs.cs = 0x33;
@@ -177,8 +182,7 @@ static inline int made_read(const struct cr_memory_source *source,
 	return 0;
 }
 
-/* Write the image of @tasks to @path.  All are in one session and one group,
- * those of the first task. */
+/* Write the image of @tasks to @path. */
 static inline int made_image(const char *path, const struct made_task *tasks,
 			     uint32_t nr, struct cr_error *err)
 {
@@ -203,8 +207,8 @@ static inline int made_image(const char *path, const struct made_task *tasks,
 		links[i] = (struct cr_wire_link){
 			.vpid = tasks[i].vpid,
 			.parent = tasks[i].parent,
-			.pgid = tasks[0].vpid,
-			.sid = tasks[0].vpid,
+			.pgid = tasks[i].pgid ? tasks[i].pgid : tasks[0].vpid,
+			.sid = tasks[i].sid ? tasks[i].sid : tasks[0].vpid,
 			.flags = tasks[i].flags,
 			.rank = tasks[i].parent ? CR_RANK_NONE : 0,
 			.nr_threads =

@@ -15,19 +15,9 @@
 
 #include "plan.h"
 #include "process_model.h"
+#include "random.h"
 
 #define FIRST_HELPER_PID 5000000u /* beyond every vpid */
-
-/* xorshift: the same numbers on every machine. */
-static uint32_t random_state;
-
-static inline uint32_t random_below(uint32_t limit)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 17;
-	random_state ^= random_state << 5;
-	return random_state % limit;
-}
 
 struct run {
 	struct model model;

@@ -18,13 +18,12 @@
 #include <cmocka.h>
 
 #include "plan_run.h"
+#include "random_history.h"
 
 #define NR(array) (sizeof(array) / sizeof(*(array)))
 #define ZOMBIE CR_LINK_F_ZOMBIE
 #define OUT_SID CR_LINK_F_SESSION_OUTSIDE
 #define OUT CR_LINK_F_SESSION_OUTSIDE | CR_LINK_F_PGRP_OUTSIDE
-
-#define TREE_MAX 200
 
 /* Plan and execute; returns as cr_plan_make() or fails the test. */
 static int plan_and_execute(const struct cr_wire_link *links, size_t nr)
@@ -325,128 +324,14 @@ static void an_empty_tree_has_an_empty_plan(void **state)
 
 /* --- random histories --- */
 
-struct history {
-	struct model model;
-	uint32_t subreapers; /* in 1000 events */
-	bool has_subreaper;
-};
-
-static uint32_t free_pid(const struct model *model)
-{
-	uint32_t pid;
-
-	do
-		pid = 2 + random_below(300);
-	while (model_is_used(model, pid));
-	return pid;
-}
-
-static void random_setpgid(struct model *model, int process)
-{
-	int target = process;
-	int other = (int)random_below((uint32_t)model->nr);
-
-	if (random_below(2) && model->processes[other].parent == process)
-		target = other;
-	other = (int)random_below((uint32_t)model->nr);
-	model_setpgid(model, process, target,
-		      random_below(2) ? model->processes[target].pid :
-					model->processes[other].pgid);
-}
-
-static void random_reap(struct model *model, int process)
-{
-	for (int i = MODEL_INIT + 1; i < model->nr; i++)
-		if (model->processes[i].state == MODEL_ZOMBIE &&
-		    model->processes[i].parent == process && random_below(2))
-			model_reap(model, i);
-}
-
-static void random_event(struct history *history)
-{
-	struct model *model = &history->model;
-	int process = (int)random_below((uint32_t)model->nr);
-	struct model_process *p = &model->processes[process];
-	uint32_t event = random_below(1000);
-
-	if (process == MODEL_INIT || p->state != MODEL_ALIVE)
-		return;
-	if (process == MODEL_OUTSIDE) {
-		if (event < 100)
-			model_fork(model, process, free_pid(model));
-		return;
-	}
-	if (event < 450) {
-		model_fork(model, process, free_pid(model));
-	} else if (event < 600) {
-		model_setsid(model, process);
-	} else if (event < 750) {
-		random_setpgid(model, process);
-	} else if (event < 850) {
-		random_reap(model, process);
-	} else if (event < 1000 - history->subreapers) {
-		model_exit(model, process);
-	} else if (event < 1000) {
-		p->is_subreaper = true;
-		history->has_subreaper = true;
-	}
-}
-
-/* As a checkpoint would: parents first, else in random order. */
-static size_t save_links(const struct model *model, struct cr_wire_link *links)
-{
-	bool is_saved[MODEL_MAX] = {
-		[MODEL_OUTSIDE] = true, [MODEL_INIT] = true
-	};
-	size_t nr = 0;
-	bool has_moved = true;
-
-	while (has_moved) {
-		uint32_t start = random_below((uint32_t)model->nr);
-
-		has_moved = false;
-		for (int n = 0; n < model->nr && !has_moved; n++) {
-			int i = ((int)start + n) % model->nr;
-			const struct model_process *p = &model->processes[i];
-
-			if (is_saved[i] || p->state == MODEL_GONE ||
-			    !is_saved[p->parent])
-				continue;
-			links[nr++] = (struct cr_wire_link){
-				.vpid = p->pid,
-				.parent = model->processes[p->parent].pid,
-				.pgid = p->pgid,
-				.sid = p->sid,
-				.flags =
-					(p->sid ? 0 : OUT_SID) |
-					(p->pgid ? 0 : CR_LINK_F_PGRP_OUTSIDE) |
-					(p->state == MODEL_ZOMBIE ? ZOMBIE : 0),
-			};
-			is_saved[i] = true;
-			has_moved = true;
-		}
-	}
-	return nr;
-}
-
 /* Returns as cr_plan_make(). */
 static int plan_random_history(uint32_t seed, uint32_t subreapers,
 			       bool *has_subreaper)
 {
-	static struct history history; /* large */
-	struct cr_wire_link links[TREE_MAX];
-	uint32_t nr_events;
+	struct cr_wire_link links[HISTORY_MAX];
+	size_t nr = random_links(seed, subreapers, 400, links, has_subreaper);
 
-	random_state = seed;
-	memset(&history, 0, sizeof(history));
-	history.subreapers = subreapers;
-	model_init(&history.model);
-	model_fork(&history.model, MODEL_OUTSIDE, 10);
-	nr_events = 10 + random_below(400);
-	while (nr_events-- > 0 && history.model.nr < TREE_MAX)
-		random_event(&history);
-	*has_subreaper = history.has_subreaper;
-	return plan_and_execute(links, save_links(&history.model, links));
+	return plan_and_execute(links, nr);
 }
 
 static void every_history_without_subreapers_can_be_repeated(void **state)
