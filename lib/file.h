@@ -117,6 +117,12 @@ const struct cr_file_ops *cr_file_ops_find(uint32_t kind);
 int cr_file_add_streams(struct cr_file_table *table, const struct cr_root *root,
 			struct cr_error *err);
 
+/* Descriptor @fd of ours is @number of process @pid; it is consumed.  *@idp is
+ * its object. */
+int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, int number, int fd, uint32_t *idp,
+			   struct cr_error *err);
+
 /* -EOPNOTSUPP if descriptions cannot be compared on this kernel. */
 int cr_file_check_kcmp(struct cr_error *err);
 

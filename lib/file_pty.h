@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * file_pty.h - what is on its way through a pseudo terminal
+ * file_pty.h - what the files of pseudo terminals share
  *
- * A terminal shows its contents to nobody but a reader: they are read and
- * put back.  The tree is frozen meanwhile and sees no difference.
+ * file_pty.c saves them and file_pty_make.c makes them.  A terminal shows what
+ * is on its way to nobody but a reader: file_pty_data.c reads it and puts it
+ * back.  The tree is frozen meanwhile and sees no difference.
  */
 #ifndef FILE_PTY_H
 #define FILE_PTY_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "file.h"
+
+/* The master's own structure. */
+struct cr_wire_pty {
+	uint32_t index; /* N of /dev/pts/N */
+	uint32_t is_locked, is_packet;
+	uint32_t session, foreground; /* vpids, 0: none */
+	uint32_t mode, uid, gid; /* of the slave's name */
+	uint32_t rows, columns, width, height; /* as of TIOCGWINSZ */
+	uint32_t termios_length, reserved;
+	uint32_t output_length, input_length; /* bytes nobody has read */
+	uint8_t termios[64]; /* struct termios2 */
+	/* output, input */
+};
 
 struct cr_pty_bytes {
 	uint8_t *bytes; /* freed with free(3) */
@@ -29,5 +45,14 @@ int cr_pty_put_input(int master, int slave, const void *bytes, size_t length);
 /* The slave of @master, not blocking, whether or not it is locked.  Returns a
  * descriptor or a negative errno. */
 int cr_pty_open_slave(int master, int flags);
+
+int cr_pty_make_master(struct cr_file_restore *restore, uint32_t id,
+		       struct cr_error *err);
+int cr_pty_make_slave(struct cr_file_restore *restore, uint32_t id,
+		      struct cr_error *err);
+
+/* Put what is saved with master @id, which is @fd, on its way. */
+int cr_pty_put_bytes(struct cr_file_restore *restore, uint32_t id, int fd,
+		     struct cr_error *err);
 
 #endif /* FILE_PTY_H */

@@ -3,8 +3,9 @@
  * file_unix.h - what the files of AF_UNIX sockets share
  *
  * file_unix.c saves a socket, file_unix_queue.c what is in its receive queue,
- * both directions, file_unix_make.c makes sockets again; file_unix_diag.c asks
- * the kernel what no descriptor tells.
+ * both directions; file_unix_make.c, _name.c and _datagram.c make, bind and
+ * connect sockets again; file_unix_diag.c asks the kernel what no descriptor
+ * tells.
  */
 #ifndef FILE_UNIX_H
 #define FILE_UNIX_H
@@ -87,6 +88,22 @@ const struct cr_wire_unix *cr_unix_saved(const struct cr_file_restore *restore,
  */
 int cr_unix_queue_fill(struct cr_file_restore *restore, uint32_t id, int sender,
 		       struct cr_error *err);
+
+/* Address of the name of @saved; 0 if that is a path whose directory is not
+ * there.  May change the working directory. */
+socklen_t cr_unix_address(const struct cr_saved_file *saved,
+			  const uint8_t *name, uint32_t length,
+			  struct sockaddr_un *address);
+
+/* Give @fd the name of object @id, and the path its mode. */
+int cr_unix_bind(struct cr_file_restore *restore, uint32_t id, int fd,
+		 struct cr_error *err);
+
+/* What was set with setsockopt(2) and shutdown(2); after its queue is full. */
+void cr_unix_set_options(const struct cr_wire_unix *head, int fd);
+
+/* Do @id and its peer name each other? */
+int cr_unix_is_mutual(const struct cr_file_restore *restore, uint32_t id);
 
 int cr_unix_make(struct cr_file_restore *restore, uint32_t id,
 		 struct cr_error *err);

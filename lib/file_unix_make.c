@@ -4,9 +4,7 @@
  *
  * The two ends of a connection are made together.  One that came from
  * accept(2) has its listener's name, so it is made by connecting to a
- * listener: the tree's own, or one for the moment.  Datagram sockets that are
- * not a pair are connected later, when their queues have been filled: a
- * connected one takes messages of its peer only.
+ * listener: the tree's own, or one for the moment.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -20,8 +18,6 @@
 #include "file_unix.h"
 
 #define FILL_BUFFER (8 << 20) /* bytes; while queues are filled */
-
-#define CONNECT_DEPTH 64 /* of datagram sockets, one to the other */
 
 struct end {
 	uint32_t id; /* 0: nobody has it any more */
@@ -49,93 +45,6 @@ static void become_root(void)
 	errno = saved;
 }
 
-/* The address; 0 if the name is a path whose directory is not there. */
-static socklen_t get_address(const struct cr_saved_file *saved,
-			     const uint8_t *name, uint32_t length,
-			     struct sockaddr_un *address)
-{
-	char directory[4096];
-	size_t path_length = strlen(saved->path);
-
-	memset(address, 0, sizeof(*address));
-	address->sun_family = AF_UNIX;
-	memcpy(address->sun_path, name, length);
-	/* A relative name counts from where the program was then. */
-	if (length && name[0] && name[0] != '/' && path_length > length) {
-		snprintf(directory, sizeof(directory), "%.*s",
-			 (int)(path_length - length), saved->path);
-		if (chdir(directory) < 0)
-			return 0;
-	}
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-}
-
-/* A path that is left over from a socket that nobody has any more. */
-static int is_stale(const struct sockaddr_un *address, socklen_t length,
-		    uint32_t type)
-{
-	int fd = socket(AF_UNIX, (int)type | SOCK_CLOEXEC, 0);
-	int rc;
-
-	if (fd < 0)
-		return 0;
-	rc = connect(fd, (const struct sockaddr *)address, length);
-	rc = rc < 0 && errno == ECONNREFUSED;
-	close(fd);
-	return rc;
-}
-
-static int bind_as_user(struct cr_file_restore *restore, int fd,
-			const struct cr_wire_unix *head,
-			const struct sockaddr_un *address, socklen_t length)
-{
-	struct cr_file_rights rights;
-	int rc = cr_file_take_rights(restore, &rights);
-
-	if (rc < 0)
-		return rc;
-	rc = bind(fd, (const struct sockaddr *)address, length);
-	if (rc < 0 && errno == EADDRINUSE && address->sun_path[0] &&
-	    is_stale(address, length, head->type) &&
-	    unlink(address->sun_path) == 0)
-		rc = bind(fd, (const struct sockaddr *)address, length);
-	rc = rc < 0 ? -errno : 0;
-	cr_file_give_back_rights(&rights);
-	return rc;
-}
-
-/* Give @fd the name of object @id, and the path its mode. */
-static int bind_name(struct cr_file_restore *restore, uint32_t id, int fd,
-		     struct cr_error *err)
-{
-	const struct cr_saved_file *saved = cr_file_saved(restore, id);
-	const struct cr_wire_unix *head = saved->data;
-	struct sockaddr_un address;
-	socklen_t length;
-	int rc;
-
-	if (!head->name_length)
-		return 0;
-	length = get_address(saved, head->name, head->name_length, &address);
-	rc = length ? bind_as_user(restore, fd, head, &address, length) :
-		      -ENOENT;
-	if (rc < 0)
-		return cr_error_set(err, rc == -EADDRINUSE ? -ESTALE : rc,
-				    "Unix socket %s: %s",
-				    saved->path[0] ? saved->path :
-						     "of an abstract name",
-				    strerror(-rc));
-	if (!address.sun_path[0])
-		return 0;
-	if (!(head->flags & CR_UNIX_F_NAME_EXISTS))
-		unlink(address.sun_path);
-	else if (chmod(address.sun_path, head->mode) < 0 ||
-		 (geteuid() == 0 &&
-		  lchown(address.sun_path, head->uid, head->gid) < 0))
-		return cr_error_errno(err, "Unix socket %s: mode", saved->path);
-	return 0;
-}
-
 static void set_int(int fd, int option, int value)
 {
 	setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
@@ -159,7 +68,7 @@ static void set_early_options(const struct cr_wire_unix *head, int fd)
 }
 
 /* The kernel doubles buffer sizes that it is given. */
-static void set_late_options(const struct cr_wire_unix *head, int fd)
+void cr_unix_set_options(const struct cr_wire_unix *head, int fd)
 {
 	set_int(fd, SO_SNDBUFFORCE, (int)(head->send_buffer / 2));
 	set_int(fd, SO_RCVBUFFORCE, (int)(head->receive_buffer / 2));
@@ -191,7 +100,7 @@ static int make_single(struct cr_file_restore *restore, uint32_t id,
 	if (fd < 0)
 		return fd;
 	set_early_options(head, fd);
-	rc = bind_name(restore, id, fd, err);
+	rc = cr_unix_bind(restore, id, fd, err);
 	if (rc == 0 && head->flags & CR_UNIX_F_LISTEN) {
 		become(head->peer_uid, head->peer_gid);
 		rc = listen(fd, (int)head->backlog) < 0 ? -errno : 0;
@@ -204,7 +113,7 @@ static int make_single(struct cr_file_restore *restore, uint32_t id,
 		return rc;
 	}
 	if (head->flags & CR_UNIX_F_LISTEN || head->type != SOCK_DGRAM)
-		set_late_options(head, fd);
+		cr_unix_set_options(head, fd);
 	return cr_file_park(restore, id, fd, err);
 }
 
@@ -286,13 +195,14 @@ static int make_accepted(struct cr_file_restore *restore, struct end *server,
 	client->fd = new_socket(server->head, err);
 	if (client->fd < 0)
 		return client->fd;
-	rc = client->id ? bind_name(restore, client->id, client->fd, err) : 0;
+	rc = client->id ? cr_unix_bind(restore, client->id, client->fd, err) :
+			  0;
 	if (rc == 0 && listener)
 		rc = fd = cr_file_get(restore, listener, err);
 	if (rc < 0)
 		return rc;
-	length = get_address(saved, server->head->name,
-			     server->head->name_length, &address);
+	length = cr_unix_address(saved, server->head->name,
+				 server->head->name_length, &address);
 	if (!length)
 		rc = -ENOENT;
 	else if (!listener)
@@ -325,7 +235,7 @@ static int make_socketpair(struct cr_file_restore *restore, struct end ends[2],
 	ends[1].fd = fds[1];
 	for (i = 0; i < 2 && rc == 0; i++)
 		if (ends[i].id)
-			rc = bind_name(restore, ends[i].id, ends[i].fd, err);
+			rc = cr_unix_bind(restore, ends[i].id, ends[i].fd, err);
 	return rc;
 }
 
@@ -366,7 +276,7 @@ static int fill_and_park(struct cr_file_restore *restore, struct end ends[2],
 						ends[!i].fd, err);
 	for (i = 0; i < 2 && rc == 0; i++)
 		if (ends[i].id)
-			set_late_options(ends[i].head, ends[i].fd);
+			cr_unix_set_options(ends[i].head, ends[i].fd);
 	for (i = 0; i < 2 && rc == 0; i++) {
 		if (!ends[i].id)
 			continue;
@@ -396,8 +306,7 @@ static int make_pair(struct cr_file_restore *restore, uint32_t id,
 	return rc;
 }
 
-/* Do @id and its peer name each other? */
-static int is_mutual(const struct cr_file_restore *restore, uint32_t id)
+int cr_unix_is_mutual(const struct cr_file_restore *restore, uint32_t id)
 {
 	uint32_t peer = cr_file_saved(restore, id)->file->peer;
 	const struct cr_wire_unix *head, *other;
@@ -423,107 +332,10 @@ int cr_unix_make(struct cr_file_restore *restore, uint32_t id,
 				    id);
 	if (!(head->flags & CR_UNIX_F_CONNECTED))
 		return make_single(restore, id, head, err);
-	if (!peer || is_mutual(restore, id))
+	if (!peer || cr_unix_is_mutual(restore, id))
 		return make_pair(restore, id, err);
 	if (head->type != SOCK_DGRAM)
 		return cr_error_set(err, -EBADMSG,
 				    "Unix socket %u has no other end", id);
 	return make_single(restore, id, head, err);
-}
-
-/* Towards another's name.  A server outside that is not here (or not yet) is
- * no reason to fail: programs know that it may be restarted. */
-static int connect_by_name(struct cr_file_restore *restore, uint32_t id, int fd,
-			   const struct cr_wire_unix *head,
-			   struct cr_error *err)
-{
-	const struct cr_saved_file *saved = cr_file_saved(restore, id);
-	struct cr_file_rights rights;
-	struct sockaddr_un address;
-	socklen_t length;
-	int rc;
-
-	if (head->flags & CR_UNIX_F_CONNECTED) {
-		/* It must be there to be connected to. */
-		rc = cr_file_get(restore, saved->file->peer, err);
-		if (rc < 0)
-			return rc;
-	}
-	length = get_address(saved, head->peer_name, head->peer_name_length,
-			     &address);
-	rc = length ? cr_file_take_rights(restore, &rights) : -ENOENT;
-	if (rc < 0)
-		return cr_error_set(err, rc, "Unix socket %u: %s", id,
-				    strerror(-rc));
-	rc = connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
-	cr_file_give_back_rights(&rights);
-	if (rc < 0 && head->flags & CR_UNIX_F_CONNECTED)
-		return cr_error_set(err, rc, "Unix socket %u: connect: %s", id,
-				    strerror(-rc));
-	return 0;
-}
-
-static int connect_datagram(struct cr_file_restore *restore, uint32_t id,
-			    int fd, unsigned int depth, struct cr_error *err);
-
-/* Sockets that are connected to @id come first: once it has a peer itself, no
- * other can be connected to it. */
-static int connect_others(struct cr_file_restore *restore, uint32_t id,
-			  unsigned int depth, struct cr_error *err)
-{
-	uint32_t other;
-	int fd, rc = 0;
-
-	if (depth > CONNECT_DEPTH)
-		return cr_error_set(err, -EBADMSG,
-				    "Unix socket %u is its own peer's peer",
-				    id);
-	for (other = 1; other <= restore->saved->nr_files && rc == 0; other++) {
-		const struct cr_wire_file *wire =
-			cr_file_saved(restore, other)->file;
-
-		if (wire->kind != CR_FILE_UNIX || wire->peer != id ||
-		    other == id)
-			continue;
-		fd = cr_file_get(restore, other, err);
-		rc = fd < 0 ? fd :
-			      connect_datagram(restore, other, fd, depth + 1,
-					       err);
-	}
-	return rc;
-}
-
-static int connect_datagram(struct cr_file_restore *restore, uint32_t id,
-			    int fd, unsigned int depth, struct cr_error *err)
-{
-	const struct cr_wire_unix *head = cr_unix_saved(restore, id);
-	struct sockaddr_un address;
-	socklen_t length = sizeof(address);
-	int rc;
-
-	/* Done already, on behalf of another. */
-	if (getpeername(fd, (struct sockaddr *)&address, &length) == 0)
-		return 0;
-	rc = cr_unix_queue_fill(restore, id, -1, err);
-	if (rc == 0 &&
-	    head->flags & (CR_UNIX_F_CONNECTED | CR_UNIX_F_CONNECT_NAME)) {
-		rc = connect_others(restore, id, depth, err);
-		if (rc == 0)
-			rc = connect_by_name(restore, id, fd, head, err);
-	}
-	if (rc == 0)
-		set_late_options(head, fd);
-	return rc;
-}
-
-int cr_unix_connect(struct cr_file_restore *restore, uint32_t id, int fd,
-		    struct cr_error *err)
-{
-	const struct cr_wire_unix *head = cr_unix_saved(restore, id);
-	uint32_t peer = cr_file_saved(restore, id)->file->peer;
-
-	if (head->type != SOCK_DGRAM || (head->flags & CR_UNIX_F_CONNECTED &&
-					 (!peer || is_mutual(restore, id))))
-		return 0;
-	return connect_datagram(restore, id, fd, 0, err);
 }

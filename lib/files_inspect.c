@@ -131,13 +131,14 @@ char *cr_file_fdinfo(pid_t pid, int fd, struct cr_error *err)
 			text = more;
 		}
 		n = read(in, text + length, room - length - 1);
-	} while (n > 0);
+		/* All of it comes at once if it fits. */
+	} while (n > 0 && length + (size_t)n + 1 == room);
 	if (n < 0) {
 		cr_error_errno(err, "read %s", name);
 		free(text);
 		text = NULL;
 	} else {
-		text[length] = '\0';
+		text[length + (size_t)n] = '\0';
 	}
 	close(in);
 	return text;
