@@ -50,24 +50,39 @@ static int get_variable(void *arg, const char *name, char *value, size_t size)
 	return rc == ESPANK_SUCCESS;
 }
 
-/* Where the agent is: said by the admin, beside this plugin, or installed. */
-static void find_agent(char *path, size_t size)
+/* Folder of this plugin, without a slash at its end. */
+static int find_plugin(char *folder, size_t size)
 {
 	const char *slash;
 	Dl_info info;
 
-	if (setup.config.agent[0]) {
-		snprintf(path, size, "%s", setup.config.agent);
+	if (!dladdr((void *)find_plugin, &info) || !info.dli_fname ||
+	    !(slash = strrchr(info.dli_fname, '/')))
+		return -ENOENT;
+	return (size_t)snprintf(folder, size, "%.*s",
+				(int)(slash - info.dli_fname),
+				info.dli_fname) < size ?
+		       0 :
+		       -ENAMETOOLONG;
+}
+
+/* Where the agent is: said by the admin, beside this plugin (not installed
+ * yet), or below the same prefix. */
+static void find_agent(char *path, size_t size)
+{
+	char folder[CR_CONFIG_PATH_MAX];
+	size_t length;
+
+	snprintf(path, size, "%s", setup.config.agent);
+	if (*path || find_plugin(folder, sizeof(folder)))
 		return;
-	}
-	if (dladdr((void *)find_agent, &info) && info.dli_fname &&
-	    (slash = strrchr(info.dli_fname, '/'))) {
-		snprintf(path, size, "%.*s/" AGENT_NAME,
-			 (int)(slash - info.dli_fname), info.dli_fname);
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, size, "%s", SPANK_CR_AGENT);
+	snprintf(path, size, "%s/" AGENT_NAME, folder);
+	if (access(path, X_OK) == 0)
+		return;
+	length = strlen(folder);
+	if (length > strlen(SPANK_CR_PLUGIN_DIR))
+		folder[length - strlen(SPANK_CR_PLUGIN_DIR)] = '\0';
+	snprintf(path, size, "%s" SPANK_CR_AGENT_DIR "/" AGENT_NAME, folder);
 }
 
 /* In a fork of a threaded process: system calls only. */
@@ -101,7 +116,7 @@ execute_agent(const char *path, char *const argv[], char *const envp[],
 
 static int spawn_agent(int socket, struct cr_error *err)
 {
-	char path[CR_CONFIG_PATH_MAX + 32], conf[CR_CONFIG_PATH_MAX];
+	char path[CR_CONFIG_PATH_MAX + 64], conf[CR_CONFIG_PATH_MAX];
 	char *argv[] = { (char *)AGENT_NAME, setup.step.name, NULL };
 	char *envp[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL,
 			 NULL };
