@@ -46,6 +46,7 @@ struct cr_file {
 	struct cr_file *next_of_inode; /* ring, of files with the same inode */
 	struct cr_file_content *content;
 	int has_locks; /* flock and OFD locks have been listed */
+	int owner_is_lost; /* F_GETOWN_EX names none that can be saved */
 };
 
 /* Descriptors of one task, kept for epoll(7) targets. */
@@ -257,6 +258,11 @@ int cr_file_open_path(const struct cr_file_restore *restore,
 /* -ESTALE if the file @fd is shorter than when it was saved. */
 int cr_file_check_size(const struct cr_saved_file *saved, int fd,
 		       struct cr_error *err);
+
+/* -ESTALE if the program or library @fd is another build than the one that was
+ * mapped: its pages would not fit what is saved. */
+int cr_file_check_build(const struct cr_saved_file *saved, int fd,
+			struct cr_error *err);
 
 /* Flags for open(2): access mode and what cannot be set afterwards. */
 int cr_file_open_flags(const struct cr_saved_file *saved);

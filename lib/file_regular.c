@@ -6,13 +6,24 @@
  * path.  One without a name, or on a tmpfs, is in the image: all descriptions
  * of its inode are a ring and share one content.
  */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "crc.h"
 #include "file.h"
+
+#define BUILD_HEAD 4096 /* bytes */
+
+/* Of a program or library that is mapped. */
+struct wire_build {
+	uint32_t length; /* of the head that the checksum is of */
+	uint32_t crc;
+};
 
 /* NFS keeps a removed file that is open under such a name until it is closed.
  */
@@ -51,12 +62,59 @@ static int save(struct cr_file_table *table, struct cr_file *file,
 	return cr_file_set_path(file, err);
 }
 
+/* The head of a program or library, which has its build id, if it has one. */
+static int read_head(int fd, struct wire_build *build)
+{
+	char head[BUILD_HEAD];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+
+	if (n < SELFMAG || memcmp(head, ELFMAG, SELFMAG))
+		return 0;
+	build->length = (uint32_t)n;
+	build->crc = cr_crc32c(0, head, (size_t)n);
+	return 1;
+}
+
+static int save_build(struct cr_file *file, struct cr_error *err)
+{
+	struct wire_build build;
+	char name[128];
+	int fd, is_program;
+
+	snprintf(name, sizeof(name), "/proc/%d/%s", file->pid, file->name);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return 0;
+	is_program = read_head(fd, &build);
+	close(fd);
+	return is_program ? cr_file_set_data(file, &build, sizeof(build), err) :
+			    0;
+}
+
+int cr_file_check_build(const struct cr_saved_file *saved, int fd,
+			struct cr_error *err)
+{
+	struct wire_build build, now = { 0 };
+
+	if (saved->file->kind != CR_FILE_REGULAR ||
+	    saved->file->data_length != sizeof(build))
+		return 0;
+	memcpy(&build, saved->data, sizeof(build));
+	if (read_head(fd, &now) && now.crc == build.crc &&
+	    now.length == build.length)
+		return 0;
+	return cr_error_set(err, -ESTALE, "%s is another build than when saved",
+			    saved->path);
+}
+
 static int finish(struct cr_file_table *table, struct cr_file *file,
 		  struct cr_error *err)
 {
 	if (!(file->wire.flags & (CR_FILE_F_UNLINKED | CR_FILE_F_CONTENT))) {
 		file->wire.peer = 0;
-		return 0;
+		return file->fd < 0 && !file->is_writable ?
+			       save_build(file, err) :
+			       0;
 	}
 	return cr_file_content_add(table, file, err);
 }

@@ -167,6 +167,11 @@ static int describe_opened(struct cr_file_table *table, struct cr_file *file)
 
 		file->wire.owner = (int32_t)vpid;
 		file->wire.owner_type = vpid ? (uint32_t)owner.type : 0;
+		/* Threads are made after files. */
+		file->owner_is_lost =
+			!vpid || (owner.type == F_OWNER_TID &&
+				  !table->options.vpid_of(table->options.arg,
+							  owner.pid));
 	}
 	if (S_ISREG(file->stat.st_mode) &&
 	    (fcntl(file->fd, F_GETLEASE) == F_RDLCK ||

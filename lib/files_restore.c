@@ -410,6 +410,8 @@ int cr_files_open(struct cr_file_restore *restore, uint32_t id, int shared,
 	if (S_ISREG(saved->file->mode)) {
 		int rc = cr_file_check_size(saved, fd, err);
 
+		if (rc == 0)
+			rc = cr_file_check_build(saved, fd, err);
 		if (rc < 0) {
 			close(fd);
 			return rc;

@@ -126,6 +126,12 @@ int cr_file_table_finish(struct cr_file_table *table, struct cr_error *err)
 		if (file->ops->finish)
 			rc = file->ops->finish(table, file, err);
 		file->wire.kind = file->ops->kind;
+		if (rc == 0 && file->owner_is_lost &&
+		    file->ops != &cr_file_external_ops)
+			rc = cr_file_refuse(table, file,
+					    "%s that signals a thread, or a "
+					    "process not of the tree",
+					    file->ops->name);
 	}
 	if (rc == 0 && table->refused.code) {
 		rc = table->refused.code;

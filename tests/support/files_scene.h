@@ -46,6 +46,7 @@ struct scene {
 	void (*between)(void); /* after they are dead; or NULL */
 	void (*check)(int task); /* in each restored task */
 	const char *links[4]; /* to be saved and opened too, of task 0 */
+	uid_t uid; /* whose rights the tasks have, as saved */
 	int guess_streams;
 	pid_t stream_holder;
 	int stream; /* what all external streams are at restart; -1 */
@@ -251,7 +252,8 @@ static inline int scene_write_task(struct scene_saving *saving, int i,
 	struct cr_wire_thread thread = { .tid = vpid };
 	int rc;
 
-	thread.creds.fsuid = geteuid();
+	thread.creds.fsuid = saving->scene->uid;
+	thread.creds.fsgid = saving->scene->uid;
 	rc = scene_put(writer, CR_RECORD_TASK, vpid, &task, sizeof(task), NULL,
 		       0, err);
 	rc = rc ? rc :

@@ -144,6 +144,81 @@ static void a_file_of_another_type_is_stale(void **state)
 	rmdir(LOG);
 }
 
+static void open_private(int task)
+{
+	(void)task;
+	at(10, open(LOG, O_RDONLY), 0);
+}
+
+static void check_private(int task)
+{
+	struct stat st;
+
+	(void)task;
+	CHECK(fstat(10, &st) == 0 && st.st_size == 6);
+	/* Nothing of the other user's rights is left. */
+	CHECK(open(LOG, O_RDWR | O_CLOEXEC) >= 0);
+}
+
+static void files_are_opened_with_the_users_rights(void **state)
+{
+	struct scene scene = { .open_all = open_private,
+			       .check = check_private,
+			       .uid = 12345 };
+
+	(void)state;
+	write_file(LOG, "secret");
+	assert_int_equal(chmod(LOG, 0600), 0);
+	assert_scene_fails(&scene, -EACCES, "cannot open " LOG);
+	assert_int_equal(chown(LOG, 12345, 12345), 0);
+	assert_scene(&scene);
+	unlink(LOG);
+}
+
+/* A library that is only mapped. */
+static void map_library(int task)
+{
+	char page[4096] = "\177ELF build one";
+	int fd = open(LOG, O_RDWR | O_CREAT | O_TRUNC, 0755);
+
+	(void)task;
+	CHECK(write(fd, page, sizeof(page)) == sizeof(page));
+	close(fd);
+	fd = open(LOG, O_RDONLY);
+	CHECK(mmap((void *)0x10000000, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED,
+		   fd, 0) == (void *)0x10000000);
+	close(fd);
+}
+
+static void check_library(int task)
+{
+	char text[16] = "";
+
+	(void)task;
+	CHECK(pread(20, text, 9, 5) == 9 && !strcmp(text, "build one"));
+}
+
+static void build_again(void)
+{
+	int fd = open(LOG, O_WRONLY);
+
+	assert_int_equal(pwrite(fd, "two", 3, 11), 3);
+	close(fd);
+}
+
+static void another_build_of_a_library_is_stale(void **state)
+{
+	struct scene scene = { .open_all = map_library,
+			       .check = check_library,
+			       .links = { "map_files/10000000-10001000" } };
+
+	(void)state;
+	assert_scene(&scene);
+	scene.between = build_again;
+	assert_scene_fails(&scene, -ESTALE, LOG " is another build");
+	unlink(LOG);
+}
+
 /* ---- contents ---- */
 
 static void open_unlinked(int task)
@@ -466,6 +541,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_has_shrunk_is_stale),
 		cmocka_unit_test(a_file_that_has_vanished_is_stale),
 		cmocka_unit_test(a_file_of_another_type_is_stale),
+		cmocka_unit_test(files_are_opened_with_the_users_rights),
+		cmocka_unit_test(another_build_of_a_library_is_stale),
 		cmocka_unit_test(unlinked_files_keep_their_content),
 		cmocka_unit_test(shared_memory_by_name_is_made_again),
 		cmocka_unit_test(shared_memory_that_is_still_there_is_set_back),
