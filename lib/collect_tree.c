@@ -74,8 +74,9 @@ static int compare_threads(const void *a, const void *b)
 
 static void order_threads(struct cr_save_task *task)
 {
-	qsort(task->threads, task->nr_threads, sizeof(task->threads[0]),
-	      compare_threads);
+	if (task->nr_threads) /* none in a zombie */
+		qsort(task->threads, task->nr_threads, sizeof(task->threads[0]),
+		      compare_threads);
 	for (size_t i = 1; i < task->nr_threads; i++) {
 		struct cr_save_thread leader = task->threads[i];
 

@@ -22,6 +22,7 @@
 
 #define FREEZE_MS 10000u /* unless the caller says */
 #define WAIT_MS 20u /* before asking why a thread does not stop */
+#define RELEASE_MS 2000u /* for a thread to stop so that it can be let go */
 #define VFORK_NAP_NS 2000000
 #define END_MS 10000u
 #define REAP_MS 2000u
@@ -130,38 +131,49 @@ static int wait_all(struct freezer *freezer, size_t *nr_newp,
 	return 0;
 }
 
-/* Let all go.  Those that have not stopped yet are waited for, since only a
- * stopped thread can be let go.  Returns -ETIMEDOUT if one never did. */
-static int release_all(struct freezer *freezer)
+/* Let go those that have not been waited for; returns how many did not stop. */
+static size_t release_late(struct cr_checkpoint *checkpoint)
 {
-	struct cr_checkpoint *checkpoint = freezer->checkpoint;
-	int rc = 0, waited;
+	size_t nr_left = 0;
+	int waited;
 
-	cr_thaw(checkpoint, NULL);
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
 		struct cr_save_task *task = checkpoint->tasks[i];
 
 		for (size_t j = 0; j < task->nr_threads; j++) {
 			struct cr_save_thread *thread = &task->threads[j];
-			uint64_t now_ns = cr_save_now_ns();
-			unsigned int left_ms = WAIT_MS;
 
 			if (!thread->is_seized)
 				continue;
-			if (now_ns < freezer->deadline_ns)
-				left_ms = (unsigned int)((freezer->deadline_ns -
-							  now_ns) /
-							 1000000);
-			waited = cr_trace_wait(thread->tid, left_ms,
+			waited = cr_trace_wait(thread->tid, WAIT_MS,
 					       &thread->stop_signal, NULL);
 			if (waited == 0)
 				cr_trace_release(thread->tid);
-			else if (waited == -ETIMEDOUT)
-				rc = waited;
+			if (waited == -ETIMEDOUT)
+				nr_left++;
+			else
+				thread->is_seized = 0;
 		}
 	}
+	return nr_left;
+}
+
+/*
+ * Let all go.  Only a stopped thread can be let go, and one may not stop
+ * before another has been let go: so they are gone through again and again.
+ * Returns -ETIMEDOUT if one never stopped.
+ */
+static int release_all(struct cr_checkpoint *checkpoint)
+{
+	uint64_t limit_ns = cr_save_now_ns() + RELEASE_MS * 1000000ull;
+	size_t nr_left;
+
+	cr_thaw(checkpoint, NULL);
+	do
+		nr_left = release_late(checkpoint);
+	while (nr_left && cr_save_now_ns() < limit_ns);
 	cr_forget_tasks(checkpoint);
-	return rc;
+	return nr_left ? -ETIMEDOUT : 0;
 }
 
 /* One attempt.  Returns 0, 1 if a vfork is under way, or an error. */
@@ -203,7 +215,7 @@ int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		rc = freeze_once(&freezer, err);
 		if (rc == 0)
 			break;
-		if (release_all(&freezer) < 0 && rc > 0)
+		if (release_all(checkpoint) < 0 && rc > 0)
 			freezer.deadline_ns = 0;
 		if (rc > 0 && cr_save_now_ns() >= freezer.deadline_ns)
 			rc = cr_error_set(err, -ETIMEDOUT,
