@@ -23,7 +23,7 @@ static char state_of(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	int status = 0;
+	int status = 0, waited;
 	pid_t pid;
 
 	program_start(argc, argv);
@@ -34,6 +34,9 @@ int main(int argc, char **argv)
 
 	program_ready();
 
+	/* it may be on its way from our stop into its own */
+	for (waited = 0; state_of(pid) != 'T' && waited < 1000; waited++)
+		program_nap(1);
 	CHECK(state_of(pid) == 'T', "state %c", state_of(pid));
 	CHECK(access("continued", F_OK) < 0, "it went on");
 	CHECK(waitpid(pid, &status, WUNTRACED | WNOHANG) == 0,
