@@ -6,7 +6,7 @@
  * a struct cr_error.  The function that notices the failure fills it, callers
  * only prefix it, and whoever is at the top (main, a SPANK hook) logs it once.
  *
- * Each errno has one meaning in this project (docs/admin.md, part 5):
+ * Each errno has one meaning in this project (docs/admin.md has them):
  *	EBADMSG		the image is damaged
  *	ENODATA		the image is cut short
  *	EPROTONOSUPPORT	the image is newer than this program
