@@ -225,7 +225,7 @@ agents() # NODE: pids as the node sees them
 
 all_nodes_are() # STATE
 {
-	! root sinfo -h -N -p low -o %t | grep -qvx "$1"
+	[ "$(root sinfo -h -N -p low -o %t | sort -u)" = "$1" ]
 }
 
 queue_is_empty()
