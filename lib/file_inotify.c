@@ -70,7 +70,7 @@ static int parse(const char *line, struct watch *watch)
 	watch->handle.handle_type = (int)type;
 	hex += strlen("f_handle:");
 	for (i = 0; i < length; i++) {
-		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+		if (sscanf(hex + 2UL * i, "%2x", &byte) != 1)
 			return -ENOTSUP;
 		watch->handle.f_handle[i] = (unsigned char)byte;
 	}

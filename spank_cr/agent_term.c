@@ -21,7 +21,7 @@ static int64_t now_ms(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 /* Root of a batch script's tree if an srun runs in it, else 0. */
@@ -55,7 +55,7 @@ static void end_script(struct agent *agent)
 
 static void clients_tick(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval tick = { 0, CLIENTS_POLL_MS * 1000 };
+	const struct timeval tick = { 0, CLIENTS_POLL_MS * 1000L };
 	struct agent *agent = arg;
 	pid_t root = root_with_clients(agent);
 
@@ -79,7 +79,7 @@ static void wait_for_clients(struct agent *agent)
 	agent_log(agent, LOG_INFO,
 		  "the script waits for srun: it is not saved, its steps are");
 	seconds = seconds > CLIENTS_MARGIN ? seconds - CLIENTS_MARGIN : 1;
-	agent->clients_deadline_ms = now_ms() + seconds * 1000ll;
+	agent->clients_deadline_ms = now_ms() + seconds * 1000LL;
 	if (!agent->clients_timer)
 		agent->clients_timer =
 			evtimer_new(agent->base, clients_tick, agent);

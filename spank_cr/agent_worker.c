@@ -183,7 +183,7 @@ struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
 					struct cr_error *err)
 {
 	const struct timeval timeout = { timeout_ms / 1000,
-					 timeout_ms % 1000 * 1000 };
+					 timeout_ms % 1000 * 1000L };
 	struct agent_worker *worker = calloc(1, sizeof(*worker));
 	int fds[2];
 	pid_t pid;

@@ -55,8 +55,8 @@ static enum fit fit_of(int step_dirfd, const struct cr_step *step)
 	enum fit fit = FIT_EMPTY;
 	struct cr_manifest manifest;
 	uint32_t *numbers = NULL;
+	int fd = -1, is_ours;
 	size_t nr = 0;
-	int fd = -1;
 
 	if (cr_generation_list(step_dirfd, &numbers, &nr, NULL))
 		return FIT_EMPTY;
@@ -66,16 +66,15 @@ static enum fit fit_of(int step_dirfd, const struct cr_step *step)
 	if (fd < 0)
 		return FIT_EMPTY;
 	if (!cr_manifest_read(fd, &manifest, NULL)) {
-		if (manifest.uid != step->uid || manifest.job != step->job)
-			fit = FIT_NONE;
-		else if (*step->identity &&
-			 !strcmp(step->identity, manifest.identity))
+		is_ours =
+			manifest.uid == step->uid && manifest.job == step->job;
+		fit = FIT_NONE;
+		if (is_ours && *step->identity &&
+		    !strcmp(step->identity, manifest.identity))
 			fit = FIT_EXACT;
-		else if (cr_identity_same_place(step->identity,
-						manifest.identity))
+		else if (is_ours && cr_identity_same_place(step->identity,
+							   manifest.identity))
 			fit = FIT_PLACE;
-		else
-			fit = FIT_NONE;
 		cr_manifest_free(&manifest);
 	}
 	close(fd);

@@ -355,7 +355,7 @@ static void handle_signal(struct flock_state *state)
 	case SIGTSTP:
 		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGTSTP);
 		state->is_suspended = 1;
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		send_signal(state, (int)info.ssi_signo);
 	}

@@ -33,9 +33,9 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	assert_non_null(f);
 	strcpy(f->path, "/tmp/test_claim.XXXXXX");
-	if (!mkdtemp(f->path))
-		return -1;
+	assert_non_null(mkdtemp(f->path));
 	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
 	*state = f;
 	return 0;
