@@ -3,6 +3,7 @@
  * unix_named.c - a listening socket with a path, one with an abstract name, a
  * connection to it between two processes, a datagram socket with a path
  */
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -66,6 +67,8 @@ int main(int argc, char **argv)
 	pid_t pid;
 
 	program_start(argc, argv);
+	/* abstract names are the network namespace's: tests run in parallel */
+	NEED(getrandom(abstract.sun_path + 32, 16, 0));
 	listener = make(SOCK_STREAM, &path);
 	abstract_listener = make(SOCK_STREAM, &abstract);
 	receiver = make(SOCK_DGRAM, &datagram);
