@@ -198,22 +198,40 @@ static int give_id(struct cr_file_table *table, struct cr_file *file,
 	return 0;
 }
 
-/*
- * @file is new: find out all about it.  It belongs to the table as soon as it
- * has an id; before that, on failure, it remains the caller's.
- */
+/* Where the file is: only asked for one that is new. */
+static int look_up(struct cr_file *file, struct cr_error *err)
+{
+	struct statfs fs;
+	char name[128];
+	int rc;
+
+	if (file->fd < 0)
+		snprintf(name, sizeof(name), "/proc/%d/%s", file->pid,
+			 file->name);
+	else
+		snprintf(name, sizeof(name), "/proc/%d/fd/%d", file->pid,
+			 file->number);
+	if (!file->link)
+		file->link = read_link(name, err);
+	if (!file->link)
+		return err ? err->code : -EIO;
+	rc = file->fd < 0 ? statfs(name, &fs) : fstatfs(file->fd, &fs);
+	if (rc == 0)
+		file->filesystem = (long)fs.f_type;
+	return 0;
+}
+
+/* @file is new: find out all about it. */
 static int file_add(struct cr_file_table *table, struct cr_file *file,
 		    struct cr_error *err)
 {
-	struct statfs fs;
 	int rc;
 
 	rc = give_id(table, file, err);
-	if (rc < 0)
-		return rc;
-	if (file->fd >= 0 && fstatfs(file->fd, &fs) == 0)
-		file->filesystem = (long)fs.f_type;
-	rc = describe(file, err);
+	if (rc == 0)
+		rc = look_up(file, err);
+	if (rc == 0)
+		rc = describe(file, err);
 	if (rc < 0)
 		return rc;
 	file->ops = cr_file_classify(file);
@@ -268,11 +286,9 @@ int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 			   struct cr_error *err)
 {
 	struct cr_file *file, *found;
-	char name[64];
 	int is_new, rc = 0;
 
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", pid, number);
-	file = file_new(pid, vpid, name, err);
+	file = file_new(pid, vpid, NULL, err);
 	if (!file) {
 		close(fd);
 		return err ? err->code : -ENOMEM;
@@ -280,7 +296,7 @@ int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 	file->fd = fd;
 	file->number = number;
 	if (fstat(fd, &file->stat) < 0) {
-		rc = cr_error_errno(err, "fstat of %s", file->link);
+		rc = cr_error_errno(err, "vpid %u fd %d: fstat", vpid, number);
 		cr_file_free(file);
 		return rc;
 	}
@@ -303,7 +319,6 @@ static struct cr_file *new_link(pid_t pid, uint32_t vpid, const char *link,
 				struct cr_error *err)
 {
 	struct cr_file *file;
-	struct statfs fs;
 	struct stat how;
 	char name[128];
 
@@ -317,12 +332,10 @@ static struct cr_file *new_link(pid_t pid, uint32_t vpid, const char *link,
 		cr_error_set(err, -ENOMEM, "out of memory");
 		goto fail;
 	}
-	if (stat(name, &file->stat) < 0 || lstat(name, &how) < 0 ||
-	    statfs(name, &fs) < 0) {
+	if (stat(name, &file->stat) < 0 || lstat(name, &how) < 0) {
 		cr_error_errno(err, "stat %s", name);
 		goto fail;
 	}
-	file->filesystem = (long)fs.f_type;
 	/* The link shows the access mode that the mapping was made with. */
 	file->is_writable =
 		!strncmp(link, "map_files/", 10) && (how.st_mode & S_IWUSR);
