@@ -3,7 +3,8 @@
  * file_device.c - devices without state of their own: null, zero, tty, ...
  *
  * /dev/tty leads to the controlling terminal.  Where that is a stream of the
- * rank, from outside, the description is taken for that stream.
+ * rank, from outside, the description is taken for that stream; where it is a
+ * pseudo terminal of the tree, for a description of that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "file_pty.h"
 
 static int save(struct cr_file_table *table, struct cr_file *file,
 		struct cr_error *err)
@@ -58,6 +60,7 @@ static dev_t controlling_terminal(pid_t pid)
 static int finish(struct cr_file_table *table, struct cr_file *file,
 		  struct cr_error *err)
 {
+	const struct cr_file *master;
 	dev_t terminal;
 	size_t i;
 
@@ -65,6 +68,14 @@ static int finish(struct cr_file_table *table, struct cr_file *file,
 	if (file->stat.st_rdev != makedev(5, 0) || file->fd < 0)
 		return 0;
 	terminal = controlling_terminal(file->pid);
+	master = major(terminal) >= 136 && major(terminal) <= 143 ?
+			 cr_pty_find_master(table, terminal) :
+			 NULL;
+	if (master) {
+		file->ops = &cr_file_pty_slave_ops;
+		file->wire.peer = master->wire.id;
+		return 0;
+	}
 	for (i = 0; i < table->nr_files; i++) {
 		const struct cr_file *stream = table->files[i];
 

@@ -181,9 +181,10 @@ static int finish_master(struct cr_file_table *table, struct cr_file *file,
 	return save_bytes(table, file, &data, err);
 }
 
-static struct cr_file *find_master(const struct cr_file_table *table,
-				   unsigned int index)
+struct cr_file *cr_pty_find_master(const struct cr_file_table *table,
+				   dev_t slave)
 {
+	unsigned int index = slave_index(slave);
 	size_t i;
 
 	for (i = 0; i < table->nr_files; i++) {
@@ -200,11 +201,11 @@ static struct cr_file *find_master(const struct cr_file_table *table,
 static int finish_slave(struct cr_file_table *table, struct cr_file *file,
 			struct cr_error *err)
 {
-	unsigned int index = slave_index(file->stat.st_rdev);
 	struct cr_file *master;
 	int rc;
 
-	master = file->fd < 0 ? NULL : find_master(table, index);
+	master = file->fd < 0 ? NULL :
+				cr_pty_find_master(table, file->stat.st_rdev);
 	if (!master) {
 		if (file->fd >= 0 && cr_file_try_external(table, file))
 			return 0;

@@ -46,6 +46,10 @@ int cr_pty_put_input(int master, int slave, const void *bytes, size_t length);
  * descriptor or a negative errno. */
 int cr_pty_open_slave(int master, int flags);
 
+/* The master, in the tree, of the device @slave (136:N); or NULL. */
+struct cr_file *cr_pty_find_master(const struct cr_file_table *table,
+				   dev_t slave);
+
 int cr_pty_make_master(struct cr_file_restore *restore, uint32_t id,
 		       struct cr_error *err);
 int cr_pty_make_slave(struct cr_file_restore *restore, uint32_t id,
