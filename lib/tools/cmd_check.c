@@ -5,6 +5,7 @@
  * The tree is stopped for as long as it takes to look at it, and goes on.
  */
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -62,12 +63,14 @@ int cmd_check(int argc, char **argv)
 	rc = cr_target(pid, &root, &options, &err);
 	if (rc == 0)
 		rc = cr_checkpoint_open(&options, &checkpoint, &err);
+	cr_target_hold_signals(SIG_BLOCK);
 	if (rc == 0)
 		rc = cr_checkpoint_freeze(checkpoint, &err);
 	if (rc == 0)
 		rc = cr_checkpoint_verdict(checkpoint, report, &nr_reports,
 					   &err);
 	cr_checkpoint_close(checkpoint);
+	cr_target_hold_signals(SIG_UNBLOCK);
 	if (nr_reports)
 		return CR_EXIT_REFUSED;
 	return rc < 0 ? cr_command_fail(&err) : CR_EXIT_OK;

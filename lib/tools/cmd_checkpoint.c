@@ -7,6 +7,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,18 @@ static void report(void *arg, const struct cr_error *why)
 	fprintf(stderr, "cr: cannot save: %s\n", why->text);
 }
 
+static int stop_and_look(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	int rc;
+
+	cr_target_hold_signals(SIG_BLOCK);
+	rc = cr_checkpoint_freeze(checkpoint, err);
+	if (rc == 0)
+		rc = cr_checkpoint_verdict(checkpoint, report, NULL, err);
+	cr_target_hold_signals(SIG_UNBLOCK);
+	return rc;
+}
+
 int cmd_checkpoint(int argc, char **argv)
 {
 	struct arguments arguments = {
@@ -184,9 +197,7 @@ int cmd_checkpoint(int argc, char **argv)
 	if (rc == 0)
 		rc = cr_checkpoint_open(&arguments.options, &checkpoint, &err);
 	if (rc == 0)
-		rc = cr_checkpoint_freeze(checkpoint, &err);
-	if (rc == 0)
-		rc = cr_checkpoint_verdict(checkpoint, report, NULL, &err);
+		rc = stop_and_look(checkpoint, &err);
 	if (rc == -EOPNOTSUPP) {
 		cr_checkpoint_close(checkpoint);
 		return CR_EXIT_REFUSED;

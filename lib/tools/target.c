@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,17 @@ pid_t cr_target_parse(const char *text)
 
 	return *end || end == text || pid <= 0 || pid > INT32_MAX ? 0 :
 								    (pid_t)pid;
+}
+
+void cr_target_hold_signals(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(how, &signals, NULL);
 }
 
 static int stat_link(pid_t pid, const char *name, struct stat *st)

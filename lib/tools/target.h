@@ -19,6 +19,13 @@
 int cr_target(pid_t pid, struct cr_root *root,
 	      struct cr_checkpoint_options *options, struct cr_error *err);
 
+/*
+ * Keep SIGINT, SIGTERM and SIGHUP waiting (@how SIG_BLOCK), or let them come
+ * again (SIG_UNBLOCK): while a tree is being looked at, its threads make calls
+ * for us, and must not be left alone in one.
+ */
+void cr_target_hold_signals(int how);
+
 /* The pid that @text names; 0 if it is none. */
 pid_t cr_target_parse(const char *text);
 
