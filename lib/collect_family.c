@@ -16,31 +16,15 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
-#include "collect.h"
+#include "family.h"
 #include "pagemap.h"
 
 #define ENTRIES_MAX (1u << 20) /* of all members at a time */
 #define WINDOW_MAX 2048u /* pages */
 
-struct member {
-	struct cr_save_task *task;
-	struct cr_save_vma *vma;
-	int fd; /* pagemap */
-	size_t cluster; /* index of a member that it shares with, or its own */
-	uint64_t *entries; /* of the window */
-};
-
-struct group {
-	struct member *members;
-	size_t nr;
-	struct cr_runs ranges; /* where any member has pages */
-	size_t window; /* pages */
-	uint64_t zero_frame;
-};
-
 static int compare_members(const void *a, const void *b)
 {
-	const struct member *x = a, *y = b;
+	const struct cr_member *x = a, *y = b;
 	const struct cr_wire_vma *left = &x->vma->wire, *right = &y->vma->wire;
 
 	if (left->start != right->start)
@@ -58,7 +42,7 @@ static int compare_members(const void *a, const void *b)
 	       (x->task->order < y->task->order);
 }
 
-static int is_same_group(const struct member *a, const struct member *b)
+static int is_same_group(const struct cr_member *a, const struct cr_member *b)
 {
 	const struct cr_wire_vma *left = &a->vma->wire, *right = &b->vma->wire;
 
@@ -67,203 +51,7 @@ static int is_same_group(const struct member *a, const struct member *b)
 	       left->map_flags == right->map_flags;
 }
 
-/* The frame that member has at page @i and may share, or 0. */
-static uint64_t shared_frame(const struct group *group,
-			     const struct member *member, size_t i)
-{
-	uint64_t entry = member->entries[i], frame;
-
-	if (!(entry & CR_PAGEMAP_PRESENT) ||
-	    (entry & (CR_PAGEMAP_FILE | CR_PAGEMAP_EXCLUSIVE)))
-		return 0;
-	frame = entry & CR_PAGEMAP_FRAME;
-	return frame == group->zero_frame ? 0 : frame;
-}
-
-static int read_window(const struct group *group, uint64_t address,
-		       size_t nr_pages)
-{
-	int rc;
-
-	for (size_t i = 0; i < group->nr; i++) {
-		struct member *member = &group->members[i];
-		uint64_t end = member->vma->wire.end;
-		size_t nr = 0;
-
-		if (address < end)
-			nr = (end - address) / CR_WIRE_PAGE;
-		if (nr > nr_pages)
-			nr = nr_pages;
-		/* what lies beyond is another mapping's */
-		memset(member->entries, 0, nr_pages * sizeof(uint64_t));
-		rc = cr_pagemap_read(member->fd, address, member->entries, nr);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static void join(struct group *group, size_t a, size_t b)
-{
-	size_t from = group->members[b].cluster;
-	size_t to = group->members[a].cluster;
-
-	for (size_t i = 0; i < group->nr; i++)
-		if (group->members[i].cluster == from)
-			group->members[i].cluster = to;
-}
-
-/* Is every member in one cluster? */
-static int all_joined(const struct group *group)
-{
-	for (size_t i = 1; i < group->nr; i++)
-		if (group->members[i].cluster != group->members[0].cluster)
-			return 0;
-	return 1;
-}
-
-/* Next member after @i that has @frame at @page, or the number of members. */
-static size_t next_sharer(const struct group *group, size_t i, size_t page,
-			  uint64_t frame)
-{
-	for (i++; i < group->nr; i++)
-		if (shared_frame(group, &group->members[i], page) == frame)
-			break;
-	return i;
-}
-
-static void join_window(struct group *group, size_t nr_pages)
-{
-	for (size_t page = 0; page < nr_pages; page++)
-		for (size_t i = 0; i < group->nr; i++) {
-			uint64_t frame =
-				shared_frame(group, &group->members[i], page);
-			size_t j;
-
-			if (!frame)
-				continue;
-			j = next_sharer(group, i, page, frame);
-			if (j < group->nr && group->members[i].cluster !=
-						     group->members[j].cluster)
-				join(group, i, j);
-		}
-}
-
-/* Pages of the window that starts at @at in range @i. */
-static size_t window_length(const struct group *group, size_t i, uint64_t at)
-{
-	const struct cr_wire_run *range = &group->ranges.runs[i];
-	uint64_t nr = (range->address + range->length - at) / CR_WIRE_PAGE;
-
-	return nr < group->window ? nr : group->window;
-}
-
-static int find_clusters(struct group *group)
-{
-	const struct cr_wire_run *range = group->ranges.runs;
-	uint64_t at;
-	size_t nr;
-	int rc;
-
-	for (size_t i = 0; i < group->ranges.nr; i++)
-		for (at = range[i].address;
-		     at < range[i].address + range[i].length;
-		     at += nr * CR_WIRE_PAGE) {
-			nr = window_length(group, i, at);
-			rc = read_window(group, at, nr);
-			if (rc < 0)
-				return rc;
-			join_window(group, nr);
-			if (all_joined(group))
-				return 0;
-		}
-	return 0;
-}
-
-/* Note one page of the family, and whom to read it from. */
-static int add_page(struct cr_save_space *space, struct cr_save_task *task,
-		    uint64_t address)
-{
-	struct cr_owner *owner;
-
-	if (cr_runs_add(&space->runs, address, CR_WIRE_PAGE) < 0)
-		return -ENOMEM;
-	if (space->nr_owners) {
-		owner = &space->owners[space->nr_owners - 1];
-		if (owner->pid == task->pid &&
-		    owner->run.address + owner->run.length == address) {
-			owner->run.length += CR_WIRE_PAGE;
-			return 0;
-		}
-	}
-	if (cr_array_grow(&space->owners, space->nr_owners, sizeof(*owner)) < 0)
-		return -ENOMEM;
-	owner = &space->owners[space->nr_owners++];
-	owner->run.address = address;
-	owner->run.length = CR_WIRE_PAGE;
-	owner->pid = task->pid;
-	return 0;
-}
-
-/* The frame of the family at @page, and the member to read it from. */
-static uint64_t family_frame(const struct group *group, size_t cluster,
-			     size_t page, size_t *source)
-{
-	for (size_t i = 0; i < group->nr; i++) {
-		uint64_t frame;
-		size_t j;
-
-		if (group->members[i].cluster != cluster)
-			continue;
-		frame = shared_frame(group, &group->members[i], page);
-		if (!frame)
-			continue;
-		j = next_sharer(group, i, page, frame);
-		if (j == group->nr)
-			continue;
-		*source = i;
-		return frame;
-	}
-	return 0;
-}
-
-/* One page of all members of one cluster. */
-static int sort_page(struct cr_checkpoint *checkpoint, struct group *group,
-		     size_t cluster, size_t page, uint64_t address)
-{
-	size_t source = 0;
-	uint64_t frame = family_frame(group, cluster, page, &source);
-	uint32_t id = group->members[cluster].vma->wire.space;
-
-	if (frame && add_page(checkpoint->spaces[id - 1],
-			      group->members[source].task, address) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < group->nr; i++) {
-		struct member *member = &group->members[i];
-		int is_file = member->vma->wire.kind == CR_VMA_FILE_PRIVATE;
-		struct cr_runs *runs = &member->task->pages;
-
-		if (member->cluster != cluster ||
-		    address >= member->vma->wire.end)
-			continue;
-		if (frame && shared_frame(group, member, page) == frame) {
-			if (i != source)
-				checkpoint->stats.cow_shared_bytes +=
-					CR_WIRE_PAGE;
-			continue;
-		}
-		if (!frame &&
-		    !cr_pagemap_is_own(member->entries[page], is_file))
-			continue;
-		if (frame || is_file)
-			runs = &member->task->exact;
-		if (cr_runs_add(runs, address, CR_WIRE_PAGE) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int make_family(struct cr_checkpoint *checkpoint, struct group *group,
+static int make_family(struct cr_checkpoint *checkpoint, struct cr_group *group,
 		       size_t cluster)
 {
 	const struct cr_wire_vma *vma = &group->members[cluster].vma->wire;
@@ -292,30 +80,7 @@ static int make_family(struct cr_checkpoint *checkpoint, struct group *group,
 	return 0;
 }
 
-static int sort_pages(struct cr_checkpoint *checkpoint, struct group *group,
-		      size_t cluster)
-{
-	const struct cr_wire_run *range = group->ranges.runs;
-	uint64_t at;
-	size_t nr;
-	int rc;
-
-	for (size_t i = 0; i < group->ranges.nr; i++)
-		for (at = range[i].address;
-		     at < range[i].address + range[i].length;
-		     at += nr * CR_WIRE_PAGE) {
-			nr = window_length(group, i, at);
-			rc = read_window(group, at, nr);
-			for (size_t j = 0; j < nr && rc == 0; j++)
-				rc = sort_page(checkpoint, group, cluster, j,
-					       at + j * CR_WIRE_PAGE);
-			if (rc < 0)
-				return rc;
-		}
-	return 0;
-}
-
-static size_t cluster_size(const struct group *group, size_t cluster)
+static size_t cluster_size(const struct cr_group *group, size_t cluster)
 {
 	size_t nr = 0;
 
@@ -324,13 +89,13 @@ static size_t cluster_size(const struct group *group, size_t cluster)
 	return nr;
 }
 
-static int open_members(struct group *group, uint64_t *entries)
+static int open_members(struct cr_group *group, uint64_t *entries)
 {
 	char path[64];
 	int rc;
 
 	for (size_t i = 0; i < group->nr; i++) {
-		struct member *member = &group->members[i];
+		struct cr_member *member = &group->members[i];
 
 		snprintf(path, sizeof(path), "/proc/%d/pagemap",
 			 member->task->pid);
@@ -351,7 +116,8 @@ static int open_members(struct group *group, uint64_t *entries)
 	return 0;
 }
 
-static int collect_group(struct cr_checkpoint *checkpoint, struct group *group)
+static int collect_group(struct cr_checkpoint *checkpoint,
+			 struct cr_group *group)
 {
 	uint64_t *entries;
 	int rc;
@@ -368,13 +134,13 @@ static int collect_group(struct cr_checkpoint *checkpoint, struct group *group)
 		group->members[i].fd = -1;
 	rc = open_members(group, entries);
 	if (rc == 0)
-		rc = find_clusters(group);
+		rc = cr_group_find_clusters(group);
 	for (size_t i = 0; i < group->nr && rc == 0; i++) {
 		if (cluster_size(group, i) < 2)
 			continue;
 		rc = make_family(checkpoint, group, i);
 		if (rc == 0)
-			rc = sort_pages(checkpoint, group, i);
+			rc = cr_group_sort_pages(checkpoint, group, i);
 	}
 	for (size_t i = 0; i < group->nr; i++)
 		if (group->members[i].fd >= 0)
@@ -387,9 +153,9 @@ static int collect_group(struct cr_checkpoint *checkpoint, struct group *group)
 
 /* Mappings that may share pages, of all tasks. */
 static int list_members(struct cr_checkpoint *checkpoint,
-			struct member **membersp, size_t *nrp)
+			struct cr_member **membersp, size_t *nrp)
 {
-	struct member *members = NULL;
+	struct cr_member *members = NULL;
 	size_t nr = 0;
 
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
@@ -438,8 +204,8 @@ static uint64_t find_zero_frame(void)
 
 int cr_collect_families(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
-	struct group group = { .zero_frame = find_zero_frame() };
-	struct member *members;
+	struct cr_group group = { .zero_frame = find_zero_frame() };
+	struct cr_member *members;
 	size_t nr, i, j;
 	int rc;
 
