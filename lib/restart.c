@@ -117,7 +117,8 @@ static int map_ctx(struct cr_restarter *r, struct cr_error *err)
 	size_t nr_places = r->saved->nr_files + r->saved->nr_spaces;
 	uint64_t at;
 
-	r->ctx_length = sizeof(*r->ctx) + nr_places * sizeof(*r->file_places);
+	r->ctx_length = sizeof(*r->ctx) + nr_places * sizeof(*r->file_places) +
+			r->saved->nr_tasks * sizeof(*r->turns);
 	at = cr_zone_take(&r->zone, r->ctx_length, 0);
 	if (!at || mmap((void *)at, r->ctx_length, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
@@ -125,9 +126,9 @@ static int map_ctx(struct cr_restarter *r, struct cr_error *err)
 		return cr_error_errno(err, "mapping the restart context");
 	r->ctx = (struct cr_restart_ctx *)at;
 	r->ctx->state = CR_RESTART_NEW;
-	r->ctx->turn = UINT32_MAX;
 	r->file_places = (struct cr_file_place *)(r->ctx + 1);
 	r->space_places = r->file_places + r->saved->nr_files;
+	r->turns = (uint32_t *)(r->file_places + nr_places);
 	return 0;
 }
 

@@ -39,6 +39,7 @@ struct coordinator {
 	int epoll;
 	size_t nr_expected; /* processes that are to join */
 	size_t nr_joined, nr_at_gate, nr_dead;
+	size_t nr_turns; /* given so far */
 	size_t nr_live, nr_to_die;
 	uint64_t deadline_ns;
 	struct cr_error *err; /* the first one */
@@ -58,6 +59,13 @@ static void set_word(volatile uint32_t *word, uint32_t value)
 	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* Whoever waits for a turn that will not come looks at the state first. */
+static void wake_all(const struct cr_restarter *restarter)
+{
+	for (size_t i = 0; i < restarter->saved->nr_tasks; i++)
+		set_word(&restarter->turns[i], 1);
+}
+
 /* Move on.  An event that the table does not know is our own mistake. */
 static void happen(struct coordinator *c, enum cr_restart_event event)
 {
@@ -75,7 +83,7 @@ static void happen(struct coordinator *c, enum cr_restart_event event)
 		return;
 	set_word(&ctx->state, (uint32_t)next);
 	if (next == CR_RESTART_FAILED)
-		set_word(&ctx->turn, UINT32_MAX);
+		wake_all(c->restarter);
 }
 
 static void fail(struct coordinator *c, enum cr_restart_event event, int code,
@@ -121,8 +129,9 @@ static int step_task(struct coordinator *c, size_t index,
 }
 
 /* The next task in saved order, or all of that is done. */
-static void pass_turn(struct coordinator *c, uint32_t turn)
+static void pass_turn(struct coordinator *c)
 {
+	const size_t turn = c->nr_turns++;
 	const struct cr_plan *plan = c->restarter->plan;
 
 	if (turn == c->restarter->saved->nr_tasks) {
@@ -132,7 +141,7 @@ static void pass_turn(struct coordinator *c, uint32_t turn)
 	for (size_t i = 0; i < plan->nr; i++)
 		if (plan->processes[i].task == (long)turn)
 			step_task(c, i, CR_TASK_EV_TURN);
-	set_word(&c->restarter->ctx->turn, turn);
+	set_word(&c->restarter->turns[turn], 1);
 }
 
 static void joined(struct coordinator *c, size_t index, pid_t pid)
@@ -152,7 +161,7 @@ static void joined(struct coordinator *c, size_t index, pid_t pid)
 	}
 	if (++c->nr_joined == c->nr_expected) {
 		happen(c, CR_EV_ALL_JOINED);
-		pass_turn(c, 0);
+		pass_turn(c);
 	}
 }
 
@@ -200,7 +209,7 @@ static void handle(struct coordinator *c,
 		break;
 	case CR_TASK_EV_RESTORED:
 		if (step_task(c, (size_t)index, CR_TASK_EV_RESTORED) == 0)
-			pass_turn(c, c->restarter->ctx->turn + 1);
+			pass_turn(c);
 		break;
 	case CR_TASK_EV_GATE:
 		if (step_task(c, (size_t)index, CR_TASK_EV_GATE) == 0)

@@ -25,11 +25,9 @@ struct cr_image;
 /* Shared by all, at the same address in all. */
 struct cr_restart_ctx {
 	volatile uint32_t state; /* enum cr_restart_state; a futex */
-	volatile uint32_t
-		turn; /* index of the task whose turn it is; a futex */
 	volatile uint32_t nr_parked; /* leaders that wait to be taken away */
-	uint32_t reserved;
-	/* struct cr_file_place files[nr_files], spaces[nr_spaces] */
+	/* struct cr_file_place files[nr_files], spaces[nr_spaces],
+	 * uint32_t turns[nr_tasks] */
 };
 
 /* A range of addresses that no saved task and no part of us uses. */
@@ -63,6 +61,9 @@ struct cr_restarter {
 	uint64_t ctx_length;
 	struct cr_file_place *file_places; /* behind ctx */
 	struct cr_file_place *space_places;
+	/* a futex for each task, so that a turn wakes nobody else: 1 when it
+	 * has come */
+	volatile uint32_t *turns;
 	uint64_t *family; /* address of each FAMILY space by id - 1, or 0 */
 	uint64_t arena_start, arena_length; /* reserved, the same in all */
 	struct cr_vdso_own vdso;

@@ -162,9 +162,9 @@ static void look_after_children(const struct birth *birth)
 	fail(birth, &err);
 }
 
-/* Wait while *@word is other than wanted; end with the restart. */
+/* Wait until *@word is @wanted or more; end with the restart. */
 static void wait_word(const struct birth *birth, volatile uint32_t *word,
-		      uint32_t wanted, int or_later)
+		      uint32_t wanted)
 {
 	const struct timespec look = { .tv_nsec = LOOK_NS };
 	uint32_t now;
@@ -173,10 +173,12 @@ static void wait_word(const struct birth *birth, volatile uint32_t *word,
 		if (birth->restarter->ctx->state == CR_RESTART_FAILED)
 			_exit(1);
 		now = *word;
-		if (now == wanted || (or_later && now > wanted))
+		if (now >= wanted)
 			return;
-		syscall(SYS_futex, word, FUTEX_WAIT, now, &look, NULL, 0);
-		look_after_children(birth);
+		if (syscall(SYS_futex, word, FUTEX_WAIT, now, &look, NULL, 0) <
+			    0 &&
+		    errno == ETIMEDOUT)
+			look_after_children(birth);
 	}
 }
 
@@ -282,12 +284,12 @@ static void __attribute__((noreturn)) be_zombie(const struct birth *birth)
 	const struct cr_saved_task *task =
 		&restarter->saved->tasks[birth->plan->task];
 
-	wait_word(birth, &restarter->ctx->turn, (uint32_t)birth->plan->task, 0);
+	wait_word(birth, &restarter->turns[birth->plan->task], 1);
 	join_group(birth);
 	if (task->task)
 		prctl(PR_SET_NAME, task->task->comm);
 	cr_restart_send(restarter, CR_TASK_EV_RESTORED, birth->vpid, NULL);
-	wait_word(birth, &restarter->ctx->state, CR_RESTART_SETTLE, 1);
+	wait_word(birth, &restarter->ctx->state, CR_RESTART_SETTLE);
 	reap_children(birth, 0);
 	end_as(task->link->exit_status);
 }
@@ -296,7 +298,7 @@ static void __attribute__((noreturn)) be_ghost(const struct birth *birth)
 {
 	if (birth->plan->joins_group)
 		join_group(birth);
-	wait_word(birth, &birth->restarter->ctx->state, CR_RESTART_SETTLE, 1);
+	wait_word(birth, &birth->restarter->ctx->state, CR_RESTART_SETTLE);
 	reap_children(birth, 0);
 	_exit(0);
 }
@@ -400,8 +402,7 @@ static void __attribute__((noreturn)) be_task(const struct birth *birth)
 
 	rc = cr_mm_stage_private(restarter, task, &files, &staged, &err);
 	if (!rc) {
-		wait_word(birth, &restarter->ctx->turn,
-			  (uint32_t)birth->plan->task, 0);
+		wait_word(birth, &restarter->turns[birth->plan->task], 1);
 		rc = restore_in_turn(birth, task, &files, staged, &exe_fd,
 				     &err);
 	}
@@ -436,7 +437,7 @@ void cr_restart_process(struct cr_restarter *restarter, size_t index)
 		restarter->options->fault(restarter->options->fault_arg,
 					  (size_t)plan->task);
 	cr_restart_send(restarter, CR_TASK_EV_JOIN, birth.vpid, NULL);
-	wait_word(&birth, &restarter->ctx->state, CR_RESTART_RESTORE, 1);
+	wait_word(&birth, &restarter->ctx->state, CR_RESTART_RESTORE);
 	if (plan->task == CR_PLAN_HELPER)
 		be_ghost(&birth);
 	if (plan->kind == CR_PLAN_ZOMBIE)
