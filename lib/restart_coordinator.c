@@ -32,6 +32,12 @@ struct process {
 	int pidfd;
 };
 
+/* What comes with a message. */
+struct sender {
+	pid_t pid; /* as we see it */
+	int fd; /* or -1; closed unless somebody takes it */
+};
+
 struct coordinator {
 	struct cr_restarter *restarter;
 	struct process *processes; /* as plan->processes */
@@ -144,21 +150,30 @@ static void pass_turn(struct coordinator *c)
 	set_word(&c->restarter->turns[turn], 1);
 }
 
+/* Hear of the end of process @index; takes @pidfd. */
+static void watch(struct coordinator *c, size_t index, int pidfd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = index };
+
+	if (c->processes[index].pidfd >= 0) {
+		close(pidfd);
+		return;
+	}
+	c->processes[index].pidfd = pidfd;
+	if (pidfd < 0 || epoll_ctl(c->epoll, EPOLL_CTL_ADD, pidfd, &event) < 0)
+		fail(c, CR_EV_TASK_DIED, -ECANCELED, "died during the restart",
+		     vpid_of(c, index));
+}
+
 static void joined(struct coordinator *c, size_t index, pid_t pid)
 {
-	struct epoll_event watch = { .events = EPOLLIN, .data.u64 = index };
 	struct process *process = &c->processes[index];
 
 	if (step_task(c, index, CR_TASK_EV_JOIN) < 0)
 		return;
 	process->pid = pid;
-	process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (process->pidfd < 0 ||
-	    epoll_ctl(c->epoll, EPOLL_CTL_ADD, process->pidfd, &watch) < 0) {
-		fail(c, CR_EV_TASK_DIED, -ECANCELED, "died after it had joined",
-		     vpid_of(c, index));
-		return;
-	}
+	if (process->pidfd < 0) /* its creator has not told us yet */
+		watch(c, index, (int)syscall(SYS_pidfd_open, pid, 0));
 	if (++c->nr_joined == c->nr_expected) {
 		happen(c, CR_EV_ALL_JOINED);
 		pass_turn(c);
@@ -189,7 +204,8 @@ static void failed(struct coordinator *c,
 }
 
 static void handle(struct coordinator *c,
-		   const struct cr_restart_message *message, pid_t sender)
+		   const struct cr_restart_message *message,
+		   struct sender *sender)
 {
 	long index;
 
@@ -205,7 +221,11 @@ static void handle(struct coordinator *c,
 	}
 	switch (message->event) {
 	case CR_TASK_EV_JOIN:
-		joined(c, (size_t)index, sender);
+		joined(c, (size_t)index, sender->pid);
+		break;
+	case CR_MESSAGE_BORN:
+		watch(c, (size_t)index, sender->fd);
+		sender->fd = -1;
 		break;
 	case CR_TASK_EV_RESTORED:
 		if (step_task(c, (size_t)index, CR_TASK_EV_RESTORED) == 0)
@@ -221,28 +241,47 @@ static void handle(struct coordinator *c,
 	}
 }
 
+static void read_sender(struct msghdr *header, struct sender *sender)
+{
+	struct cmsghdr *cmsg;
+	struct ucred cred;
+
+	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
+	     cmsg = CMSG_NXTHDR(header, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET)
+			continue;
+		if (cmsg->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
+			sender->pid = cred.pid;
+		} else if (cmsg->cmsg_type == SCM_RIGHTS) {
+			memcpy(&sender->fd, CMSG_DATA(cmsg), sizeof(int));
+		}
+	}
+}
+
 /* One message and who sent it, as the kernel says.  0: none is there. */
 static int receive(struct coordinator *c)
 {
-	char control[CMSG_SPACE(sizeof(struct ucred))];
+	char control[CMSG_SPACE(sizeof(struct ucred)) +
+		     CMSG_SPACE(sizeof(int))];
 	struct cr_restart_message message;
 	struct iovec iov = { &message, sizeof(message) };
 	struct msghdr header = { .msg_iov = &iov,
 				 .msg_iovlen = 1,
 				 .msg_control = control,
 				 .msg_controllen = sizeof(control) };
-	struct ucred cred = { 0 };
-	struct cmsghdr *cmsg;
+	struct sender sender = { .fd = -1 };
 	ssize_t n;
 
-	n = recvmsg(c->restarter->coordinator_socket, &header, MSG_DONTWAIT);
+	n = recvmsg(c->restarter->coordinator_socket, &header,
+		    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return 0;
-	cmsg = CMSG_FIRSTHDR(&header);
-	if (cmsg && cmsg->cmsg_type == SCM_CREDENTIALS)
-		memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
+	read_sender(&header, &sender);
 	if (n == (ssize_t)sizeof(message))
-		handle(c, &message, cred.pid);
+		handle(c, &message, &sender);
+	if (sender.fd >= 0)
+		close(sender.fd);
 	return 1;
 }
 
@@ -279,20 +318,26 @@ static void hear(struct coordinator *c, int timeout_ms)
 			died(c, events[i].data.u64);
 }
 
+static int is_late(struct coordinator *c, uint64_t now)
+{
+	if (now < c->deadline_ns)
+		return 0;
+	if (!c->err->code)
+		cr_error_set(c->err, -ETIMEDOUT,
+			     "%zu of %zu tasks joined, %zu of %zu came to the "
+			     "gate in time",
+			     c->nr_joined, c->nr_expected, c->nr_at_gate,
+			     c->nr_live);
+	happen(c, CR_EV_TIMEOUT);
+	return 1;
+}
+
 static void wait_events(struct coordinator *c)
 {
 	uint64_t now = cr_now_ns();
 
-	if (now >= c->deadline_ns) {
-		if (!c->err->code)
-			cr_error_set(c->err, -ETIMEDOUT,
-				     "%zu of %zu tasks joined, %zu of %zu came "
-				     "to the gate in time",
-				     c->nr_joined, c->nr_expected,
-				     c->nr_at_gate, c->nr_live);
-		happen(c, CR_EV_TIMEOUT);
+	if (is_late(c, now))
 		return;
-	}
 	hear(c, (int)((c->deadline_ns - now) / NSEC_PER_MSEC) + 1);
 	check_all_at_gate(c);
 }
@@ -319,13 +364,33 @@ static int open_coordinator(struct coordinator *c)
 	return 0;
 }
 
+/* Messages are read meanwhile: there may be more than the socket holds. */
+static void reap_temp(struct coordinator *c, size_t index)
+{
+	pid_t pid = c->children[index];
+	int status = 0;
+
+	while (c->restarter->ctx->state != CR_RESTART_FAILED) {
+		pid_t ended = waitpid(pid, &status, __WALL | WNOHANG);
+
+		if (ended > 0 && status)
+			fail(c, CR_EV_TASK_DIED, -ECANCELED,
+			     "died during the restart", vpid_of(c, index));
+		if (ended)
+			return;
+		if (!is_late(c, cr_now_ns()))
+			hear(c, 1);
+	}
+}
+
 static void make_roots(struct coordinator *c)
 {
 	const struct cr_plan *plan = c->restarter->plan;
+	int pidfd;
 	long pid;
 
 	for (size_t i = 0; i < plan->nr_roots && !c->err->code; i++) {
-		pid = cr_restart_fork(c->restarter, i);
+		pid = cr_restart_fork(c->restarter, i, &pidfd);
 		if (pid < 0) {
 			cr_error_set(c->err, (int)pid, "making vpid %u: %s",
 				     vpid_of(c, i), strerror((int)-pid));
@@ -333,10 +398,14 @@ static void make_roots(struct coordinator *c)
 			return;
 		}
 		c->children[i] = (pid_t)pid;
+		if (plan->processes[i].kind == CR_PLAN_TEMP)
+			close(pidfd);
+		else
+			watch(c, i, pidfd);
 	}
 	for (size_t i = 0; i < plan->nr_roots; i++)
 		if (plan->processes[i].kind == CR_PLAN_TEMP)
-			waitpid(c->children[i], NULL, __WALL);
+			reap_temp(c, i);
 }
 
 /* No stray process: kill whom we know; the others see the state. */
@@ -359,7 +428,7 @@ static void end_all(struct coordinator *c)
 	}
 	/* those deep in the tree that had not joined end by themselves */
 	for (size_t i = 0; i < plan->nr; i++)
-		while (c->processes[i].pid > 0 &&
+		while (c->processes[i].pidfd >= 0 &&
 		       syscall(SYS_pidfd_send_signal, c->processes[i].pidfd, 0,
 			       NULL, 0) == 0 &&
 		       cr_now_ns() < until)
@@ -383,8 +452,7 @@ static void wait_parked(struct coordinator *c)
 	while (c->restarter->ctx->state == CR_RESTART_RELEASE &&
 	       __atomic_load_n(&c->restarter->ctx->nr_parked,
 			       __ATOMIC_ACQUIRE) < c->nr_live) {
-		if (cr_now_ns() >= c->deadline_ns)
-			happen(c, CR_EV_TIMEOUT);
+		is_late(c, cr_now_ns());
 		hear(c, 0); /* one may die between gate and rest */
 		usleep(50);
 	}
@@ -422,8 +490,11 @@ int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
 	wait_parked(&c);
 	note_pids(&c, pids);
 	if (restarter->ctx->state == CR_RESTART_RELEASE &&
-	    cr_restart_finish(restarter, pids, err) < 0)
+	    cr_restart_finish(restarter, pids, err) < 0) {
+		if (err->code == -ESRCH) /* ptrace's way to say: killed */
+			err->code = -ECANCELED;
 		happen(&c, CR_EV_TASK_FAILED);
+	}
 	if (restarter->ctx->state == CR_RESTART_RELEASE)
 		happen(&c, CR_EV_RELEASED);
 	if (restarter->ctx->state != CR_RESTART_DONE) {

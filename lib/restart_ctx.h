@@ -98,8 +98,9 @@ uint64_t cr_zone_take(struct cr_zone *zone, uint64_t length, uint64_t like);
  * birth to the restorer. */
 void cr_restart_process(struct cr_restarter *restarter, size_t index)
 	__attribute__((noreturn));
-/* Fork it; with its vpid.  Returns the pid or a negative errno. */
-long cr_restart_fork(struct cr_restarter *restarter, size_t index);
+/* Fork it; with its vpid.  Returns the pid and *@pidfdp, or a negative errno.
+ */
+long cr_restart_fork(struct cr_restarter *restarter, size_t index, int *pidfdp);
 
 /* While it is being restarted it is killed when its creator dies: so all end
  * with the coordinator. */

@@ -89,13 +89,15 @@ static uint64_t exit_signal_of(const struct cr_restarter *restarter,
 		       SIGCHLD;
 }
 
-long cr_restart_fork(struct cr_restarter *restarter, size_t index)
+long cr_restart_fork(struct cr_restarter *restarter, size_t index, int *pidfdp)
 {
 	const struct cr_plan_process *plan = &restarter->plan->processes[index];
 	/* helpers get numbers that no task of the tree will want */
 	pid_t vpid = plan->vpid ? (pid_t)plan->vpid :
 				  (pid_t)(restarter->highest_vpid + 1 + index);
 	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uint64_t)pidfdp,
 		.exit_signal = exit_signal_of(restarter, plan),
 		.set_tid = (uint64_t)&vpid,
 		.set_tid_size = 1,
@@ -108,10 +110,37 @@ long cr_restart_fork(struct cr_restarter *restarter, size_t index)
 	return pid < 0 ? -errno : pid;
 }
 
+/*
+ * So that the coordinator hears of the child's death from the first moment:
+ * its parent may be gone by then (a TEMP) or busy.
+ */
+static void tell_birth(const struct birth *birth, uint32_t vpid, int pidfd)
+{
+	struct cr_restart_message message = { .event = CR_MESSAGE_BORN,
+					      .vpid = vpid };
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { &message, sizeof(message) };
+	struct msghdr header = { .msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &pidfd, sizeof(pidfd));
+	while (sendmsg(birth->restarter->task_socket, &header, MSG_NOSIGNAL) <
+		       0 &&
+	       errno == EINTR)
+		;
+}
+
 static void fork_children(const struct birth *birth, enum cr_plan_when when)
 {
 	const struct cr_plan_process *plan = birth->plan, *child;
 	struct cr_error err = { 0 };
+	int pidfd;
 	long pid;
 
 	for (size_t i = 0; i < plan->nr_children; i++) {
@@ -119,20 +148,25 @@ static void fork_children(const struct birth *birth, enum cr_plan_when when)
 				 ->processes[plan->first_child + i];
 		if (child->when != when)
 			continue;
-		pid = cr_restart_fork(birth->restarter, plan->first_child + i);
+		pid = cr_restart_fork(birth->restarter, plan->first_child + i,
+				      &pidfd);
 		if (pid < 0) {
 			cr_error_set(&err, (int)pid, "making vpid %u: %s",
 				     child->vpid, strerror((int)-pid));
 			fail(birth, &err);
 		}
 		birth->children[i] = (pid_t)pid;
+		if (child->kind != CR_PLAN_TEMP)
+			tell_birth(birth, (uint32_t)pid, pidfd);
+		close(pidfd);
 	}
 }
 
 static void reap_children(const struct birth *birth, int temps)
 {
 	const struct cr_plan_process *child;
-	int is_temp;
+	struct cr_error err = { 0 };
+	int is_temp, status;
 
 	for (size_t i = 0; i < birth->plan->nr_children; i++) {
 		child = &birth->restarter->plan
@@ -140,9 +174,15 @@ static void reap_children(const struct birth *birth, int temps)
 		is_temp = child->kind == CR_PLAN_TEMP;
 		if (child->task != CR_PLAN_HELPER || is_temp != temps)
 			continue;
-		while (waitpid(birth->children[i], NULL, __WALL) < 0 &&
+		while (waitpid(birth->children[i], &status, __WALL) < 0 &&
 		       errno == EINTR)
 			;
+		if (status == 0)
+			continue;
+		cr_error_set(&err, -ECANCELED,
+			     "vpid %u: a helper of it died during the restart",
+			     birth->vpid);
+		fail(birth, &err);
 	}
 }
 

@@ -65,7 +65,7 @@ enum cr_step {
 
 /* Message of a task to its coordinator, over SOCK_SEQPACKET. */
 struct cr_restart_message {
-	uint32_t event; /* enum cr_task_event, or CR_MESSAGE_FAILED */
+	uint32_t event; /* enum cr_task_event, or CR_MESSAGE_* */
 	uint32_t vpid; /* of the task */
 	int32_t code; /* FAILED: negative errno */
 	uint32_t step; /* FAILED in the restorer: enum cr_step + 1; else 0 */
@@ -74,6 +74,7 @@ struct cr_restart_message {
 };
 
 #define CR_MESSAGE_FAILED 1000u
+#define CR_MESSAGE_BORN 1001u /* from the creator of @vpid, with its pidfd */
 
 /* What one list needs besides its steps.  Lies in the arena. */
 struct cr_list {

@@ -25,6 +25,7 @@
 
 #define NR_TREES 60
 #define MAX_EVENTS 150
+#define TASKS_MAX 1000
 #define TEXT_MAX 1024
 
 /* A process as /proc shows it; numbers as in its own namespace. */
@@ -171,7 +172,7 @@ static void restart_and_look(const char *path, struct look *look,
 static struct outcome try_links(const struct cr_wire_link *links, size_t nr)
 {
 	struct look look = { .links = links, .nr = nr };
-	struct made_task tasks[HISTORY_MAX] = { { 0 } };
+	static struct made_task tasks[TASKS_MAX];
 	struct outcome outcome = { 0 };
 	struct cr_error err = { 0 };
 	char path[64];
@@ -242,11 +243,29 @@ static void trees_with_subreapers_come_out_as_saved(void **state)
 	assert_true(try_trees(1001, 30) < NR_TREES / 4);
 }
 
+/* More messages than a socket holds while the TEMP is making them. */
+static void hundreds_of_orphans_are_made_by_one_helper(void **state)
+{
+	static struct cr_wire_link links[TASKS_MAX];
+	struct outcome outcome;
+
+	(void)state;
+	for (uint32_t i = 0; i < TASKS_MAX; i++)
+		links[i] = (struct cr_wire_link){ .vpid = 10 + i,
+						  .parent = i ? 1 : 0,
+						  .pgid = i ? 9 : 10,
+						  .sid = i ? 9 : 10 };
+	outcome = try_links(links, TASKS_MAX);
+	if (outcome.rc || outcome.text[0])
+		fail_msg("%d, %s", outcome.rc, outcome.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_trees_come_out_as_saved),
 		cmocka_unit_test(trees_with_subreapers_come_out_as_saved),
+		cmocka_unit_test(hundreds_of_orphans_are_made_by_one_helper),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_restart_deaths.c - tasks and coordinators that are killed at any moment
+ *
+ * While a random tree is restarted, one of its processes gets SIGKILL after a
+ * random time.  Either it had been let go, and the restart has succeeded, or
+ * the restart fails with ECANCELED: soon, not at its deadline, and nobody is
+ * left.  The same with the coordinator: then all must go.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "cr_image.h"
+#include "cr_namespace.h"
+#include "cr_restart.h"
+#include "made_image.h"
+#include "random_history.h"
+
+#define NR_ROUNDS 60
+#define MAX_EVENTS 150
+#define MAX_DELAY_US 60000
+#define SOON_MS 8000 /* a loaded machine; the deadline is far beyond */
+#define DEADLINE_MS 60000
+#define PIDS_MAX 256
+
+struct outcome {
+	int rc;
+	char text[CR_ERROR_TEXT_MAX];
+};
+
+/* All below @pid but the namespace's init; init's children count. */
+static size_t list_below(pid_t pid, pid_t *pids, size_t nr)
+{
+	char path[64], comm[32] = "";
+	FILE *file;
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	file = fopen(path, "re");
+	while (file && nr < PIDS_MAX && fscanf(file, "%d", &child) == 1) {
+		FILE *name;
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", child);
+		name = fopen(path, "re");
+		if (name && fgets(comm, sizeof(comm), name) &&
+		    strcmp(comm, "cr-init\n") != 0)
+			pids[nr++] = child;
+		if (name)
+			fclose(name);
+		nr = list_below(child, pids, nr);
+	}
+	if (file)
+		fclose(file);
+	return nr;
+}
+
+static void __attribute__((noreturn))
+restart_and_tell(const char *path, int result_fd)
+{
+	struct cr_restart_options options = { .timeout_ms = DEADLINE_MS };
+	struct cr_namespace ns = CR_NAMESPACE_NONE;
+	struct cr_restart_result result = { 0 };
+	struct cr_image *image = NULL;
+	struct outcome outcome = { 0 };
+	struct cr_error err = { 0 };
+
+	outcome.rc = cr_image_open(AT_FDCWD, path, &image, &err);
+	if (!outcome.rc)
+		outcome.rc = cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER,
+						 0, 0, &ns, &err);
+	options.namespace_fd = ns.init_fd;
+	if (!outcome.rc)
+		outcome.rc = cr_restart(image, &options, &result, &err);
+	memcpy(outcome.text, err.text, sizeof(outcome.text));
+	for (size_t i = 0; i < result.nr_roots; i++) {
+		kill(result.roots[i].pid, SIGKILL);
+		waitpid(result.roots[i].pid, NULL, 0);
+	}
+	cr_namespace_destroy(&ns);
+	_exit(write(result_fd, &outcome, sizeof(outcome)) < 0);
+}
+
+/* A restarter of a random tree; its outcome comes on *@fdp. */
+static pid_t start(uint32_t seed, const char *path, int *fdp)
+{
+	struct made_task tasks[HISTORY_MAX] = { { 0 } };
+	struct cr_wire_link links[HISTORY_MAX];
+	struct cr_error err = { 0 };
+	bool has_subreaper;
+	int fds[2];
+	size_t nr;
+	pid_t pid;
+
+	nr = random_links(seed, 0, MAX_EVENTS, links, &has_subreaper);
+	for (size_t i = 0; i < nr; i++)
+		tasks[i] = (struct made_task){ .vpid = links[i].vpid,
+					       .parent = links[i].parent,
+					       .pgid = links[i].pgid,
+					       .sid = links[i].sid,
+					       .flags = links[i].flags,
+					       .sleeps = 1 };
+	if (made_image(path, tasks, (uint32_t)nr, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_return_code(pipe(fds), errno);
+	pid = fork();
+	if (pid == 0)
+		restart_and_tell(path, fds[1]);
+	close(fds[1]);
+	*fdp = fds[0];
+	return pid;
+}
+
+/* Wait until @restarter has tasks, and then a random time; who they are. */
+static size_t wait_for_tasks(pid_t restarter, pid_t *pids)
+{
+	struct pollfd none = { .fd = -1 };
+
+	for (int ms = 0; ms < 5000 && !list_below(restarter, pids, 0); ms++)
+		poll(&none, 1, 1);
+	usleep(random_below(MAX_DELAY_US));
+	return list_below(restarter, pids, 0);
+}
+
+static void read_outcome(uint32_t seed, int fd, struct outcome *outcome)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	if (poll(&poll_fd, 1, SOON_MS) != 1)
+		fail_msg("seed %u: the restart does not end", seed);
+	assert_int_equal(read(fd, outcome, sizeof(*outcome)), sizeof(*outcome));
+	close(fd);
+}
+
+static void a_task_killed_at_any_moment_ends_the_restart(void **state)
+{
+	const char *path = *state;
+	unsigned int nr_failed = 0;
+
+	for (uint32_t seed = 1; seed <= NR_ROUNDS; seed++) {
+		struct outcome outcome;
+		pid_t pids[PIDS_MAX], restarter;
+		size_t nr;
+		int fd;
+
+		restarter = start(seed, path, &fd);
+		random_state = seed;
+		nr = wait_for_tasks(restarter, pids);
+		if (nr)
+			kill(pids[random_below((uint32_t)nr)], SIGKILL);
+		read_outcome(seed, fd, &outcome);
+		if (outcome.rc && outcome.rc != -ECANCELED)
+			fail_msg("seed %u: %d, %s", seed, outcome.rc,
+				 outcome.text);
+		nr_failed += outcome.rc != 0;
+		assert_int_equal(waitpid(restarter, NULL, 0), restarter);
+	}
+	print_message("%u of %u restarts failed\n", nr_failed, NR_ROUNDS);
+	assert_true(nr_failed > NR_ROUNDS / 10);
+}
+
+/* We are the subreaper of whom the coordinator leaves: nobody may be. */
+static void a_killed_coordinator_takes_all_tasks_along(void **state)
+{
+	const char *path = *state;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (uint32_t seed = 1; seed <= NR_ROUNDS; seed++) {
+		pid_t pids[PIDS_MAX], restarter;
+		int fd, left = 0;
+
+		restarter = start(seed, path, &fd);
+		random_state = seed;
+		wait_for_tasks(restarter, pids);
+		kill(restarter, SIGKILL);
+		for (int ms = 0; ms < SOON_MS; ms++) {
+			while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+				;
+			left = (int)list_below(getpid(), pids, 0);
+			if (!left)
+				break;
+			usleep(1000);
+		}
+		if (left)
+			fail_msg("seed %u: %d processes are left", seed, left);
+		close(fd);
+	}
+}
+
+static int setup(void **state)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/test_restart_deaths.%d.img",
+		 getpid());
+	*state = path;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	unlink(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			a_task_killed_at_any_moment_ends_the_restart, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_killed_coordinator_takes_all_tasks_along, setup,
+			teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
