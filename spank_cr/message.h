@@ -3,9 +3,9 @@
  * message.h - what slurmstepd, shepherds, agent and restarter tell each other
  *
  * Over SOCK_SEQPACKET sockets on one node: a message is one packet, which
- * arrives whole or not at all, and may carry descriptors.  docs/plugin-protocol.md
- * has the conversations.  The end of a socket is a message too: the other
- * side has died.
+ * arrives whole or not at all, and may carry descriptors.
+ * docs/plugin-protocol.md has the conversations.  The end of a socket is a
+ * message too: the other side has died.
  */
 #ifndef MESSAGE_H
 #define MESSAGE_H
