@@ -121,18 +121,14 @@ static int open_folders(struct agent *agent, struct cr_error *err)
 	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
 	if (agent->dirfd < 0)
 		return agent->dirfd;
-	agent->step_dirfd = cr_claim_step(agent->dirfd, agent->step,
-					  agent->step->restart_count > 0,
-					  &agent->lock_fd, err);
+	agent->step_dirfd =
+		cr_claim_step(agent->dirfd, agent->step, &agent->lock_fd, err);
 	if (agent->step_dirfd < 0)
 		return agent->step_dirfd;
 	if (has_images(agent) && is_first_run(agent))
 		cr_generation_prune(agent->step_dirfd, 0, &ignored);
 	if (agent->step->step != CR_STEP_BATCH)
 		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
-	/* it begins anew then: see generation.h */
-	if (cr_generation_has_steps(agent->dirfd, agent->step))
-		agent->step->restart_count = 0;
 	return 0;
 }
 

@@ -242,6 +242,14 @@ static void save_done(struct agent *agent, const struct agent_result *result)
 	const struct cr_checkpoint_stats *stats = &result->stats;
 
 	agent->saver = NULL;
+	if (result->err.code == -ESRCH) {
+		/* it has just ended by itself */
+		agent_log(agent, LOG_INFO, "not saved: %s", result->err.text);
+		agent_tell_ranks(agent, CR_MSG_NOT_SAVED, 0);
+		agent->phase = AGENT_RUNNING;
+		agent_forward_term(agent);
+		return;
+	}
 	if (result->err.code && !stats->file_bytes) {
 		not_saved(agent, &result->err);
 		return;
@@ -270,16 +278,6 @@ void agent_save(struct agent *agent, int is_final)
 		keep[1 + i] = agent->ranks[i].counter_fd;
 	agent_worker_cancel(agent->saver);
 	agent->save_is_final = is_final;
-	if (agent->step->step == CR_STEP_BATCH &&
-	    cr_generation_has_steps(agent->dirfd, agent->step)) {
-		agent_log(agent, LOG_INFO,
-			  "the script has had steps: it is not saved and "
-			  "begins anew when the job starts again");
-		agent->saver = NULL;
-		agent->phase = AGENT_RUNNING;
-		agent_forward_term(agent);
-		return;
-	}
 	if (is_final)
 		agent_tell_ranks(agent, CR_MSG_SAVING, 0);
 	agent->saver = agent_worker_start(agent, "cr-save", save, save_done,

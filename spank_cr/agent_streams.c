@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "generation.h"
 #include "manifest.h"
 #include "shepherd_input.h"
 
@@ -101,8 +102,7 @@ void agent_streams_note(const struct agent *agent, struct cr_manifest *manifest)
 				manifest->nr_streams++;
 }
 
-/* The restart is from an image after which the program ran on: take back what
- * it has written since. */
+/* Take back what was written after the image. */
 static void cut(const struct agent *agent, int fd, const struct stat *st,
 		const struct cr_manifest_stream *stream)
 {
@@ -114,6 +114,22 @@ static void cut(const struct agent *agent, int fd, const struct stat *st,
 	    lseek(fd, (off_t)stream->size, SEEK_SET) < 0)
 		agent_log(agent, LOG_WARNING, "rank %u: cut its output: %s",
 			  stream->rank, strerror(errno));
+}
+
+/*
+ * Did the ranks run on after their image, so that what they have written since
+ * will be written again?  In the file of a script with steps of srun is also
+ * what those have written, which will not.
+ */
+static int has_run_on(const struct agent *agent)
+{
+	const struct cr_manifest *manifest = agent->manifest;
+
+	if (agent->step->step == CR_STEP_BATCH &&
+	    cr_generation_has_steps(agent->dirfd, agent->step))
+		return 0;
+	return !manifest->is_final ||
+	       agent->step->restart_count != manifest->restart_count + 1;
 }
 
 static void restore(const struct agent *agent, struct agent_rank *rank,
@@ -131,7 +147,7 @@ static void restore(const struct agent *agent, struct agent_rank *rank,
 	if (stream->fd == 0 && lseek(fd, (off_t)stream->position, SEEK_SET) < 0)
 		agent_log(agent, LOG_WARNING, "rank %u: seek its input: %s",
 			  stream->rank, strerror(errno));
-	if (stream->fd != 0 && !agent->manifest->is_final)
+	if (stream->fd != 0 && has_run_on(agent))
 		cut(agent, fd, &st, stream);
 }
 

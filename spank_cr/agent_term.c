@@ -24,14 +24,21 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* Root of a batch script's tree if an srun runs in it, else 0. */
+/* A batch script in which an srun runs: it cannot be saved. */
+static int has_clients(const struct agent *agent)
+{
+	return agent->step->step == CR_STEP_BATCH &&
+	       agent->ranks[0].program > 0 &&
+	       agent_clients_any(agent->ranks[0].program);
+}
+
+/* Root of such a script if its steps are saved, else 0. */
 static pid_t root_with_clients(const struct agent *agent)
 {
-	pid_t root = agent->ranks[0].program;
-
-	if (agent->step->step != CR_STEP_BATCH || root <= 0)
+	if (!has_clients(agent) ||
+	    !cr_generation_has_steps(agent->dirfd, agent->step))
 		return 0;
-	return agent_clients_any(root) ? root : 0;
+	return agent->ranks[0].program;
 }
 
 void agent_forward_term(struct agent *agent)
@@ -98,6 +105,16 @@ static void do_not_save(struct agent *agent)
 	agent_forward_term(agent);
 }
 
+/* Its steps are without checkpoints: so is the job. */
+static void leave_to_slurm(struct agent *agent)
+{
+	agent_log(
+		agent, LOG_INFO,
+		"the script waits for an srun without checkpoints: not saved");
+	agent->phase = AGENT_RUNNING;
+	agent_forward_term(agent);
+}
+
 static void asked(struct agent *agent, const struct agent_result *result)
 {
 	agent->asker = NULL;
@@ -113,6 +130,8 @@ static void asked(struct agent *agent, const struct agent_result *result)
 		do_not_save(agent);
 	else if (root_with_clients(agent))
 		wait_for_clients(agent);
+	else if (has_clients(agent))
+		leave_to_slurm(agent);
 	else
 		agent_save(agent, 1);
 }
@@ -163,8 +182,7 @@ static void polled(struct agent *agent, const struct agent_result *result)
 		return;
 	}
 	/* once is enough: at the end of the grace time comes SIGTERM */
-	if (!cr_cause_saves(result->cause, &result->job) ||
-	    root_with_clients(agent))
+	if (!cr_cause_saves(result->cause, &result->job) || has_clients(agent))
 		return;
 	agent_log(agent, LOG_INFO, "the job is to be preempted");
 	agent->cause = result->cause;

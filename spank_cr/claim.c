@@ -187,12 +187,12 @@ static int open_job(int dirfd, const struct cr_step *step)
 }
 
 /* With the job locked.  The names may have changed until now. */
-static int claim(int dirfd, int job, const struct cr_step *step,
-		 int may_exchange, struct cr_error *err)
+static int claim(int dirfd, int job, const struct cr_step *step, int is_locked,
+		 struct cr_error *err)
 {
 	int fd = cr_generation_open_step(dirfd, step, 1, err), rc;
 
-	if (fd < 0 || !may_exchange || !step->identity[0])
+	if (fd < 0 || !is_locked || !step->identity[0])
 		return fd;
 	rc = exchange(dirfd, job, fd, step, err);
 	if (!rc)
@@ -201,8 +201,8 @@ static int claim(int dirfd, int job, const struct cr_step *step,
 	return rc < 0 ? rc : cr_generation_open_step(dirfd, step, 1, err);
 }
 
-int cr_claim_step(int dirfd, const struct cr_step *step, int may_exchange,
-		  int *lockp, struct cr_error *err)
+int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
+		  struct cr_error *err)
 {
 	int fd, job, job_lock;
 
@@ -214,7 +214,7 @@ int cr_claim_step(int dirfd, const struct cr_step *step, int may_exchange,
 	if (job < 0)
 		return cr_error_errno(err, "open folder job_%u", step->job);
 	job_lock = lock(job, LOCK_TRIES);
-	fd = claim(dirfd, job, step, may_exchange && job_lock >= 0, err);
+	fd = claim(dirfd, job, step, job_lock >= 0, err);
 	if (fd >= 0)
 		*lockp = lock(fd, 1);
 	if (job_lock >= 0)

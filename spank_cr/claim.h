@@ -16,11 +16,11 @@
 
 /*
  * Open the step's folder below DIR (@dirfd), after making its name lead to
- * the right one if @may_exchange.  Made if there is none.
+ * the right one.  Made if there is none.
  * Returns its descriptor or a negative errno.  *@lockp is the lock's, to be
  * kept open; -1 on a file system without locks.
  */
-int cr_claim_step(int dirfd, const struct cr_step *step, int may_exchange,
-		  int *lockp, struct cr_error *err);
+int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
+		  struct cr_error *err);
 
 #endif /* CLAIM_H */

@@ -30,11 +30,9 @@ int cr_generation_open_step(int dirfd, const struct cr_step *step, int create,
 			    struct cr_error *err);
 
 /*
- * Once a job has had a step of srun with images of its own, its batch script
- * always begins anew: steps are counted from 0 again when it does, and a
- * script that went on in the middle would find the images of other steps.
- * The mark is a file in the job's folder, which must be there; without a batch
- * script in it none is made.
+ * A mark that the job has had steps of srun with images of their own: a file in
+ * the job's folder, which must be there.  It is for the agent of the job's
+ * batch script; without one none is made.
  */
 int cr_generation_mark_steps(int dirfd, const struct cr_step *step,
 			     struct cr_error *err);

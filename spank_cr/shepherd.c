@@ -10,25 +10,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "cr_namespace.h"
 #include "message.h"
 #include "shepherd.h"
 #include "shepherd_input.h"
+#include "shepherd_program.h"
 
 #define ENTER_TIMEOUT_MS 30000
 #define VERDICT_TIMEOUT_MS 120000 /* for the agent, after the program died */
-#define TEXT_TIMEOUT_MS 1000
 /* Slurm sends SIGCONT with each SIGTERM.  A program that is saved shall see
  * neither: SIGCONT is passed on when none has followed in this time. */
 #define CONT_DELAY_MS 200
@@ -110,77 +106,11 @@ static void tell_agent(struct cr_shepherd *shepherd, int type, int pid,
 	}
 }
 
-static void say(const char *text)
-{
-	struct pollfd pollfd = { .fd = 2, .events = POLLOUT };
-	char line[CR_ERROR_TEXT_MAX + 16];
-	int length;
-
-	length = snprintf(line, sizeof(line), "spank_cr: %s\n", text);
-	if (poll(&pollfd, 1, TEXT_TIMEOUT_MS) == 1 &&
-	    write(2, line, (size_t)length) < 0)
-		return; /* nobody reads it: there is no other place */
-}
-
-/* End as the program did: the same code, or the same signal. */
-static void __attribute__((noreturn)) end_like(int status)
-{
-	const struct rlimit no_core = { 0, 0 };
-	sigset_t set;
-	int signal;
-
-	if (WIFEXITED(status))
-		_exit(WEXITSTATUS(status));
-	signal = WTERMSIG(status);
-	setrlimit(RLIMIT_CORE, &no_core);
-	sigemptyset(&set);
-	sigaddset(&set, signal);
-	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
-	kill(getpid(), signal);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	_exit(128 + signal);
-}
-
 static void send_signal(const struct flock_state *state, int signal)
 {
 	if (state->program_fd >= 0)
 		syscall(SYS_pidfd_send_signal, state->program_fd, signal, NULL,
 			0);
-}
-
-/* Ignoring a signal forgets it. */
-static void drop_pending(int signal)
-{
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct sigaction before;
-
-	sigaction(signal, &ignore, &before);
-	sigaction(signal, &before, NULL);
-}
-
-/* A terminal that was our session's becomes the program's session's. */
-static int give_up_terminal(void)
-{
-	int has = isatty(0) && tcgetsid(0) == getpid();
-
-	if (!has)
-		return 0;
-	ioctl(0, TIOCNOTTY);
-	drop_pending(SIGHUP); /* what this sends to us */
-	drop_pending(SIGCONT);
-	return 1;
-}
-
-/* In the child: be what slurmstepd had made of this process. */
-static void become_program(const struct cr_shepherd *shepherd,
-			   const sigset_t *mask, int has_terminal)
-{
-	setsid();
-	if (has_terminal)
-		ioctl(0, TIOCSCTTY, 0);
-	if (chdir(shepherd->cwd) < 0 && chdir("/") < 0)
-		say("cannot go to the working directory");
-	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
 static void tell_started(const struct flock_state *state, pid_t pid)
@@ -201,21 +131,21 @@ static void tell_started(const struct flock_state *state, pid_t pid)
 /* Fork the program.  Returns 1 in the child, 0 here. */
 static int start_program(struct flock_state *state, const sigset_t *mask)
 {
-	int has_terminal = give_up_terminal();
+	int has_terminal = cr_shepherd_give_up_terminal();
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		become_program(state->shepherd, mask, has_terminal);
+		cr_shepherd_become_program(state->shepherd->cwd, mask,
+					   has_terminal);
 		return 1;
 	}
 	if (pid < 0) {
-		say("cannot fork the program");
+		cr_shepherd_say("cannot fork the program");
 		_exit(1);
 	}
 	state->program = pid;
 	state->program_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	state->phase = RUNNING;
-	prctl(PR_SET_NAME, "cr-shepherd");
 	tell_started(state, pid);
 	return 0;
 }
@@ -249,7 +179,7 @@ static void close_others(struct flock_state *state)
 static void __attribute__((noreturn)) end_saved(int linger_ms)
 {
 	poll(NULL, 0, linger_ms);
-	end_like(SIGTERM);
+	cr_shepherd_end_like(SIGTERM);
 }
 
 /* What was held back is due now. */
@@ -277,7 +207,7 @@ static void handle_message(struct flock_state *state,
 	case CR_MSG_SAVED:
 		end_saved(message->value);
 	case CR_MSG_TEXT:
-		say(message->text);
+		cr_shepherd_say(message->text);
 		break;
 	default:
 		break;
@@ -313,7 +243,7 @@ program_ended(struct flock_state *state, int status)
 	while (state->phase == SAVING && state->shepherd->agent >= 0)
 		hear_agent(state, VERDICT_TIMEOUT_MS);
 	tell_agent(state->shepherd, CR_MSG_EXITED, 0, status);
-	end_like(status);
+	cr_shepherd_end_like(status);
 }
 
 /* Returns the program's status if it is ours and has ended, else -1. */
@@ -376,8 +306,9 @@ static void hear_restarter(struct flock_state *state)
 		return;
 	}
 	if (rc && rc != -EBADMSG) {
-		say("the restarted program's parent has died: its exit status "
-		    "is lost");
+		cr_shepherd_say(
+			"the restarted program's parent has died: its exit status "
+			"is lost");
 		send_signal(state, SIGKILL);
 		program_ended(state, SIGKILL);
 	}
@@ -396,6 +327,7 @@ static void hear_restarter(struct flock_state *state)
 
 static void __attribute__((noreturn)) watch(struct flock_state *state)
 {
+	prctl(PR_SET_NAME, "cr-shepherd");
 	for (;;) {
 		struct pollfd pollfds[] = {
 			{ .fd = state->signals, .events = POLLIN },
@@ -427,7 +359,7 @@ static void __attribute__((noreturn)) watch(struct flock_state *state)
 /* Begin anew behind the user's back?  Rather fail; the images remain. */
 static void __attribute__((noreturn)) fail_restart(void)
 {
-	say("the agent has died before the program was restarted");
+	cr_shepherd_say("the agent has died before the program was restarted");
 	_exit(1);
 }
 

@@ -116,11 +116,9 @@ static int export_identity(void)
 static void put_back_output(void)
 {
 	const char *job = getenv("SLURM_JOB_ID");
-	const char *count = getenv("SLURM_RESTART_COUNT");
 	struct cr_error err = { 0 };
 
-	if (spank_context() != S_CTX_LOCAL || !job || !count ||
-	    strtoul(count, NULL, 10) == 0)
+	if (spank_context() != S_CTX_LOCAL || !job)
 		return;
 	for (int fd = 1; fd <= 2; fd++)
 		if (cr_output_put_back(fd, (uint32_t)strtoul(job, NULL, 10),

@@ -100,7 +100,7 @@ static int claim(struct fixture *f, uint32_t number, const char *identity)
 	int fd, gen, left = -1;
 	size_t nr = 0;
 
-	fd = cr_claim_step(f->dirfd, &step, 1, &f->locks[f->nr_locks], NULL);
+	fd = cr_claim_step(f->dirfd, &step, &f->locks[f->nr_locks], NULL);
 	assert_true(fd >= 0);
 	assert_true(f->locks[f->nr_locks++] >= 0);
 	assert_int_equal(cr_generation_list(fd, &numbers, &nr, NULL), 0);
@@ -164,20 +164,6 @@ static void another_environment_alone_is_another_srun(void **state)
 	assert_int_equal(claim(*state, 3, A2), 3);
 }
 
-static void without_a_restart_nothing_changes_places(void **state)
-{
-	struct fixture *f = *state;
-	struct cr_step step = make_step(0, B);
-	int fd;
-
-	leave_image(f, 0, A);
-	leave_image(f, 1, B);
-	fd = cr_claim_step(f->dirfd, &step, 0, &f->locks[f->nr_locks++], NULL);
-	assert_true(fd >= 0);
-	close(fd);
-	assert_int_equal(claim(f, 1, B), 1);
-}
-
 static void removing_a_claimed_step_removes_its_lock(void **state)
 {
 	struct fixture *f = *state;
@@ -199,7 +185,6 @@ int main(void)
 		TEST(one_whose_neighbour_had_ended_finds_its_own),
 		TEST(images_that_a_living_agent_holds_are_left_alone),
 		TEST(another_environment_alone_is_another_srun),
-		TEST(without_a_restart_nothing_changes_places),
 		TEST(removing_a_claimed_step_removes_its_lock),
 	};
 
