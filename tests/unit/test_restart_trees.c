@@ -25,7 +25,7 @@
 
 #define NR_TREES 60
 #define MAX_EVENTS 150
-#define TASKS_MAX 1000
+#define TASKS_MAX 400
 #define TEXT_MAX 1024
 
 /* A process as /proc shows it; numbers as in its own namespace. */
@@ -137,7 +137,7 @@ static void look_below(struct look *look, pid_t pid, uint32_t vpid)
 static void restart_and_look(const char *path, struct look *look,
 			     struct outcome *outcome)
 {
-	struct cr_restart_options options = { .timeout_ms = 20000 };
+	struct cr_restart_options options = { .timeout_ms = 60000 };
 	struct cr_namespace ns = CR_NAMESPACE_NONE;
 	struct cr_restart_result result = { 0 };
 	struct cr_image *image = NULL;
