@@ -205,20 +205,12 @@ static int choose_signal(pid_t tid, struct cr_error *err)
  * no mask keeps out, is sent once more afterwards. */
 static int run_to_signal(pid_t tid, int signal, struct cr_error *err)
 {
-	int status, got_sigstop = 0;
+	int status, got_sigstop = 0, rc;
 
 	for (;;) {
-		if (ptrace(PTRACE_CONT, tid, NULL, NULL) < 0)
-			return cr_error_set(err, -ECANCELED,
-					    "thread %d has died", tid);
-		while (waitpid(tid, &status, __WALL) < 0)
-			if (errno != EINTR)
-				return cr_error_errno(err,
-						      "waiting for thread %d",
-						      tid);
-		if (!WIFSTOPPED(status))
-			return cr_error_set(err, -ECANCELED,
-					    "thread %d has died", tid);
+		rc = cr_trace_resume(tid, PTRACE_CONT, &status, err);
+		if (rc < 0)
+			return rc;
 		if (status >> 8 == signal)
 			break;
 		if (status >> 8 == SIGSEGV)

@@ -45,6 +45,11 @@ int cr_trace_set_regs(pid_t tid, const struct cr_wire_regs *regs,
 int cr_trace_get_sigmask(pid_t tid, uint64_t *mask, struct cr_error *err);
 int cr_trace_set_sigmask(pid_t tid, uint64_t mask, struct cr_error *err);
 
+/* Let the stopped thread @tid go on with @request (PTRACE_CONT or
+ * PTRACE_SYSCALL) to its next stop; *@status is as of waitpid(2).  Returns 0,
+ * or -ECANCELED if it has died. */
+int cr_trace_resume(pid_t tid, int request, int *status, struct cr_error *err);
+
 /*
  * Make one system call in the stopped thread @tid with the system call
  * instruction at @instruction of its memory, and put its registers back.

@@ -26,28 +26,33 @@
 #define VDSO_LENGTH 4096u /* at least */
 #define EVENT_STOP (SIGTRAP | PTRACE_EVENT_STOP << 8)
 
+int cr_trace_resume(pid_t tid, int request, int *status, struct cr_error *err)
+{
+	if (ptrace((enum __ptrace_request)request, tid, NULL, NULL) < 0)
+		return cr_error_set(err, -ECANCELED, "thread %d has died", tid);
+	while (waitpid(tid, status, __WALL) < 0)
+		if (errno != EINTR)
+			return cr_error_errno(err, "waiting for thread %d",
+					      tid);
+	if (!WIFSTOPPED(*status))
+		return cr_error_set(err, -ECANCELED, "thread %d has died", tid);
+	return 0;
+}
+
 /*
  * Run @tid with @request until the stop @wanted (status >> 8).  SIGSTOP
  * cannot be blocked: should it come meanwhile it is sent again afterwards,
  * when nothing more will run.
  */
-static int run_until(pid_t tid, enum __ptrace_request request, int wanted,
-		     int *got_sigstop, struct cr_error *err)
+static int run_until(pid_t tid, int request, int wanted, int *got_sigstop,
+		     struct cr_error *err)
 {
-	int status;
+	int status, rc;
 
 	for (;;) {
-		if (ptrace(request, tid, NULL, NULL) < 0)
-			return cr_error_set(err, -ECANCELED,
-					    "thread %d has died", tid);
-		while (waitpid(tid, &status, __WALL) < 0)
-			if (errno != EINTR)
-				return cr_error_errno(err,
-						      "waiting for thread %d",
-						      tid);
-		if (!WIFSTOPPED(status))
-			return cr_error_set(err, -ECANCELED,
-					    "thread %d has died", tid);
+		rc = cr_trace_resume(tid, request, &status, err);
+		if (rc < 0)
+			return rc;
 		if (status >> 8 == wanted)
 			return 0;
 		/* while a group stop is in effect the trap tells its signal */
