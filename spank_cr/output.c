@@ -51,10 +51,13 @@ int cr_output_find(pid_t pid, int fd, char path[CR_OUTPUT_PATH_MAX],
 /* "/a/.b.spank_cr-12" for "/a/b". */
 static int name_aside(char *aside, const char *path, uint32_t job)
 {
-	const char *base = strrchr(path, '/') + 1;
-	int n = snprintf(aside, CR_OUTPUT_PATH_MAX, "%.*s.%s.spank_cr-%u",
-			 (int)(base - path), path, base, job);
+	const char *slash = strrchr(path, '/');
+	int n;
 
+	if (!slash)
+		return -EINVAL;
+	n = snprintf(aside, CR_OUTPUT_PATH_MAX, "%.*s/.%s.spank_cr-%u",
+		     (int)(slash - path), path, slash + 1, job);
 	return n < CR_OUTPUT_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
