@@ -18,6 +18,7 @@
 
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
 #define PR_TIMER_CREATE_RESTORE_IDS 77 /* Linux 6.15 */
+#define PR_TIMER_CREATE_RESTORE_IDS_GET 2
 #endif
 
 #define KERNEL_SIGSET 8 /* sizeof(sigset_t) of the kernel */
@@ -124,22 +125,65 @@ static void add_timer(const struct cr_wire_timer *timer, struct cr_arena *arena,
 		    (uint64_t)cr_arena_copy(arena, &value, sizeof(value)), 0);
 }
 
+static const struct cr_wire_timer *next_timer(const struct cr_saved_task *task,
+					      int32_t from)
+{
+	const struct cr_wire_timer *next = NULL;
+
+	for (size_t i = 0; i < task->nr_timers; i++)
+		if (task->timers[i].id >= from &&
+		    (!next || task->timers[i].id < next->id))
+			next = &task->timers[i];
+	return next;
+}
+
+/* Use up the ids from @from to @to. */
+static void add_skipped(int32_t from, int32_t to, struct cr_arena *arena,
+			struct cr_list *list)
+{
+	const struct kernel_sigevent none = { .notify = SIGEV_NONE };
+	const uint64_t event =
+		(uint64_t)cr_arena_copy(arena, &none, sizeof(none));
+	const uint64_t id = (uint64_t)cr_arena_take(arena, sizeof(int32_t));
+
+	for (; from < to; from++) {
+		cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS, SYS_timer_create,
+			    CLOCK_MONOTONIC, event, id, 0);
+		cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS, SYS_timer_delete,
+			    (uint64_t)from, 0, 0, 0);
+	}
+}
+
 /*
  * Linux 6.15 lets a process ask for timer ids.  Before, ids count up from 0
- * in each process, so timers made in order of their ids fit when no id has
- * been skipped; CR_STEP_TIMERS fails where one was.
+ * in each process: those that the program has deleted are made and deleted
+ * again, up to CR_TIMER_IDS; CR_STEP_TIMERS fails beyond that.
  */
 static void add_timers(const struct cr_saved_task *task, struct cr_arena *arena,
 		       struct cr_list *list)
 {
+	const int can_ask =
+		prctl(PR_TIMER_CREATE_RESTORE_IDS,
+		      PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0, 0) >= 0;
+	const struct cr_wire_timer *timer;
+	int32_t next = 0;
+
 	if (!task->nr_timers)
 		return;
-	cr_list_add(list, CR_OP_CALL_ANY, CR_STEP_TIMERS, SYS_prctl,
-		    PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0);
-	for (size_t i = 0; i < task->nr_timers; i++)
-		add_timer(&task->timers[i], arena, list);
-	cr_list_add(list, CR_OP_CALL_ANY, CR_STEP_TIMERS, SYS_prctl,
-		    PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0);
+	if (can_ask)
+		cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS, SYS_prctl,
+			    PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0);
+	while ((timer = next_timer(task, next)) != NULL) {
+		if (!can_ask && timer->id < CR_TIMER_IDS)
+			add_skipped(next, timer->id, arena, list);
+		add_timer(timer, arena, list);
+		if (timer->id == INT32_MAX)
+			break;
+		next = timer->id + 1;
+	}
+	if (can_ask)
+		cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS, SYS_prctl,
+			    PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0);
 }
 
 static void add_itimers(const struct cr_wire_task *task, struct cr_arena *arena,

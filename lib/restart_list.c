@@ -65,6 +65,8 @@ size_t cr_list_bound(const struct cr_restarter *restarter,
 	size_t ops = 11 * task->nr_vmas + CR_GROUP_OPS + CR_THREAD_OPS;
 
 	ops += 2 * task->nr_timers + task->nr_locks + task->nr_threads + 1;
+	if (task->nr_timers)
+		ops += 2 * CR_TIMER_IDS;
 	ops += task->signals->nr_pending + task->threads[0].thread->nr_pending;
 	/* zombies and ghosts to wait for */
 	return ops + restarter->saved->nr_tasks + restarter->plan->nr;
@@ -79,7 +81,7 @@ size_t cr_arena_bound(const struct cr_restarter *restarter,
 		return 0;
 	length = cr_list_bound(restarter, task) * sizeof(struct cr_op) +
 		 cr_restorer_size() + task->mm->auxv_length +
-		 112 * task->nr_timers + 32 * task->nr_locks +
+		 192 * task->nr_timers + 32 * task->nr_locks +
 		 144 * (size_t)task->signals->nr_pending + 32 * PAGE;
 	for (size_t i = 0; i < task->nr_threads; i++) {
 		const struct cr_wire_thread *thread = task->threads[i].thread;
@@ -124,6 +126,8 @@ struct cr_list *cr_list_open(struct cr_arena *arena,
 
 	list->ops = cr_arena_take(arena, max_ops * sizeof(struct cr_op));
 	list->nr_ops = 0;
+	list->max_ops = arena->is_full ? 0 : max_ops;
+	list->arena = arena;
 	list->state = &restarter->ctx->state;
 	list->failed = CR_RESTART_FAILED;
 	list->socket = restarter->task_socket;
@@ -136,8 +140,13 @@ struct cr_op *cr_list_add(struct cr_list *list, enum cr_op_kind kind,
 			  enum cr_step what, int64_t nr, uint64_t a0,
 			  uint64_t a1, uint64_t a2, uint64_t a3)
 {
-	struct cr_op *op = (struct cr_op *)&list->ops[list->nr_ops++];
+	static struct cr_op dummy;
+	struct cr_op *op = &dummy;
 
+	if (list->nr_ops < list->max_ops)
+		op = (struct cr_op *)&list->ops[list->nr_ops++];
+	else
+		list->arena->is_full = 1;
 	memset(op, 0, sizeof(*op));
 	op->kind = kind;
 	op->what = what;

@@ -174,6 +174,25 @@ int cr_mm_fill(struct cr_restarter *restarter, const struct cr_saved_task *task,
 			     workers, err);
 }
 
+/*
+ * Where huge pages come by themselves (Debian's default), filling a few pages
+ * here and there would take 2 MiB for each: more than the job may have.
+ * What was saved of this setting is set in the end.
+ */
+static void forbid_huge_pages(const struct cr_restarter *restarter,
+			      const struct cr_saved_task *task,
+			      const struct cr_staged *staged)
+{
+	uint64_t mapped = 0;
+
+	for (size_t i = 0; i < task->nr_vmas; i++)
+		if (staged->vma[i].has_contents)
+			mapped += vma_length(&task->vmas[i]);
+	if (2 * cr_image_space_bytes(restarter->image, task->mm->space) <
+	    mapped)
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
 int cr_mm_stage_private(struct cr_restarter *restarter,
 			const struct cr_saved_task *task,
 			struct cr_file_restore *files,
@@ -187,6 +206,8 @@ int cr_mm_stage_private(struct cr_restarter *restarter,
 	if (!staged)
 		return cr_error_set(err, -ENOMEM, "out of memory");
 	rc = find_contents(restarter, task, staged, err);
+	if (!rc)
+		forbid_huge_pages(restarter, task, staged);
 	for (size_t i = 0; i < task->nr_vmas && !rc; i++)
 		rc = stage_vma(restarter, &task->vmas[i], files, staged,
 			       &staged->vma[i], err);

@@ -76,10 +76,13 @@ struct cr_restart_message {
 #define CR_MESSAGE_FAILED 1000u
 #define CR_MESSAGE_BORN 1001u /* from the creator of @vpid, with its pidfd */
 
+struct cr_arena; /* restart_list.h */
+
 /* What one list needs besides its steps.  Lies in the arena. */
 struct cr_list {
 	const struct cr_op *ops;
-	uint64_t nr_ops;
+	uint64_t nr_ops, max_ops; /* steps, and room for them */
+	struct cr_arena *arena; /* while it is being written */
 	volatile uint32_t *state; /* of the restart context; a futex */
 	uint32_t failed; /* value of *state that ends all */
 	int32_t socket; /* to the coordinator */
