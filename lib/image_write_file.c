@@ -67,24 +67,25 @@ static int write_here_and_unlock(struct cr_writer_file *file, struct iovec *iov,
 				 struct cr_error *err)
 {
 	int64_t offset = (int64_t)file->offset;
+	struct cr_error own = { 0 };
 	int rc;
 
-	if (file->is_failed) {
-		pthread_mutex_unlock(&file->lock);
-		return cr_error_set(err, -ECANCELED,
-				    "a part of the image is missing");
+	if (!file->error.code) {
+		file->offset += length;
+		file->nr_records++;
+		if (file->is_regular)
+			pthread_mutex_unlock(&file->lock);
+		write_all(file->fd, iov, nr_iov, file->is_regular ? offset : -1,
+			  &own);
+		if (file->is_regular)
+			pthread_mutex_lock(&file->lock);
+		if (!file->error.code)
+			file->error = own;
 	}
-	file->offset += length;
-	file->nr_records++;
-	if (file->is_regular) {
-		pthread_mutex_unlock(&file->lock);
-		rc = write_all(file->fd, iov, nr_iov, offset, err);
-		pthread_mutex_lock(&file->lock);
-	} else {
-		rc = write_all(file->fd, iov, nr_iov, -1, err);
-	}
-	if (rc)
-		file->is_failed = true;
+	/* the first error of all, whoever tells it */
+	rc = file->error.code;
+	if (rc < 0)
+		cr_error_set(err, rc, "%s", file->error.text);
 	pthread_mutex_unlock(&file->lock);
 	return rc;
 }

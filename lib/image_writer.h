@@ -44,7 +44,7 @@ struct cr_writer_file {
 	pthread_mutex_t lock;
 	int fd;
 	bool is_regular; /* positioned writes in parallel */
-	bool is_failed; /* a part of it could not be written */
+	struct cr_error error; /* why a part of it could not be written */
 	uint64_t offset; /* where the next record goes */
 	uint64_t nr_records;
 	struct cr_writer_chunk *chunks;

@@ -174,7 +174,7 @@ static void add_timers(const struct cr_saved_task *task, struct cr_arena *arena,
 		cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS, SYS_prctl,
 			    PR_TIMER_CREATE_RESTORE_IDS, 1, 0, 0);
 	while ((timer = next_timer(task, next)) != NULL) {
-		if (!can_ask && timer->id < CR_TIMER_IDS)
+		if (!can_ask && timer->id < (int32_t)CR_TIMER_IDS)
 			add_skipped(next, timer->id, arena, list);
 		add_timer(timer, arena, list);
 		if (timer->id == INT32_MAX)
