@@ -66,8 +66,9 @@ void cr_thread_add(struct cr_restarter *restarter,
 		   struct cr_list *list);
 
 /* restart_group.c: what a thread group has once. */
-#define CR_TIMER_IDS 1024ul /* below this, ids of deleted timers are skipped \
-			     */
+#define CR_TIMER_IDS                                            \
+	1024ul /* below this, ids of deleted timers are skipped \
+		*/
 #define CR_GROUP_OPS 512 /* steps at most, without pending signals, timers */
 void cr_group_add(struct cr_restarter *restarter, size_t task_index,
 		  struct cr_arena *arena, struct cr_list *list);
