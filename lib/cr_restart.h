@@ -42,7 +42,8 @@ struct cr_restart_options {
 	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
 	/* For tests: take the image for one of another kernel. */
 	int foreign_vdso;
-	/* For tests: called in the child before task number @index joins. */
+	/* For tests: called in the child before task number @index joins, and
+	 * with SIZE_MAX in a helper that has forked and is about to exit. */
 	void (*fault)(void *arg, size_t index);
 	void *fault_arg;
 };

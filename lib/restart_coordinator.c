@@ -41,7 +41,9 @@ struct sender {
 struct coordinator {
 	struct cr_restarter *restarter;
 	struct process *processes; /* as plan->processes */
-	pid_t *children; /* pids of the first plan->nr_roots processes */
+	pid_t *children; /* pids of the first plan->nr_roots processes; 0 for
+			  * those that have been reaped: they may be another's
+			  */
 	int epoll;
 	size_t nr_expected; /* processes that are to join */
 	size_t nr_joined, nr_at_gate, nr_dead;
@@ -301,11 +303,16 @@ static void died(struct coordinator *c, size_t index)
 	process->state = CR_TASK_DEAD;
 	c->nr_dead++;
 	if (plan->creator == CR_PLAN_COORDINATOR &&
-	    plan->task == CR_PLAN_HELPER)
-		waitpid(process->pid, NULL, __WALL);
+	    plan->task == CR_PLAN_HELPER) {
+		waitpid(c->children[index], NULL, __WALL);
+		c->children[index] = 0;
+	}
 }
 
-/* Messages first: who dies of an error has told it before. */
+/*
+ * Messages first: who dies of an error has told it before.  What they lead to
+ * is looked at here, since nobody may have anything to say afterwards.
+ */
 static void hear(struct coordinator *c, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
@@ -316,6 +323,7 @@ static void hear(struct coordinator *c, int timeout_ms)
 	for (int i = 0; i < n; i++)
 		if (events[i].data.u64 != SOCKET_KEY)
 			died(c, events[i].data.u64);
+	check_all_at_gate(c);
 }
 
 static int is_late(struct coordinator *c, uint64_t now)
@@ -339,7 +347,6 @@ static void wait_events(struct coordinator *c)
 	if (is_late(c, now))
 		return;
 	hear(c, (int)((c->deadline_ns - now) / NSEC_PER_MSEC) + 1);
-	check_all_at_gate(c);
 }
 
 static int open_coordinator(struct coordinator *c)
@@ -371,13 +378,14 @@ static void reap_temp(struct coordinator *c, size_t index)
 	int status = 0;
 
 	while (c->restarter->ctx->state != CR_RESTART_FAILED) {
-		pid_t ended = waitpid(pid, &status, __WALL | WNOHANG);
-
-		if (ended > 0 && status)
-			fail(c, CR_EV_TASK_DIED, -ECANCELED,
-			     "died during the restart", vpid_of(c, index));
-		if (ended)
+		if (waitpid(pid, &status, __WALL | WNOHANG) > 0) {
+			c->children[index] = 0;
+			if (status)
+				fail(c, CR_EV_TASK_DIED, -ECANCELED,
+				     "died during the restart",
+				     vpid_of(c, index));
 			return;
+		}
 		if (!is_late(c, cr_now_ns()))
 			hear(c, 1);
 	}
@@ -408,31 +416,48 @@ static void make_roots(struct coordinator *c)
 			reap_temp(c, i);
 }
 
-/* No stray process: kill whom we know; the others see the state. */
-static void end_all(struct coordinator *c)
+/* Returns how many of those that we know have not gone yet. */
+static size_t kill_known(const struct coordinator *c)
 {
-	const struct cr_plan *plan = c->restarter->plan;
-	uint64_t until = cr_now_ns() + END_MS * NSEC_PER_MSEC;
+	size_t nr_left = 0;
 
-	for (size_t i = 0; i < plan->nr; i++)
-		if (c->processes[i].pidfd >= 0)
-			syscall(SYS_pidfd_send_signal, c->processes[i].pidfd,
-				SIGKILL, NULL, 0);
-	for (size_t i = 0; i < plan->nr_roots; i++) {
+	for (size_t i = 0; i < c->restarter->plan->nr; i++)
+		if (c->processes[i].pidfd >= 0 &&
+		    syscall(SYS_pidfd_send_signal, c->processes[i].pidfd,
+			    SIGKILL, NULL, 0) == 0)
+			nr_left++;
+	return nr_left;
+}
+
+static size_t kill_children(struct coordinator *c)
+{
+	size_t nr_left = 0;
+
+	for (size_t i = 0; i < c->restarter->plan->nr_roots; i++) {
 		if (c->children[i] <= 0)
 			continue;
 		kill(c->children[i], SIGKILL);
-		while (waitpid(c->children[i], NULL, __WALL | WNOHANG) == 0 &&
-		       cr_now_ns() < until)
-			usleep(1000);
+		if (waitpid(c->children[i], NULL, __WALL | WNOHANG) == 0)
+			nr_left++;
+		else
+			c->children[i] = 0;
 	}
-	/* those deep in the tree that had not joined end by themselves */
-	for (size_t i = 0; i < plan->nr; i++)
-		while (c->processes[i].pidfd >= 0 &&
-		       syscall(SYS_pidfd_send_signal, c->processes[i].pidfd, 0,
-			       NULL, 0) == 0 &&
-		       cr_now_ns() < until)
-			usleep(1000);
+	return nr_left;
+}
+
+/* No stray process: kill whom we know, and whom we hear of meanwhile.  Who has
+ * not joined sees the state and ends by itself. */
+static void end_all(struct coordinator *c)
+{
+	const uint64_t until = cr_now_ns() + END_MS * NSEC_PER_MSEC;
+	size_t nr_left;
+
+	do {
+		while (receive(c))
+			;
+		nr_left = kill_children(c);
+		nr_left += kill_known(c);
+	} while (nr_left && cr_now_ns() < until && usleep(1000) == 0);
 }
 
 static void close_coordinator(struct coordinator *c)

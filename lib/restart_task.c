@@ -192,10 +192,13 @@ static void look_after_children(const struct birth *birth)
 	struct cr_error err = { 0 };
 	siginfo_t info = { 0 };
 
-	if (birth->restarter->ctx->state >= CR_RESTART_SETTLE ||
-	    waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | (int)__WALL) <
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | (int)__WALL) <
 		    0 ||
 	    !info.si_pid)
+		return;
+	/* read last: from SETTLE on ghosts and zombies die as they should */
+	if (__atomic_load_n(&birth->restarter->ctx->state, __ATOMIC_ACQUIRE) >=
+	    CR_RESTART_SETTLE)
 		return;
 	cr_error_set(&err, -ECANCELED, "vpid %d died during the restart",
 		     info.si_pid);
@@ -267,6 +270,14 @@ static void reserve_vpids(const struct cr_restarter *r)
 	close(fd);
 }
 
+static void call_fault(const struct birth *birth, size_t index)
+{
+	const struct cr_restart_options *options = birth->restarter->options;
+
+	if (options->fault)
+		options->fault(options->fault_arg, index);
+}
+
 /* Steps 1 to 7 of plan.h. */
 static void be_born(const struct birth *birth)
 {
@@ -284,8 +295,10 @@ static void be_born(const struct birth *birth)
 	if (birth->plan->makes_group)
 		setpgid(0, 0);
 	fork_children(birth, CR_PLAN_AFTER_SETPGID);
-	if (birth->plan->kind == CR_PLAN_TEMP)
+	if (birth->plan->kind == CR_PLAN_TEMP) {
+		call_fault(birth, SIZE_MAX);
 		_exit(0);
+	}
 	reap_children(birth, 1);
 }
 
@@ -473,9 +486,8 @@ void cr_restart_process(struct cr_restarter *restarter, size_t index)
 		fail(&birth, &err);
 	}
 	be_born(&birth);
-	if (restarter->options->fault && plan->task != CR_PLAN_HELPER)
-		restarter->options->fault(restarter->options->fault_arg,
-					  (size_t)plan->task);
+	if (plan->task != CR_PLAN_HELPER)
+		call_fault(&birth, (size_t)plan->task);
 	cr_restart_send(restarter, CR_TASK_EV_JOIN, birth.vpid, NULL);
 	wait_word(&birth, &restarter->ctx->state, CR_RESTART_RESTORE);
 	if (plan->task == CR_PLAN_HELPER)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -21,9 +22,11 @@
 #include "made_image.h"
 
 #define TIMEOUT_MS 2000 /* for restarts that are to fail by it */
+#define HOLD_MS 500 /* for others to come to the gate */
 
 struct fixture {
 	char path[64];
+	unsigned int timeout_ms; /* of restarts with a fault */
 };
 
 /* What a restart in a child of ours came to. */
@@ -41,6 +44,7 @@ static int setup(void **state)
 
 	snprintf(f->path, sizeof(f->path), "/tmp/test_restart.%d.img",
 		 getpid());
+	f->timeout_ms = TIMEOUT_MS;
 	*state = f;
 	return 0;
 }
@@ -54,14 +58,14 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void restart_here(const char *path, fault_fn fault,
+static void restart_here(const struct fixture *f, fault_fn fault,
 			 struct outcome *outcome)
 {
 	const struct cr_restart_root root = { .stream = { -1, -1, -1 } };
 	struct cr_restart_options options = {
 		.roots = &root,
 		.nr_roots = 1,
-		.timeout_ms = fault ? TIMEOUT_MS : 0,
+		.timeout_ms = fault ? f->timeout_ms : 0,
 		.fault = fault,
 	};
 	struct cr_namespace ns = CR_NAMESPACE_NONE;
@@ -69,7 +73,7 @@ static void restart_here(const char *path, fault_fn fault,
 	struct cr_image *image = NULL;
 	struct cr_error err = { 0 };
 
-	outcome->rc = cr_image_open(AT_FDCWD, path, &image, &err);
+	outcome->rc = cr_image_open(AT_FDCWD, f->path, &image, &err);
 	if (!outcome->rc)
 		outcome->rc = cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER,
 						  0, 0, &ns, &err);
@@ -101,7 +105,7 @@ static struct outcome try(struct fixture *f, const struct made_task *tasks,
 	pid = fork();
 	if (pid == 0) {
 		memset(&outcome, 0, sizeof(outcome));
-		restart_here(f->path, fault, &outcome);
+		restart_here(f, fault, &outcome);
 		_exit(write(fds[1], &outcome, sizeof(outcome)) < 0);
 	}
 	close(fds[1]);
@@ -242,6 +246,38 @@ static void a_task_that_never_joins_is_not_waited_for(void **state)
 	assert_fails(&outcome, -ETIMEDOUT);
 }
 
+static void helper_takes_its_time(void *arg, size_t index)
+{
+	(void)arg;
+	if (index == SIZE_MAX)
+		usleep(HOLD_MS * 1000);
+}
+
+/* All others are at the gate when the helper that made an orphan ends: then
+ * nobody says anything any more. */
+static void a_helper_that_ends_last_delays_nobody(void **state)
+{
+	const struct made_task tasks[] = {
+		{ .vpid = 10,
+		  .flags = CR_LINK_F_ZOMBIE | CR_LINK_F_SESSION_OUTSIDE,
+		  .exit_status = 3 << 8 },
+		{ .vpid = 52,
+		  .parent = 1,
+		  .pgid = 52,
+		  .flags = CR_LINK_F_SESSION_OUTSIDE,
+		  .sleeps = 1 },
+	};
+	struct fixture *f = *state;
+	time_t begin = time(NULL);
+	struct outcome outcome;
+
+	f->timeout_ms = 60000;
+	outcome = try(f, tasks, 2, helper_takes_its_time);
+	f->timeout_ms = TIMEOUT_MS;
+	assert_exits(&outcome, 3);
+	assert_in_range(time(NULL) - begin, 0, 30);
+}
+
 static void a_truncated_image_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -251,7 +287,7 @@ static void a_truncated_image_is_refused(void **state)
 	assert_exits(&outcome, 47);
 	assert_return_code(truncate(f->path, 6000), errno);
 	memset(&outcome, 0, sizeof(outcome));
-	restart_here(f->path, NULL, &outcome);
+	restart_here(f, NULL, &outcome);
 	assert_fails(&outcome, -ENODATA);
 }
 
@@ -265,6 +301,7 @@ int main(void)
 		cmocka_unit_test(a_chain_of_tasks_ends_in_order),
 		cmocka_unit_test(any_death_before_joining_ends_all),
 		cmocka_unit_test(a_task_that_never_joins_is_not_waited_for),
+		cmocka_unit_test(a_helper_that_ends_last_delays_nobody),
 		cmocka_unit_test(a_truncated_image_is_refused),
 	};
 
