@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * coordinator.h - what the coordinator of a restart knows of its processes
+ *
+ * Private to restart_coordinator.c (makes the roots, waits, ends all) and
+ * coordinator_events.c (what messages and deaths lead to).
+ */
+#ifndef COORDINATOR_H
+#define COORDINATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "restart_ctx.h"
+
+#define CR_COORDINATOR_SOCKET UINT64_MAX /* in epoll data; else the index */
+
+struct process {
+	enum cr_task_state state;
+	pid_t pid; /* as we see it */
+	int pidfd;
+};
+
+struct coordinator {
+	struct cr_restarter *restarter;
+	struct process *processes; /* as plan->processes */
+	pid_t *children; /* pids of the first plan->nr_roots processes; 0 for
+			  * those that have been reaped: they may be another's
+			  */
+	int epoll;
+	size_t nr_expected; /* processes that are to join */
+	size_t nr_joined, nr_at_gate, nr_dead;
+	size_t nr_turns; /* given so far */
+	size_t nr_live, nr_to_die;
+	uint64_t deadline_ns;
+	struct cr_error *err; /* the first one */
+};
+
+/* Move on.  An event that the table does not know is our own mistake. */
+void cr_coordinator_happen(struct coordinator *c, enum cr_restart_event event);
+
+/* Process @index has died when it should not: the restart fails. */
+void cr_coordinator_lost(struct coordinator *c, size_t index);
+
+/* The number of process @index, also of helpers. */
+uint32_t cr_coordinator_vpid(const struct coordinator *c, size_t index);
+
+/* Hear of the end of process @index; takes @pidfd. */
+void cr_coordinator_watch(struct coordinator *c, size_t index, int pidfd);
+
+/* Handle one message.  Returns 0 when there is none. */
+int cr_coordinator_receive(struct coordinator *c);
+
+/* Wait up to @timeout_ms for messages and deaths, and handle them. */
+void cr_coordinator_hear(struct coordinator *c, int timeout_ms);
+
+#endif /* COORDINATOR_H */
