@@ -76,7 +76,7 @@ static int find_mount(const char *controllers, char mount[PATH_MAX])
 	fclose(file);
 	if (!found)
 		return -ENOENT;
-	strcpy(mount, point);
+	memcpy(mount, point, strlen(point) + 1);
 	return 0;
 }
 

@@ -80,8 +80,10 @@ static int manifest_init(const struct agent *agent,
 	};
 	if (!manifest->images || !manifest->streams || !manifest->ended)
 		return cr_error_set(err, -ENOMEM, "no memory");
-	strcpy(manifest->command, step->command);
-	strcpy(manifest->identity, step->identity);
+	snprintf(manifest->command, sizeof(manifest->command), "%s",
+		 step->command);
+	snprintf(manifest->identity, sizeof(manifest->identity), "%s",
+		 step->identity);
 	manifest->images[0].node = step->node;
 	snprintf(manifest->images[0].name, sizeof(manifest->images[0].name),
 		 "node_%u.img", step->node);

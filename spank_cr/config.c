@@ -3,6 +3,7 @@
  * config.c - parse and check settings; see config.h
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,7 @@ static int set_path(char *path, const char *what, const char *value,
 		return cr_error_set(err, -EINVAL,
 				    "%s is longer than %d characters", what,
 				    CR_CONFIG_PATH_MAX - 1);
-	strcpy(path, value);
+	memcpy(path, value, strlen(value) + 1);
 	return 0;
 }
 
@@ -196,7 +197,7 @@ int cr_config_set_by_user(struct cr_config *config, enum cr_setting setting,
 	char before[CR_CONFIG_PATH_MAX];
 	int rc;
 
-	strcpy(before, config->dir);
+	snprintf(before, sizeof(before), "%s", config->dir);
 	rc = cr_config_set(config, setting, value, err);
 	if (!rc && strcmp(before, config->dir) != 0)
 		config->dir_is_users = 1;

@@ -221,7 +221,7 @@ static int get_text(const json_t *object, const char *key, char *text,
 
 	if (!value || strlen(value) >= size)
 		return 1;
-	strcpy(text, value);
+	memcpy(text, value, strlen(value) + 1);
 	return 0;
 }
 

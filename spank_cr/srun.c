@@ -27,7 +27,7 @@ static int get_variable(void *arg, const char *name, char *value, size_t size)
 		return 0;
 	if (strlen(found) >= size)
 		return -E2BIG;
-	strcpy(value, found);
+	memcpy(value, found, strlen(found) + 1);
 	return 1;
 }
 

@@ -21,7 +21,7 @@ OBJECTS = main.o $(patsubst %,part%.o,$(shell seq 20))
 program: $(OBJECTS)
 	gcc -o $@ $(OBJECTS)
 %.o: %.c
-	@gcc -O2 -g -c -o $@ $<
+	@gcc -O2 -g -ffile-prefix-map=$(CURDIR)=. -c -o $@ $<
 END
 make --no-print-directory -j2 >/dev/null && ./program && sha256sum program
 EOF
