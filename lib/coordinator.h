@@ -22,9 +22,16 @@ struct process {
 	int pidfd;
 };
 
+struct vpid_index {
+	uint32_t vpid;
+	uint32_t index; /* of the process */
+};
+
 struct coordinator {
 	struct cr_restarter *restarter;
 	struct process *processes; /* as plan->processes */
+	struct vpid_index *by_vpid; /* [plan->nr], sorted */
+	uint32_t *by_task; /* process of each saved task */
 	pid_t *children; /* pids of the first plan->nr_roots processes; 0 for
 			  * those that have been reaped: they may be another's
 			  */
@@ -45,6 +52,9 @@ void cr_coordinator_lost(struct coordinator *c, size_t index);
 
 /* The number of process @index, also of helpers. */
 uint32_t cr_coordinator_vpid(const struct coordinator *c, size_t index);
+
+/* Fill @c->by_vpid and @c->by_task; restart_coordinator.c frees them. */
+int cr_coordinator_index(struct coordinator *c);
 
 /* Hear of the end of process @index; takes @pidfd. */
 void cr_coordinator_watch(struct coordinator *c, size_t index, int pidfd);

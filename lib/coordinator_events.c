@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -81,12 +82,38 @@ void cr_coordinator_lost(struct coordinator *c, size_t index)
 	     cr_coordinator_vpid(c, index));
 }
 
+static int compare_vpids(const void *a, const void *b)
+{
+	const struct vpid_index *x = a, *y = b;
+
+	return x->vpid < y->vpid ? -1 : x->vpid > y->vpid;
+}
+
+int cr_coordinator_index(struct coordinator *c)
+{
+	const struct cr_plan *plan = c->restarter->plan;
+
+	c->by_vpid = calloc(plan->nr, sizeof(*c->by_vpid));
+	c->by_task = calloc(c->restarter->saved->nr_tasks, sizeof(*c->by_task));
+	if (!c->by_vpid || !c->by_task)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < plan->nr; i++) {
+		c->by_vpid[i] =
+			(struct vpid_index){ cr_coordinator_vpid(c, i), i };
+		if (plan->processes[i].task != CR_PLAN_HELPER)
+			c->by_task[plan->processes[i].task] = i;
+	}
+	qsort(c->by_vpid, plan->nr, sizeof(*c->by_vpid), compare_vpids);
+	return 0;
+}
+
 static long find_process(const struct coordinator *c, uint32_t vpid)
 {
-	for (size_t i = 0; i < c->restarter->plan->nr; i++)
-		if (cr_coordinator_vpid(c, i) == vpid)
-			return (long)i;
-	return -1;
+	const struct vpid_index key = { .vpid = vpid }, *found;
+
+	found = bsearch(&key, c->by_vpid, c->restarter->plan->nr, sizeof(key),
+			compare_vpids);
+	return found ? (long)found->index : -1;
 }
 
 static int step_task(struct coordinator *c, size_t index,
@@ -110,15 +137,12 @@ static int step_task(struct coordinator *c, size_t index,
 static void pass_turn(struct coordinator *c)
 {
 	const size_t turn = c->nr_turns++;
-	const struct cr_plan *plan = c->restarter->plan;
 
 	if (turn == c->restarter->saved->nr_tasks) {
 		cr_coordinator_happen(c, CR_EV_ALL_RESTORED);
 		return;
 	}
-	for (size_t i = 0; i < plan->nr; i++)
-		if (plan->processes[i].task == (long)turn)
-			step_task(c, i, CR_TASK_EV_TURN);
+	step_task(c, c->by_task[turn], CR_TASK_EV_TURN);
 	set_word(&c->restarter->turns[turn], 1);
 }
 

@@ -63,6 +63,7 @@ static int open_coordinator(struct coordinator *c)
 	c->children = calloc(plan->nr_roots + 1, sizeof(pid_t));
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!c->processes || !c->children || c->epoll < 0 ||
+	    cr_coordinator_index(c) < 0 ||
 	    epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->restarter->coordinator_socket,
 		      &watch) < 0)
 		return cr_error_errno(c->err, "coordinating a restart");
@@ -170,6 +171,8 @@ static void close_coordinator(struct coordinator *c)
 			close(c->processes[i].pidfd);
 	if (c->epoll >= 0)
 		close(c->epoll);
+	free(c->by_vpid);
+	free(c->by_task);
 	free(c->processes);
 	free(c->children);
 }
