@@ -47,7 +47,6 @@ struct cr_save_thread {
 	uint8_t *xstate; /* [wire.xstate_length] */
 	struct cr_wire_siginfo *pending; /* [wire.nr_pending] */
 	uint32_t *groups; /* [wire.nr_groups] */
-	int has_new_regs; /* the live thread must go on from wire.regs */
 };
 
 /* A mapping, with what is needed to read its pages. */

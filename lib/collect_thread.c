@@ -170,10 +170,10 @@ static void leave_rseq(struct cr_save_thread *thread)
 		return;
 	if (wire->regs.ip - cs.start_ip >= cs.post_commit_offset)
 		return;
-	if (write_memory(thread, field, &none, sizeof(none)) < 0)
-		return;
 	wire->regs.ip = cs.abort_ip;
-	thread->has_new_regs = 1;
+	/* at once, as in all that follows we may be killed */
+	if (cr_trace_set_regs(thread->tid, &wire->regs, NULL) == 0)
+		write_memory(thread, field, &none, sizeof(none));
 }
 
 static void collect_rseq(struct cr_save_thread *thread)
@@ -221,10 +221,11 @@ static int has_signal(const struct cr_save_task *task,
 	return (deliver & ~(IGNORED_BY_DEFAULT & ~task->caught)) != 0;
 }
 
-static void decide_resume(const struct cr_checkpoint *checkpoint,
-			  const struct cr_save_task *task,
-			  struct cr_save_thread *thread,
-			  const struct cr_proc_status *status)
+static int decide_resume(const struct cr_checkpoint *checkpoint,
+			 const struct cr_save_task *task,
+			 struct cr_save_thread *thread,
+			 const struct cr_proc_status *status,
+			 struct cr_error *err)
 {
 	struct cr_wire_regs *regs = &thread->wire.regs;
 	struct cr_resume_stop stop = {
@@ -245,8 +246,9 @@ static void decide_resume(const struct cr_checkpoint *checkpoint,
 
 	if (stop.nr == SYS_restart_syscall)
 		stop.nr = thread->waiting.nr;
-	if (cr_resume_decide(&stop, regs, &thread->wire.resume))
-		thread->has_new_regs = 1;
+	if (!cr_resume_decide(&stop, regs, &thread->wire.resume))
+		return 0;
+	return cr_trace_set_regs(thread->tid, regs, err);
 }
 
 static int collect_status(struct cr_checkpoint *checkpoint,
@@ -270,7 +272,9 @@ static int collect_status(struct cr_checkpoint *checkpoint,
 	copy_creds(&thread->wire.creds, &status);
 	thread->groups = status.groups;
 	thread->wire.nr_groups = status.nr_groups;
-	decide_resume(checkpoint, task, thread, &status);
+	rc = decide_resume(checkpoint, task, thread, &status, err);
+	if (rc < 0)
+		return rc;
 	if (status.seccomp)
 		cr_refuse(checkpoint, "process %u: thread %u has %s",
 			  task->link.vpid, status.vpid,

@@ -16,29 +16,11 @@
 
 #include "collect.h"
 #include "remote.h"
+#include "remote_code.h"
 
 #define STEPS_MAX 10000
 #define NEAR 0x10000u /* no vdso is larger */
 #define SIGTRAP_BIT (1ull << (SIGTRAP - 1))
-
-static uint64_t vdso_start(pid_t pid)
-{
-	uint64_t start = 0;
-	size_t length;
-	char *auxv;
-
-	if (cr_proc_read(pid, "auxv", &auxv, &length, NULL) < 0)
-		return 0;
-	for (size_t i = 0; i + 16 <= length; i += 16) {
-		uint64_t entry[2];
-
-		memcpy(entry, auxv + i, sizeof(entry));
-		if (entry[0] == AT_SYSINFO_EHDR)
-			start = entry[1];
-	}
-	free(auxv);
-	return start;
-}
 
 /* The mapping at @start, if it is the vdso; it may have been moved. */
 static uint64_t vdso_end(pid_t pid, uint64_t start)
@@ -72,7 +54,7 @@ static int step(pid_t tid)
 void cr_leave_vdso(const struct cr_save_task *task,
 		   const struct cr_save_thread *thread)
 {
-	uint64_t start = vdso_start(task->pid), end, mask;
+	uint64_t start = cr_trace_find_vdso(task->pid), end, mask;
 	struct cr_wire_regs regs;
 
 	if (!start || cr_trace_get_regs(thread->tid, &regs, NULL) < 0 ||
@@ -80,7 +62,7 @@ void cr_leave_vdso(const struct cr_save_task *task,
 		return;
 	end = vdso_end(task->pid, start);
 	/* a step's SIGTRAP would change how an ignored one is handled */
-	if (regs.ip >= end || (task->ignored & SIGTRAP_BIT) ||
+	if (regs.ip >= end || cr_remote_room_has(end, regs.ip) || (task->ignored & SIGTRAP_BIT) ||
 	    cr_trace_get_sigmask(thread->tid, &mask, NULL) < 0 ||
 	    cr_trace_set_sigmask(thread->tid, ~SIGTRAP_BIT, NULL) < 0)
 		return;
@@ -89,5 +71,7 @@ void cr_leave_vdso(const struct cr_save_task *task,
 		    cr_trace_get_regs(thread->tid, &regs, NULL) < 0 ||
 		    regs.ip < start || regs.ip >= end)
 			break;
+	/* if we are killed from here on, no SIGTRAP is to be delivered */
+	cr_trace_interrupt(thread->tid, NULL);
 	cr_trace_set_sigmask(thread->tid, mask, NULL);
 }

@@ -239,19 +239,17 @@ int cr_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		task->remote = NULL;
 		for (size_t j = 0; j < task->nr_threads; j++) {
 			struct cr_save_thread *thread = &task->threads[j];
-			int failed = 0;
+			int failed;
 
 			if (!thread->is_stopped)
 				continue;
-			if (thread->has_new_regs)
-				failed = cr_trace_set_regs(thread->tid,
-							   &thread->wire.regs,
-							   err);
-			if (failed == 0)
-				failed = cr_trace_release(thread->tid);
+			failed = cr_trace_release(thread->tid);
 			/* it may have been killed meanwhile: that is fine */
 			if (failed < 0 && failed != -ESRCH && rc == 0)
-				rc = failed;
+				rc = cr_error_set(err, failed,
+						  "letting thread %d go: %s",
+						  thread->tid,
+						  strerror(-failed));
 			thread->is_stopped = 0;
 			thread->is_seized = 0;
 		}

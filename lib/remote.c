@@ -2,12 +2,21 @@
 /*
  * remote.c - batches of system calls in a stopped process
  *
- * A loop of a few instructions is put into the process together with the
- * scratch memory.  It makes all calls of a batch and then sends its thread a
- * signal, which ptrace stops before it is delivered and which is dropped:
- * two context switches per batch.  The signal is a standard one that is not
- * pending: being traced, the thread gets it even if it is ignored, and its
- * disposition does not change.
+ * The code of remote_code.c is put into the process together with the scratch
+ * memory.  It makes all calls of a batch and then sends its thread a signal,
+ * which ptrace stops before it is delivered and which is dropped: two context
+ * switches per batch.  The calls that map and unmap the scratch memory are made
+ * by the same code in the vdso (remote_room.c).
+ *
+ * The tracer may die at any moment (SIGKILL): then the thread goes on as it is.
+ * So each step leaves it in a state that ends well by itself:
+ *
+ *	its own registers and mask	it goes on as after a thaw
+ *	the code's registers, its mask	the code runs, its tail puts all back
+ *	... and all signals blocked	the same, to the signal and beyond
+ *	stopped by that signal		that is discarded, then the tail
+ *	the code's registers, its mask	the same
+ *	its own registers and mask
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +33,7 @@
 #include <sys/wait.h>
 
 #include "remote.h"
+#include "remote_code.h"
 
 #define CODE_LENGTH 4096u
 #define CALLS_MAX 256u
@@ -33,7 +43,8 @@
 struct cr_remote {
 	pid_t tid; /* whose process; used for opening and closing */
 	int mem_fd; /* /proc/TID/mem */
-	uint64_t instruction;
+	uint64_t instruction; /* if there is no room for the code */
+	uint64_t room; /* for the code, or 0 */
 	uint64_t base; /* code, scratch, calls */
 };
 
@@ -42,31 +53,6 @@ _Static_assert(sizeof(struct cr_remote_call) == 64 &&
 		       offsetof(struct cr_remote_call, result) == 56,
 	       "the loop knows struct cr_remote_call");
 _Static_assert(CALLS_LENGTH % 4096 == 0, "mapped in pages");
-
-/* rbx: calls, r12: their number, r13: signal to end with */
-static const unsigned char loop[] = {
-	0x4d, 0x85, 0xe4, /*		next: test %r12, %r12 */
-	0x74, 0x2a, /*			jz done */
-	0x48, 0x8b, 0x03, /*		mov (%rbx), %rax */
-	0x48, 0x8b, 0x7b, 0x08, /*	mov 8(%rbx), %rdi */
-	0x48, 0x8b, 0x73, 0x10, /*	mov 16(%rbx), %rsi */
-	0x48, 0x8b, 0x53, 0x18, /*	mov 24(%rbx), %rdx */
-	0x4c, 0x8b, 0x53, 0x20, /*	mov 32(%rbx), %r10 */
-	0x4c, 0x8b, 0x43, 0x28, /*	mov 40(%rbx), %r8 */
-	0x4c, 0x8b, 0x4b, 0x30, /*	mov 48(%rbx), %r9 */
-	0x0f, 0x05, /*			syscall */
-	0x48, 0x89, 0x43, 0x38, /*	mov %rax, 56(%rbx) */
-	0x48, 0x83, 0xc3, 0x40, /*	add $64, %rbx */
-	0x49, 0xff, 0xcc, /*		dec %r12 */
-	0xeb, 0xd1, /*			jmp next */
-	0xb8, 0xba, 0x00, 0x00, 0x00, /* done: mov $SYS_gettid, %eax */
-	0x0f, 0x05, /*			syscall */
-	0x89, 0xc7, /*			mov %eax, %edi */
-	0x44, 0x89, 0xee, /*		mov %r13d, %esi */
-	0xb8, 0xc8, 0x00, 0x00, 0x00, /* mov $SYS_tkill, %eax */
-	0x0f, 0x05, /*			syscall */
-	0xeb, 0xfe, /*			jmp . */
-};
 
 static uint64_t calls_address(const struct cr_remote *remote)
 {
@@ -83,61 +69,6 @@ void cr_remote_range(const struct cr_remote *remote, uint64_t *startp,
 {
 	*startp = remote->base;
 	*endp = remote->base + MAPPED_LENGTH;
-}
-
-/* Shared, since private memory would be merged with its neighbours; all rights
- * at once, since every call in the thread costs switches of context. */
-static int map_memory(struct cr_remote *remote, struct cr_error *err)
-{
-	uint64_t args[6] = { 0,
-			     MAPPED_LENGTH,
-			     PROT_READ | PROT_WRITE | PROT_EXEC,
-			     MAP_SHARED | MAP_ANONYMOUS,
-			     (uint64_t)-1,
-			     0 };
-	int64_t result;
-	int rc;
-
-	rc = cr_trace_syscall(remote->tid, remote->instruction, SYS_mmap, args,
-			      &result, err);
-	if (rc < 0)
-		return rc;
-	if (result < 0 && result > -4096)
-		return cr_error_set(err, (int)result,
-				    "no scratch memory in thread %d: %s",
-				    remote->tid, strerror((int)-result));
-	remote->base = (uint64_t)result;
-	return cr_remote_write(remote, remote->base, loop, sizeof(loop), err);
-}
-
-int cr_remote_open(pid_t tid, struct cr_remote **remotep, struct cr_error *err)
-{
-	struct cr_remote *remote;
-	char path[64];
-	int rc;
-
-	remote = calloc(1, sizeof(*remote));
-	if (!remote)
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	remote->tid = tid;
-	snprintf(path, sizeof(path), "/proc/%d/mem", tid);
-	remote->mem_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (remote->mem_fd < 0) {
-		rc = cr_error_errno(err, "%s", path);
-		goto fail;
-	}
-	rc = cr_trace_find_syscall(tid, &remote->instruction, err);
-	if (rc < 0)
-		goto fail;
-	rc = map_memory(remote, err);
-	if (rc < 0)
-		goto fail;
-	*remotep = remote;
-	return 0;
-
-fail:
-	cr_remote_close(remote);
-	return rc;
 }
 
 int cr_remote_write(struct cr_remote *remote, uint64_t address,
@@ -166,41 +97,6 @@ int cr_remote_read(struct cr_remote *remote, uint64_t address, void *data,
 			      length, (unsigned long long)address, remote->tid);
 }
 
-/* Signals pending for thread @tid and its process, bit N - 1 for signal N. */
-static uint64_t pending_signals(pid_t tid)
-{
-	char path[64], line[256];
-	uint64_t pending = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, "SigPnd:", 7) ||
-		    !strncmp(line, "ShdPnd:", 7))
-			pending |= strtoull(line + 7, NULL, 16);
-	fclose(file);
-	return pending;
-}
-
-/* A signal to end batches with.  Stop signals and SIGCONT would discard each
- * other in the queue, so none of them. */
-static int choose_signal(pid_t tid, struct cr_error *err)
-{
-	static const int choice[] = { SIGTRAP, SIGSYS,	SIGXFSZ, SIGXCPU,
-				      SIGPWR,  SIGURG,	SIGBUS,	 SIGWINCH,
-				      SIGIO,   SIGUSR2, SIGUSR1 };
-	uint64_t pending = pending_signals(tid);
-
-	for (size_t i = 0; i < sizeof(choice) / sizeof(choice[0]); i++)
-		if (!(pending & 1ull << (choice[i] - 1)))
-			return choice[i];
-	return cr_error_set(err, -EAGAIN,
-			    "thread %d has too many pending signals", tid);
-}
-
 /* Let @tid run until it sends itself @signal.  A SIGSTOP from elsewhere, which
  * no mask keeps out, is sent once more afterwards. */
 static int run_to_signal(pid_t tid, int signal, struct cr_error *err)
@@ -224,43 +120,78 @@ static int run_to_signal(pid_t tid, int signal, struct cr_error *err)
 	return 0;
 }
 
-/* Run the loop over @nr_calls calls that are in place. */
-static int run_loop(struct cr_remote *remote, pid_t tid, size_t nr_calls,
-		    struct cr_error *err)
-{
-	struct cr_wire_regs saved, regs;
-	uint64_t mask;
-	int signal, rc;
+/* One way through the code at @code. */
+struct trip {
+	uint64_t code;
+	long nr; /* of one call with @args; -1: @nr_calls at @calls */
+	const uint64_t *args;
+	uint64_t calls, nr_calls;
+	int64_t result; /* of the one call */
+};
 
-	signal = choose_signal(tid, err);
+/* To the signal and no further, with its mask and then its registers back. */
+static int go_and_return(pid_t tid, struct trip *trip,
+			 const struct cr_wire_regs *saved, uint64_t mask,
+			 struct cr_error *err)
+{
+	struct cr_wire_regs regs = *saved;
+	int signal, harm = 0, rc, failed;
+
+	signal = cr_remote_choose_signal(tid, mask, &harm, err);
 	if (signal < 0)
 		return signal;
+	cr_remote_enter(&regs, trip->code, signal, trip->nr, trip->calls,
+			trip->nr_calls);
+	if (trip->args) {
+		regs.di = trip->args[0];
+		regs.si = trip->args[1];
+		regs.dx = trip->args[2];
+		regs.r10 = trip->args[3];
+		regs.r8 = trip->args[4];
+		regs.r9 = trip->args[5];
+	}
+	rc = cr_trace_set_regs(tid, &regs, err);
+	if (rc < 0)
+		return rc;
+	rc = cr_trace_set_sigmask(tid, ~(1ull << (signal - 1)), err);
+	if (rc == 0)
+		rc = run_to_signal(tid, signal, err);
+	if (rc == 0 && harm)
+		rc = cr_trace_interrupt(tid, err);
+	if (rc == 0 && trip->args)
+		rc = cr_trace_get_regs(tid, &regs, err);
+	trip->result = (int64_t)regs.bx;
+	/* anew to the start, with nothing to do: a handler counts there */
+	regs = *saved;
+	cr_remote_enter(&regs, trip->code, signal, -1, 0, 0);
+	failed = cr_trace_set_regs(tid, &regs, rc ? NULL : err);
+	if (failed == 0)
+		failed = cr_trace_set_sigmask(tid, mask, rc ? NULL : err);
+	if (failed == 0)
+		failed = cr_trace_set_regs(tid, saved, rc ? NULL : err);
+	return rc ? rc : failed;
+}
+
+static int make_trip(struct cr_remote *remote, pid_t tid, struct trip *trip,
+		     struct cr_error *err)
+{
+	struct cr_remote_frame frame;
+	struct cr_wire_regs saved;
+	uint64_t mask;
+	int rc;
+
 	rc = cr_trace_get_regs(tid, &saved, err);
 	if (rc < 0)
 		return rc;
 	rc = cr_trace_get_sigmask(tid, &mask, err);
 	if (rc < 0)
 		return rc;
-	rc = cr_trace_set_sigmask(tid, ~(1ull << (signal - 1)), err);
+	cr_remote_frame_fill(&saved, mask, &frame);
+	rc = cr_remote_write(remote, trip->code + CR_REMOTE_CODE_LENGTH, &frame,
+			     sizeof(frame), err);
 	if (rc < 0)
 		return rc;
-	regs = saved;
-	regs.ip = remote->base;
-	regs.ax = 0;
-	regs.orig_ax = UINT64_MAX;
-	regs.bx = calls_address(remote);
-	regs.r12 = nr_calls;
-	regs.r13 = (uint64_t)signal;
-	rc = cr_trace_set_regs(tid, &regs, err);
-	if (rc < 0)
-		return rc;
-	rc = run_to_signal(tid, signal, err);
-	if (rc < 0)
-		return rc;
-	rc = cr_trace_set_sigmask(tid, mask, err);
-	if (rc < 0)
-		return rc;
-	return cr_trace_set_regs(tid, &saved, err);
+	return go_and_return(tid, trip, &saved, mask, err);
 }
 
 int cr_remote_run(struct cr_remote *remote, pid_t tid,
@@ -277,7 +208,12 @@ int cr_remote_run(struct cr_remote *remote, pid_t tid,
 		rc = cr_remote_write(remote, address, calls, length, err);
 		if (rc < 0)
 			return rc;
-		rc = run_loop(remote, tid, nr, err);
+		rc = make_trip(remote, tid,
+			       &(struct trip){ .code = remote->base,
+					       .nr = -1,
+					       .calls = address,
+					       .nr_calls = nr },
+			       err);
 		if (rc < 0)
 			return rc;
 		rc = cr_remote_read(remote, address, calls, length, err);
@@ -287,6 +223,87 @@ int cr_remote_run(struct cr_remote *remote, pid_t tid,
 		nr_calls -= nr;
 	}
 	return 0;
+}
+
+/* A call without scratch memory: in the vdso, or unsafe if that has no room. */
+static int call_alone(struct cr_remote *remote, long nr, const uint64_t args[6],
+		      int64_t *resultp, struct cr_error *err)
+{
+	static const unsigned char zeros[CR_REMOTE_CODE_SIZE];
+	struct trip trip = { .code = remote->room, .nr = nr, .args = args };
+	int rc, failed;
+
+	if (!remote->room)
+		return cr_trace_syscall(remote->tid, remote->instruction, nr,
+					args, resultp, err);
+	rc = cr_remote_write(remote, remote->room, cr_remote_code,
+			     CR_REMOTE_CODE_LENGTH, err);
+	if (rc < 0)
+		return rc;
+	rc = make_trip(remote, remote->tid, &trip, err);
+	failed = cr_remote_write(remote, remote->room, zeros, sizeof(zeros),
+				 rc ? NULL : err);
+	*resultp = trip.result;
+	return rc ? rc : failed;
+}
+
+/* Shared, since private memory would be merged with its neighbours; all rights
+ * at once, since every call in the thread costs switches of context. */
+static int map_memory(struct cr_remote *remote, struct cr_error *err)
+{
+	uint64_t args[6] = { 0,
+			     MAPPED_LENGTH,
+			     PROT_READ | PROT_WRITE | PROT_EXEC,
+			     MAP_SHARED | MAP_ANONYMOUS,
+			     (uint64_t)-1,
+			     0 };
+	int64_t result;
+	int rc;
+
+	rc = call_alone(remote, SYS_mmap, args, &result, err);
+	if (rc < 0)
+		return rc;
+	if (result < 0 && result > -4096)
+		return cr_error_set(err, (int)result,
+				    "no scratch memory in thread %d: %s",
+				    remote->tid, strerror((int)-result));
+	remote->base = (uint64_t)result;
+	return cr_remote_write(remote, remote->base, cr_remote_code,
+			       CR_REMOTE_CODE_LENGTH, err);
+}
+
+int cr_remote_open(pid_t tid, struct cr_remote **remotep, struct cr_error *err)
+{
+	struct cr_remote *remote;
+	char path[64];
+	int rc;
+
+	remote = calloc(1, sizeof(*remote));
+	if (!remote)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	remote->tid = tid;
+	snprintf(path, sizeof(path), "/proc/%d/mem", tid);
+	remote->mem_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (remote->mem_fd < 0) {
+		rc = cr_error_errno(err, "%s", path);
+		goto fail;
+	}
+	rc = cr_remote_room_find(tid, remote->mem_fd, &remote->room, err);
+	if (rc == -ENOENT) {
+		remote->room = 0;
+		rc = cr_trace_find_syscall(tid, &remote->instruction, err);
+	}
+	if (rc < 0)
+		goto fail;
+	rc = map_memory(remote, err);
+	if (rc < 0)
+		goto fail;
+	*remotep = remote;
+	return 0;
+
+fail:
+	cr_remote_close(remote);
+	return rc;
 }
 
 void cr_remote_close(struct cr_remote *remote)
@@ -299,8 +316,7 @@ void cr_remote_close(struct cr_remote *remote)
 	if (remote->base) {
 		uint64_t args[6] = { remote->base, MAPPED_LENGTH };
 
-		cr_trace_syscall(remote->tid, remote->instruction, SYS_munmap,
-				 args, &result, NULL);
+		call_alone(remote, SYS_munmap, args, &result, NULL);
 	}
 	if (remote->mem_fd >= 0)
 		close(remote->mem_fd);

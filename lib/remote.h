@@ -30,6 +30,10 @@ int cr_trace_seize(pid_t tid, struct cr_error *err);
 int cr_trace_wait(pid_t tid, unsigned int timeout_ms, int *stop_signal,
 		  struct cr_error *err);
 
+/* As cr_trace_seize(), but should we die before the thread is let go, so does
+ * its process. */
+int cr_trace_seize_for_life(pid_t tid, struct cr_error *err);
+
 /* Let a thread that cr_trace_stop() stopped run on untraced.  A group stop
  * remains one. */
 int cr_trace_release(pid_t tid);
@@ -51,10 +55,19 @@ int cr_trace_set_sigmask(pid_t tid, uint64_t mask, struct cr_error *err);
 int cr_trace_resume(pid_t tid, int request, int *status, struct cr_error *err);
 
 /*
+ * Bring @tid from the stop of a signal, which is dropped, to one without: if
+ * the tracer dies then, no signal is delivered.  It runs no instruction of its
+ * own.  Errors as cr_trace_resume().
+ */
+int cr_trace_interrupt(pid_t tid, struct cr_error *err);
+
+/*
  * Make one system call in the stopped thread @tid with the system call
  * instruction at @instruction of its memory, and put its registers back.
  * *@resultp is what the kernel returned (a negative errno included).
- * Returns 0, or an error of ptrace; -ECANCELED if the thread died.
+ * Returns 0, or an error of ptrace; -ECANCELED if the thread died.  Should the
+ * tracer die meanwhile, so does the program: see cr_remote_run() for a way that
+ * outlives it.
  */
 int cr_trace_syscall(pid_t tid, uint64_t instruction, long nr,
 		     const uint64_t args[6], int64_t *resultp,
@@ -75,6 +88,9 @@ int cr_trace_syscall_interrupted(pid_t tid, uint64_t instruction, long nr,
  */
 int cr_trace_find_syscall(pid_t pid, uint64_t *addressp, struct cr_error *err);
 
+/* Start of the vdso of process @pid as it was executed; 0: not known. */
+uint64_t cr_trace_find_vdso(pid_t pid);
+
 /* Batches of system calls in one process, with scratch memory. */
 struct cr_remote;
 
@@ -86,7 +102,11 @@ struct cr_remote_call {
 	int64_t result; /* out: as the kernel returned it */
 };
 
-/* Map scratch memory into the process of the stopped thread @tid. */
+/*
+ * Map scratch memory into the process of the stopped thread @tid; all others of
+ * it are stopped, too.  -EAGAIN: a thread is on its way back from a checkpoint
+ * that was killed; it takes some instructions.
+ */
 int cr_remote_open(pid_t tid, struct cr_remote **remotep, struct cr_error *err);
 
 /* Address, in the process, of the CR_REMOTE_SCRATCH bytes for arguments. */
@@ -103,7 +123,9 @@ int cr_remote_read(struct cr_remote *remote, uint64_t address, void *data,
 		   size_t length, struct cr_error *err);
 
 /* Run the calls one after the other in @tid, any stopped thread of the
- * process.  A call that fails does not stop the batch. */
+ * process.  A call that fails does not stop the batch.  Should the tracer die
+ * at any moment, the thread finishes the batch and goes on as if it had never
+ * been stopped; what is left is the scratch memory. */
 int cr_remote_run(struct cr_remote *remote, pid_t tid,
 		  struct cr_remote_call *calls, size_t nr_calls,
 		  struct cr_error *err);

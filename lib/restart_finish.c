@@ -7,6 +7,9 @@
  * then lets all go.  ptrace(2) does what rt_sigreturn(2) cannot: an
  * interrupted call goes on through the kernel's own restart treatment, with a
  * restart block that is made anew, and nothing of ours stays mapped.
+ *
+ * Should the coordinator die meanwhile, the kernel ends every task that it has
+ * not let go yet: a thread may stand in the middle of a call for us.
  */
 #include <dirent.h>
 #include <elf.h>
@@ -123,7 +126,7 @@ static int stop_all(struct finish *f, struct cr_error *err)
 	int signal, rc = 0;
 
 	for (size_t i = 0; i < f->nr && !rc; i++)
-		rc = cr_trace_seize(f->threads[i].tid, err);
+		rc = cr_trace_seize_for_life(f->threads[i].tid, err);
 	for (size_t i = 0; i < f->nr && !rc; i++)
 		rc = cr_trace_wait(f->threads[i].tid, STOP_MS, &signal, err);
 	return rc;

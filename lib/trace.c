@@ -79,9 +79,9 @@ static int seize_refused(pid_t tid, struct cr_error *err)
 	return cr_error_set(err, -EPERM, "thread %d may not be traced", tid);
 }
 
-int cr_trace_seize(pid_t tid, struct cr_error *err)
+static int seize(pid_t tid, intptr_t options, struct cr_error *err)
 {
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD) < 0) {
+	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) < 0) {
 		if (errno == EPERM)
 			return seize_refused(tid, err);
 		return cr_error_errno(err, "tracing thread %d", tid);
@@ -89,6 +89,16 @@ int cr_trace_seize(pid_t tid, struct cr_error *err)
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 && errno != ESRCH)
 		return cr_error_errno(err, "interrupting thread %d", tid);
 	return 0;
+}
+
+int cr_trace_seize(pid_t tid, struct cr_error *err)
+{
+	return seize(tid, PTRACE_O_TRACESYSGOOD, err);
+}
+
+int cr_trace_seize_for_life(pid_t tid, struct cr_error *err)
+{
+	return seize(tid, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL, err);
 }
 
 /* Like waitpid(2), but -ETIMEDOUT after @timeout_ms. */

@@ -66,6 +66,17 @@ static int run_until(pid_t tid, int request, int wanted, int *got_sigstop,
 	}
 }
 
+int cr_trace_interrupt(pid_t tid, struct cr_error *err)
+{
+	int got_sigstop = 0, rc;
+
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	rc = run_until(tid, PTRACE_CONT, EVENT_STOP, &got_sigstop, err);
+	if (rc == 0 && got_sigstop)
+		syscall(SYS_tkill, tid, SIGSTOP);
+	return rc;
+}
+
 static void set_call(struct cr_wire_regs *regs, uint64_t instruction, long nr,
 		     const uint64_t args[6])
 {
@@ -218,24 +229,32 @@ static uint64_t vdso_offset(void)
 	return offset;
 }
 
+uint64_t cr_trace_find_vdso(pid_t pid)
+{
+	uint64_t entry[2], start = 0;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	while (!start &&
+	       read(fd, entry, sizeof(entry)) == (ssize_t)sizeof(entry))
+		if (entry[0] == AT_SYSINFO_EHDR)
+			start = entry[1];
+	close(fd);
+	return start;
+}
+
 /* The vdso is the same everywhere: the quick way, if it is where it was. */
 static int find_in_vdso(pid_t pid, int fd, uint64_t *addressp)
 {
-	uint64_t entry[2], offset = vdso_offset(), start = 0;
-	char path[64];
-	int auxv_fd;
+	uint64_t offset = vdso_offset(), start;
 
 	if (!offset)
 		return -ENOENT;
-	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
-	auxv_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (auxv_fd < 0)
-		return -ENOENT;
-	while (!start &&
-	       read(auxv_fd, entry, sizeof(entry)) == (ssize_t)sizeof(entry))
-		if (entry[0] == AT_SYSINFO_EHDR)
-			start = entry[1];
-	close(auxv_fd);
+	start = cr_trace_find_vdso(pid);
 	if (!start)
 		return -ENOENT;
 	return find_in_range(fd, start + offset, start + offset + 2, addressp);

@@ -26,6 +26,8 @@
 #include <sys/wait.h>
 
 #include "remote.h"
+#include "remote_code.h"
+#include "syscall_resume.h"
 
 #define STOP_MS 5000
 
@@ -345,6 +347,150 @@ static void names_a_thread_that_dies(void **state)
 	cr_remote_close(remote);
 }
 
+/* What the kernel would do on the way out (arch_do_signal_or_restart). */
+static void frame_starts_a_call_again(void **state)
+{
+	static const struct {
+		int64_t ax, expected_ax;
+		int ended_by_handler;
+	} cases[] = {
+		{ -CR_ERESTARTSYS, SYS_read, 0 },
+		{ -CR_ERESTARTNOINTR, SYS_read, 0 },
+		{ -CR_ERESTARTNOHAND, SYS_read, 1 },
+		{ -CR_ERESTART_RESTARTBLOCK, SYS_restart_syscall, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cr_wire_regs regs = { .ax = (uint64_t)cases[i].ax,
+					     .orig_ax = SYS_read,
+					     .ip = 0x1002 };
+		struct cr_remote_frame frame;
+
+		cr_remote_frame_fill(&regs, 5, &frame);
+		assert_int_equal(frame.ax, cases[i].expected_ax);
+		assert_int_equal(frame.ip, 0x1000);
+		assert_int_equal(frame.handler_ip, 0x1002);
+		assert_int_equal(frame.is_ended_by_handler,
+				 cases[i].ended_by_handler);
+		assert_int_equal(frame.mask, 5);
+	}
+}
+
+/* Not in a call, or in one that has ended, with whatever result. */
+static void frame_leaves_other_registers(void **state)
+{
+	static const int64_t cases[][2] = {
+		{ -CR_ERESTARTSYS, -1 },
+		{ -EINTR, SYS_read },
+		{ 7, SYS_read },
+		{ -515, SYS_read },
+		{ 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cr_wire_regs regs = { .ax = (uint64_t)cases[i][0],
+					     .orig_ax = (uint64_t)cases[i][1],
+					     .ip = 0x1002 };
+		struct cr_remote_frame frame;
+
+		cr_remote_frame_fill(&regs, 0, &frame);
+		assert_int_equal(frame.ax, cases[i][0]);
+		assert_int_equal(frame.ip, 0x1002);
+		assert_int_equal(frame.is_ended_by_handler, 0);
+		cr_remote_enter(&regs, 0x5000, SIGURG, -1, 0, 0);
+		assert_int_equal(regs.ip, 0x5000);
+	}
+}
+
+static void entry_lets_the_kernel_decide(void **state)
+{
+	struct cr_wire_regs regs = { .ax = (uint64_t)-CR_ERESTARTNOHAND,
+				     .orig_ax = SYS_pause,
+				     .ip = 0x1002 };
+
+	(void)state;
+	cr_remote_enter(&regs, 0x5000, SIGURG, -1, 0x6000, 3);
+	assert_int_equal(regs.ip, 0x5002);
+	assert_int_equal(regs.orig_ax, SYS_pause);
+	assert_int_equal(regs.ax, -CR_ERESTARTNOHAND);
+}
+
+static int ignores_sigpwr_and_catches(void)
+{
+	signal(SIGURG, on_usr1);
+	signal(SIGWINCH, on_usr1);
+	signal(SIGCHLD, on_usr1);
+	signal(SIGPWR, SIG_IGN);
+	return pauses();
+}
+
+static int catches_the_mild(void)
+{
+	signal(SIGURG, on_usr1);
+	signal(SIGWINCH, on_usr1);
+	signal(SIGCHLD, on_usr1);
+	return pauses();
+}
+
+static int chosen_in(int (*body)(void), uint64_t mask, int *harm)
+{
+	pid_t pid = start(body);
+	int signal = cr_remote_choose_signal(pid, mask, harm, NULL);
+
+	kill(pid, SIGKILL);
+	finish(pid);
+	return signal;
+}
+
+static void signal_is_one_that_is_discarded(void **state)
+{
+	const uint64_t urg = 1ull << (SIGURG - 1);
+	int harm;
+
+	(void)state;
+	assert_int_equal(chosen_in(pauses, 0, &harm), SIGURG);
+	assert_int_equal(harm, 0);
+	assert_int_equal(chosen_in(pauses, urg, &harm), SIGWINCH);
+	assert_int_equal(harm, 0);
+	assert_int_equal(chosen_in(pauses, UINT64_MAX, &harm), SIGURG);
+	assert_int_equal(harm, 1);
+	assert_int_equal(chosen_in(ignores_sigpwr_and_catches, 0, &harm),
+			 SIGPWR);
+	assert_int_equal(harm, 0);
+	assert_int_equal(chosen_in(catches_the_mild, 0, &harm), SIGURG);
+	assert_int_equal(harm, 2);
+}
+
+/* A tracer that ends without a word; its program dies too, or lives on. */
+static int end_of_traced(int (*seize)(pid_t tid, struct cr_error *err))
+{
+	pid_t pid = start(pauses), tracer = fork();
+	int stop_signal, status;
+
+	if (tracer == 0) {
+		if (seize(pid, NULL) < 0 ||
+		    cr_trace_wait(pid, STOP_MS, &stop_signal, NULL) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(finish(tracer), 0);
+	usleep(50000);
+	if (waitpid(pid, &status, WNOHANG) == pid)
+		return WIFSIGNALED(status) ? WTERMSIG(status) : -1;
+	kill(pid, SIGKILL);
+	assert_int_equal(finish(pid), 128 + SIGKILL);
+	return 0;
+}
+
+static void dies_with_its_tracer_only_if_told_to(void **state)
+{
+	(void)state;
+	assert_int_equal(end_of_traced(cr_trace_seize), 0);
+	assert_int_equal(end_of_traced(cr_trace_seize_for_life), SIGKILL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +504,11 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_gone),
 		cmocka_unit_test(refuses_what_another_traces),
 		cmocka_unit_test(names_a_thread_that_dies),
+		cmocka_unit_test(dies_with_its_tracer_only_if_told_to),
+		cmocka_unit_test(frame_starts_a_call_again),
+		cmocka_unit_test(frame_leaves_other_registers),
+		cmocka_unit_test(entry_lets_the_kernel_decide),
+		cmocka_unit_test(signal_is_one_that_is_discarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
