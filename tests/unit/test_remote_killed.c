@@ -25,7 +25,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -40,7 +39,7 @@
 #define PARALLEL 24
 #define THREADS_MAX 4
 #define NEVER 100000
-#define PATIENCE_S 30 /* until a program counts as lost */
+#define PATIENCE_S 20 /* until a program counts as lost */
 
 /* What a program, its tracer and the test have in common. */
 struct scene {
@@ -49,7 +48,8 @@ struct scene {
 	int nr_threads;
 	volatile pid_t tids[THREADS_MAX];
 	volatile uint32_t go; /* the program may end */
-	volatile int in_cycle; /* of the tracer: how often it came around */
+	volatile int is_sent; /* that signal */
+	volatile int has_woken; /* pause(2) has ended */
 	int pipe[2], socket[2];
 };
 
@@ -266,14 +266,19 @@ static int suspends(struct scene *scene)
 	return has_clean_signals() ? 0 : 3;
 }
 
-/* The signal comes while it is stopped, or afterwards. */
+/*
+ * A signal that comes while it is stopped ends the call for sure.  One that
+ * comes afterwards, before it is in the call again, may not: then it is sent
+ * more than once.
+ */
 static int pauses(struct scene *scene)
 {
 	signal(SIGUSR1, on_usr1);
 	is_ready(scene, 0);
 	if (pause() != -1 || errno != EINTR || !nr_usr1)
 		return 1;
-	while (!scene->go) /* the test's own signal may come later */
+	scene->has_woken = 1;
+	while (!scene->go)
 		usleep(1000);
 	return has_clean_signals() ? 0 : 2;
 }
@@ -365,15 +370,15 @@ static int trace_once(struct scene *scene, int nr_calls)
 
 	for (int i = 0; i < scene->nr_threads && !rc; i++)
 		rc = cr_trace_stop(scene->tids[i], STOP_MS, &stop_signal, NULL);
-	if (!rc && scene->send_in_stop)
+	if (!rc && scene->send_in_stop && !scene->is_sent) {
 		kill(scene->tids[0], scene->send_in_stop);
+		scene->is_sent = 1;
+	}
 	if (!rc)
 		rc = make_calls(scene, nr_calls);
 	for (int i = 0; i < scene->nr_threads; i++)
 		if (cr_trace_release(scene->tids[i]) < 0)
 			rc = rc ? rc : -ESRCH;
-	scene->send_in_stop = 0;
-	scene->in_cycle++;
 	return rc;
 }
 
@@ -394,29 +399,52 @@ static struct scene *make_scene(int (*body)(struct scene *), int nr_threads,
 	return scene;
 }
 
+/* A signal before it is in its call would not end that. */
+static int is_asleep(pid_t pid)
+{
+	char path[64], line[256] = "";
+	const char *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 1;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	fclose(file);
+	state = strrchr(line, ')');
+	return state && state[1] && state[2] != 'R';
+}
+
 static pid_t start_program(struct scene *scene)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-		alarm(0);
 		_exit(scene->body(scene));
 	}
 	for (int i = 0; i < scene->nr_threads; i++)
 		while (!scene->tids[i])
 			usleep(500);
-	usleep(3000); /* into the call that it waits in */
+	while (scene->body != computes && !is_asleep(pid))
+		usleep(500);
 	return pid;
 }
 
 /* The program may go on now, wherever it waits. */
 static void let_end(struct scene *scene, pid_t pid)
 {
-	const struct timespec nap = { 0, 5000000 };
+	double end = seconds() + PATIENCE_S;
 
-	kill(pid, SIGUSR1);
-	nanosleep(&nap, NULL);
+	if (scene->body == suspends)
+		kill(pid, SIGUSR1);
+	while (scene->body == pauses && !scene->has_woken && seconds() < end) {
+		if (!scene->is_sent)
+			kill(pid, SIGUSR1);
+		usleep(5000);
+	}
 	scene->go = 1;
 	syscall(SYS_futex, &scene->go, FUTEX_WAKE, 9, NULL, NULL, 0);
 	if (write(scene->pipe[1], "x", 1) != 1 ||
@@ -439,12 +467,6 @@ static int end_of(pid_t pid)
 		usleep(1000);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* SIGUSR1 is only for those who wait for it. */
-static int needs_usr1(const struct scene *scene)
-{
-	return scene->body == suspends || scene->body == pauses;
 }
 
 static pid_t start_tracer(struct scene *scene, long tick_to_die, int forever)
@@ -473,8 +495,6 @@ static int round_of(struct scene *scene, long at, unsigned int after_us)
 	pid_t program, tracer;
 	int status, rc;
 
-	if (!needs_usr1(scene))
-		signal(SIGUSR1, SIG_IGN); /* which the program inherits */
 	program = start_program(scene);
 	tracer = start_tracer(scene, at, at == NEVER);
 	if (at == NEVER) {
