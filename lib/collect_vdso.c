@@ -62,7 +62,8 @@ void cr_leave_vdso(const struct cr_save_task *task,
 		return;
 	end = vdso_end(task->pid, start);
 	/* a step's SIGTRAP would change how an ignored one is handled */
-	if (regs.ip >= end || cr_remote_room_has(end, regs.ip) || (task->ignored & SIGTRAP_BIT) ||
+	if (regs.ip >= end || cr_remote_room_has(end, regs.ip) ||
+	    (task->ignored & SIGTRAP_BIT) ||
 	    cr_trace_get_sigmask(thread->tid, &mask, NULL) < 0 ||
 	    cr_trace_set_sigmask(thread->tid, ~SIGTRAP_BIT, NULL) < 0)
 		return;
