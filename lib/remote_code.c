@@ -27,9 +27,9 @@
 #define SYS_RESTART 219 /* restart_syscall(2) */
 
 _Static_assert(CR_REMOTE_CODE_LENGTH == 384 &&
-		       offsetof(struct cr_remote_frame, flags) == 8 * 5 &&
-		       offsetof(struct cr_remote_frame, r8) == 8 * 13 &&
-		       offsetof(struct cr_remote_frame, handler_ip) == 8 * 23,
+		       offsetof(struct cr_remote_frame, flags) == 8ul * 5 &&
+		       offsetof(struct cr_remote_frame, r8) == 8ul * 13 &&
+		       offsetof(struct cr_remote_frame, handler_ip) == 8ul * 23,
 	       "remote_entry.S knows them");
 
 /* Which call is made again when the thread goes on, and where; 0: none. */
