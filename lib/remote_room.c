@@ -105,27 +105,26 @@ static int find_in(pid_t pid, int mem_fd, uint64_t start, uint64_t *roomp)
 {
 	const struct vdso *own = own_vdso();
 	unsigned char bytes[LENGTH_MAX];
-	size_t nr_left = 0;
 
 	if (!start || !own->length || own->length > sizeof(bytes) ||
 	    pread(mem_fd, bytes, own->length, (off_t)start) !=
 		    (ssize_t)own->length ||
 	    memcmp(bytes, own->bytes, own->used) != 0)
 		return -ENOENT;
+	*roomp = 0;
 	for (size_t at = own->length; at - own->used >= CR_REMOTE_CODE_SIZE;) {
 		at -= CR_REMOTE_CODE_SIZE;
-		*roomp = start + at;
-		if (is_zero(bytes + at))
-			return 0;
-		if (!memcmp(bytes + at, cr_remote_code, CR_REMOTE_CODE_LENGTH))
-			nr_left++;
+		if (!memcmp(bytes + at, cr_remote_code,
+			    CR_REMOTE_CODE_LENGTH)) {
+			if (is_in_use(pid, start + at))
+				return -EAGAIN;
+		} else if (!is_zero(bytes + at)) {
+			continue;
+		}
+		if (!*roomp)
+			*roomp = start + at;
 	}
-	for (size_t i = 1; i <= nr_left; i++) {
-		*roomp = start + own->length - i * CR_REMOTE_CODE_SIZE;
-		if (!is_in_use(pid, *roomp))
-			return 0;
-	}
-	return nr_left ? -EAGAIN : -ENOENT;
+	return *roomp ? 0 : -ENOENT;
 }
 
 int cr_remote_room_find(pid_t pid, int mem_fd, uint64_t *roomp,
