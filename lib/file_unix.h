@@ -3,7 +3,8 @@
  * file_unix.h - what the files of AF_UNIX sockets share
  *
  * file_unix.c saves a socket, file_unix_queue.c what is in its receive queue,
- * both directions; file_unix_make.c, _name.c and _datagram.c make, bind and
+ * both directions; file_unix_renew.c hides that it was looked at;
+ * file_unix_make.c, _name.c and _datagram.c make, bind and
  * connect sockets again; file_unix_diag.c asks the kernel what no descriptor
  * tells.
  */
@@ -77,6 +78,26 @@ uint32_t cr_unix_find_name(const struct cr_file_table *table, const void *name,
 /* Copy what is in the receive queue.  1: refused. */
 int cr_unix_queue_save(struct cr_file_table *table, struct cr_file *file,
 		       struct cr_unix_saving *saving, struct cr_error *err);
+
+/* Bytes of a message with what follows up to the next one. */
+static inline size_t cr_unix_pad(size_t length)
+{
+	return (length + 7) & ~(size_t)7;
+}
+
+/* Send one message, with its credentials; to the name in @to, or (NULL) to
+ * whom @fd is connected.  Returns 0 or a negative errno. */
+int cr_unix_send(int fd, const struct cr_wire_message *message,
+		 const void *bytes, const struct cr_wire_unix *to);
+
+/*
+ * file_unix_renew.c: make the messages of @file, which have been looked at
+ * and are in @saving, visible for the next look; @buffer of @size bytes holds
+ * the largest of them.
+ */
+int cr_unix_renew(const struct cr_file_table *table, const struct cr_file *file,
+		  const struct cr_unix_saving *saving, void *buffer,
+		  size_t size, struct cr_error *err);
 
 /* The checked structure of object @id, NULL if it is damaged. */
 const struct cr_wire_unix *cr_unix_saved(const struct cr_file_restore *restore,

@@ -18,11 +18,6 @@
 #define MESSAGE_MAX (4u << 20) /* bytes; more than any send buffer */
 #define CONTROL_MAX 4096
 
-static size_t pad(size_t length)
-{
-	return (length + 7) & ~(size_t)7;
-}
-
 static int set_peek_offset(int fd, int offset)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset,
@@ -69,7 +64,7 @@ static int append(struct cr_unix_saving *saving,
 		  const struct cr_wire_message *message, const void *bytes,
 		  struct cr_error *err)
 {
-	size_t more = sizeof(*message) + pad(message->length);
+	size_t more = sizeof(*message) + cr_unix_pad(message->length);
 	uint8_t *messages = realloc(saving->messages, saving->length + more);
 
 	if (!messages)
@@ -155,12 +150,11 @@ static int peek_one(struct cr_file_table *table, struct cr_file *file,
 	return append(saving, &message, buffer, err);
 }
 
-static int send_message(int fd, const struct cr_wire_message *message,
-			const struct cr_wire_unix *to)
+int cr_unix_send(int fd, const struct cr_wire_message *message,
+		 const void *bytes, const struct cr_wire_unix *to)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
-	struct iovec iov = { (void *)(uintptr_t)(message + 1),
-			     message->length };
+	struct iovec iov = { (void *)(uintptr_t)bytes, message->length };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct ucred creds = { .pid = (pid_t)message->vpid,
@@ -193,65 +187,6 @@ static int send_message(int fd, const struct cr_wire_message *message,
 	return (size_t)n == message->length ? 0 : -EIO;
 }
 
-/*
- * Empty messages are skipped by a later look with an offset, once they have
- * been looked at: the kernel remembers.  So that the next checkpoint sees them
- * again, all messages are received and sent anew by the same peer.
- */
-static int renew(const struct cr_file_table *table, const struct cr_file *file,
-		 const struct cr_unix_saving *saving, struct cr_error *err)
-{
-	const uint8_t *at = saving->messages;
-	int buffer = 8 << 20, sender, rc = 0;
-	struct cr_unix_diag diag;
-	uint32_t i;
-
-	if (!file->wire.peer || saving->head.shutdown & 1)
-		return 0;
-	rc = cr_unix_diag((uint32_t)table->files[file->wire.peer - 1]
-				  ->stat.st_ino,
-			  &diag, err);
-	if (rc < 0 || diag.peer_inode != (uint32_t)file->stat.st_ino)
-		return rc;
-	sender = table->files[file->wire.peer - 1]->fd;
-	for (i = 0; i < saving->head.nr_messages; i++)
-		recv(file->fd, NULL, 0, MSG_DONTWAIT);
-	setsockopt(sender, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
-	for (i = 0; i < saving->head.nr_messages && rc == 0; i++) {
-		const struct cr_wire_message *message = (const void *)at;
-
-		rc = send_message(sender, message, NULL);
-		at += sizeof(*message) + pad(message->length);
-	}
-	buffer = (int)(((const struct cr_wire_unix *)table
-				->files[file->wire.peer - 1]
-				->data)
-			       ->send_buffer /
-		       2);
-	setsockopt(sender, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer));
-	return rc < 0 ? cr_error_set(err, rc, "message of Unix socket: %s",
-				     strerror(-rc)) :
-			0;
-}
-
-/* Only nameless pairs need it, and may be sent to by us in their name. */
-static int needs_renewal(const struct cr_unix_saving *saving)
-{
-	const uint8_t *at = saving->messages;
-	int has_empty = 0;
-	uint32_t i;
-
-	for (i = 0; i < saving->head.nr_messages; i++) {
-		const struct cr_wire_message *message = (const void *)at;
-
-		if (message->has_creds || message->sender)
-			return 0;
-		has_empty |= !message->length;
-		at += sizeof(*message) + pad(message->length);
-	}
-	return has_empty && saving->head.flags & CR_UNIX_F_CONNECTED;
-}
-
 int cr_unix_queue_save(struct cr_file_table *table, struct cr_file *file,
 		       struct cr_unix_saving *saving, struct cr_error *err)
 {
@@ -268,10 +203,11 @@ int cr_unix_queue_save(struct cr_file_table *table, struct cr_file *file,
 	do {
 		rc = peek_one(table, file, saving, buffer, err);
 	} while (rc == 0);
+	if (rc >= 0)
+		rc = cr_unix_renew(table, file, saving, buffer, MESSAGE_MAX,
+				   err);
 	set_peek_offset(file->fd, saving->head.peek_offset);
 	free(buffer);
-	if (rc >= 0 && needs_renewal(saving))
-		rc = renew(table, file, saving, err);
 	return rc < 0 ? rc : 0;
 }
 
@@ -298,7 +234,7 @@ const struct cr_wire_unix *cr_unix_saved(const struct cr_file_restore *restore,
 
 		if (left < sizeof(*message))
 			return NULL;
-		length = sizeof(*message) + pad(message->length);
+		length = sizeof(*message) + cr_unix_pad(message->length);
 		if (length > left || message->sender > restore->saved->nr_files)
 			return NULL;
 		at += length;
@@ -338,7 +274,8 @@ int cr_unix_queue_fill(struct cr_file_restore *restore, uint32_t id, int sender,
 			fd = sender_of(restore, message, &is_own, err);
 		if (fd < 0)
 			return fd;
-		rc = send_message(fd, message, sender < 0 ? head : NULL);
+		rc = cr_unix_send(fd, message, message + 1,
+				  sender < 0 ? head : NULL);
 		if (is_own)
 			close(fd);
 		if (rc < 0)
@@ -346,7 +283,7 @@ int cr_unix_queue_fill(struct cr_file_restore *restore, uint32_t id, int sender,
 				     "message of %u bytes to Unix socket %u: "
 				     "%s",
 				     message->length, id, strerror(-rc));
-		at += sizeof(*message) + pad(message->length);
+		at += sizeof(*message) + cr_unix_pad(message->length);
 	}
 	return rc;
 }
