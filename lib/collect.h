@@ -78,6 +78,7 @@ struct cr_save_task {
 	size_t nr_threads;
 	struct cr_remote *remote;
 	/* all below: not for zombies */
+	uint32_t terminal; /* device of the controlling one, 0: none */
 	uint64_t ignored, caught; /* signals */
 	struct cr_wire_task task;
 	struct cr_wire_mm mm;

@@ -51,6 +51,7 @@ static int fill_link(struct cr_save_task *task, struct cr_error *err)
 		task->link.exit_status = stat.exit_code;
 		return 0;
 	}
+	task->terminal = stat.terminal;
 	task->mm.start_code = stat.start_code;
 	task->mm.end_code = stat.end_code;
 	task->mm.start_data = stat.start_data;
@@ -124,12 +125,13 @@ static int compare_tasks(const void *a, const void *b)
 	       (left->link.vpid < right->link.vpid);
 }
 
-static int has_vpid(const struct cr_checkpoint *checkpoint, uint32_t vpid)
+static const struct cr_save_task *
+find_vpid(const struct cr_checkpoint *checkpoint, uint32_t vpid)
 {
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++)
 		if (checkpoint->tasks[i]->link.vpid == vpid)
-			return 1;
-	return 0;
+			return checkpoint->tasks[i];
+	return NULL;
 }
 
 /* Is @id, a session or group without a leader in the tree, a root's own? */
@@ -151,17 +153,20 @@ static int is_outside(const struct cr_checkpoint *checkpoint, uint32_t id,
 static void flag_link(const struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task)
 {
+	const struct cr_save_task *leader =
+		find_vpid(checkpoint, task->link.sid);
 	struct cr_wire_link *link = &task->link;
 
-	if (!has_vpid(checkpoint, link->sid) &&
-	    is_outside(checkpoint, link->sid, 1))
+	if (!leader && is_outside(checkpoint, link->sid, 1))
 		link->flags |= CR_LINK_F_SESSION_OUTSIDE;
-	if (!has_vpid(checkpoint, link->pgid) &&
+	if (!find_vpid(checkpoint, link->pgid) &&
 	    is_outside(checkpoint, link->pgid, 0))
 		link->flags |= CR_LINK_F_PGRP_OUTSIDE;
 	if (task->is_zombie)
 		return;
 	link->nr_threads = (uint32_t)task->nr_threads;
+	if (leader && leader->terminal && !task->terminal)
+		link->flags |= CR_LINK_F_NO_TERMINAL;
 	if (task->threads[0].stop_signal)
 		link->flags |= CR_LINK_F_STOPPED;
 }

@@ -267,8 +267,4 @@ int cr_file_check_build(const struct cr_saved_file *saved, int fd,
 /* Flags for open(2): access mode and what cannot be set afterwards. */
 int cr_file_open_flags(const struct cr_saved_file *saved);
 
-/* A session leader takes its controlling terminal, if that is of the tree. */
-int cr_file_pty_take_terminal(struct cr_file_restore *restore,
-			      struct cr_error *err);
-
 #endif /* FILE_H */

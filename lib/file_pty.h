@@ -42,6 +42,23 @@ int cr_pty_put_output(int slave, const void *bytes, size_t length);
 int cr_pty_take_input(int slave, struct cr_pty_bytes *input);
 int cr_pty_put_input(int master, int slave, const void *bytes, size_t length);
 
+/* A pseudo terminal that controls a session of the tree. */
+struct cr_terminal {
+	uint32_t id; /* of the master's file */
+	uint32_t index; /* N of /dev/pts/N */
+	uint32_t session, foreground; /* vpids; 0: none */
+	int master, slave; /* both stay open until the gate */
+};
+
+/* What the image says of the master @saved, nothing opened: 0 or -EBADMSG. */
+int cr_terminal_read(const struct cr_saved_file *saved,
+		     struct cr_terminal *terminal, struct cr_error *err);
+
+/* Make the pair with its number, descriptors at or above @floor.  0; -EEXIST:
+ * the number is taken; or another negative errno. */
+int cr_terminal_open(const struct cr_saved_file *saved, int floor,
+		     struct cr_terminal *terminal, struct cr_error *err);
+
 /* The slave of @master, not blocking, whether or not it is locked.  Returns a
  * descriptor or a negative errno. */
 int cr_pty_open_slave(int master, int flags);

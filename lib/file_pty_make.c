@@ -108,7 +108,12 @@ int cr_pty_make_master(struct cr_file_restore *restore, uint32_t id,
 	rc = get_data(saved, &data, err);
 	if (rc < 0)
 		return rc;
-	fd = open_master(saved, data.index, err);
+	/* made already, where it controls a session? */
+	fd = restore->terminal ? restore->terminal(restore->arg, id) : -1;
+	if (fd >= 0)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, restore->fd_floor);
+	else
+		fd = open_master(saved, data.index, err);
 	if (fd < 0)
 		return fd;
 	rc = set_up(fd, &data);
@@ -198,39 +203,53 @@ int cr_pty_put_bytes(struct cr_file_restore *restore, uint32_t id, int fd,
 	return rc;
 }
 
-static int take_terminal(struct cr_file_restore *restore, uint32_t id,
-			 const struct cr_wire_pty *data, struct cr_error *err)
+int cr_terminal_read(const struct cr_saved_file *saved,
+		     struct cr_terminal *terminal, struct cr_error *err)
 {
-	pid_t group = (pid_t)data->foreground;
-	int fd = open_slave(restore, id, O_RDWR, err), rc = 0;
+	struct cr_wire_pty data;
+	int rc = get_data(saved, &data, err);
 
-	if (fd < 0)
-		return fd;
-	if (ioctl(fd, TIOCSCTTY, 0) < 0)
-		rc = cr_error_errno(err, "controlling terminal /dev/pts/%u",
-				    data->index);
-	/* A group that is not there yet leaves it with the session's own. */
-	else if (group && group != getpid())
-		ioctl(fd, TIOCSPGRP, &group);
-	close(fd);
-	return rc;
+	if (rc < 0)
+		return rc;
+	*terminal = (struct cr_terminal){ .id = saved->file->id,
+					  .index = data.index,
+					  .session = data.session,
+					  .foreground = data.foreground,
+					  .master = -1,
+					  .slave = -1 };
+	return 0;
 }
 
-int cr_file_pty_take_terminal(struct cr_file_restore *restore,
-			      struct cr_error *err)
+static int raise_fd(int fd, int floor)
 {
-	uint32_t id;
-	int rc = 0;
+	int high = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, floor);
 
-	for (id = 1; id <= restore->saved->nr_files && rc == 0; id++) {
-		const struct cr_saved_file *saved = cr_file_saved(restore, id);
-		struct cr_wire_pty data;
+	if (high < 0 && fd >= 0)
+		high = -errno;
+	if (fd >= 0)
+		close(fd);
+	return high;
+}
 
-		if (saved->file->kind != CR_FILE_PTY_MASTER)
-			continue;
-		rc = get_data(saved, &data, err);
-		if (rc == 0 && data.session == (uint32_t)getpid())
-			rc = take_terminal(restore, id, &data, err);
+int cr_terminal_open(const struct cr_saved_file *saved, int floor,
+		     struct cr_terminal *terminal, struct cr_error *err)
+{
+	int rc, master, slave;
+
+	rc = open_master(saved, terminal->index, err);
+	if (rc < 0)
+		return rc;
+	master = raise_fd(rc, floor);
+	rc = slave = master < 0 ?
+			     master :
+			     raise_fd(cr_pty_open_slave(master, O_RDWR), floor);
+	if (rc < 0) {
+		if (master >= 0)
+			close(master);
+		return cr_error_set(err, rc, "terminal /dev/pts/%u: %s",
+				    terminal->index, strerror(-rc));
 	}
-	return rc;
+	terminal->master = master;
+	terminal->slave = slave;
+	return 0;
 }

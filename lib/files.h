@@ -93,6 +93,9 @@ struct cr_file_restore {
 		       * whatever is left there is closed at the gate */
 	/* Stream of @rank (0..2) in this process, -1: none. */
 	int (*stream)(void *arg, uint32_t rank, uint32_t stream);
+	/* Master @id, if it was made before the tasks, -1: it was not.  May be
+	 * NULL. */
+	int (*terminal)(void *arg, uint32_t id);
 	void *arg;
 	/* Whose rights open files by name; cr_files_restore() sets it.  NULL:
 	 * the caller's own. */

@@ -367,8 +367,6 @@ int cr_files_restore(struct cr_file_restore *restore,
 	if (rc == 0)
 		rc = connect_made(restore, err);
 	if (rc == 0)
-		rc = cr_file_pty_take_terminal(restore, err);
-	if (rc == 0)
 		drop_temporaries(restore, task);
 	return rc;
 }

@@ -48,6 +48,7 @@ void cr_proc_status_free(struct cr_proc_status *status);
 struct cr_proc_stat {
 	char state;
 	pid_t ppid;
+	uint32_t terminal; /* device of the controlling one, 0: none */
 	uint64_t start_time; /* ticks since boot */
 	uint64_t start_code, end_code, start_data, end_data, start_brk;
 	uint64_t start_stack, arg_start, arg_end, env_start, env_end;

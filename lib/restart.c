@@ -175,6 +175,8 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 		rc = reserve_arena(r, err);
 	if (!rc)
 		rc = cr_mm_map_families(r, err);
+	if (!rc)
+		rc = cr_restart_make_terminals(r, err);
 	return rc;
 }
 
@@ -229,6 +231,7 @@ static void close_restarter(struct cr_restarter *r)
 	if (r->namespace_fd >= 0)
 		close(r->namespace_fd);
 	free(r->family);
+	cr_restart_close_terminals(r);
 	if (r->coordinator_socket >= 0)
 		close(r->coordinator_socket);
 	if (r->task_socket >= 0)

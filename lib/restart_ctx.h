@@ -14,6 +14,7 @@
 #include "cgroup.h"
 #include "cr_error.h"
 #include "cr_restart.h"
+#include "file_pty.h"
 #include "files.h"
 #include "plan.h"
 #include "restart_fsm.h"
@@ -72,6 +73,15 @@ struct cr_restarter {
 	int fd_floor; /* all our descriptors are at or above it */
 	uint32_t highest_vpid; /* of tasks, threads, groups and sessions */
 	struct cr_restarter_root *roots; /* [options->nr_roots] */
+	struct cr_terminals *terminals; /* NULL: no pseudo terminals */
+	size_t terminals_length; /* bytes */
+};
+
+/* Controlling terminals of the tree; a shared mapping. */
+struct cr_terminals {
+	struct cr_error error; /* of who makes them */
+	size_t nr;
+	struct cr_terminal terminal[];
 };
 
 /* One of options->roots, with descriptors above the floor. */
@@ -120,6 +130,22 @@ int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
 /* restart_finish.c: set registers, take the arena away, let all go. */
 int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 		      struct cr_error *err);
+
+/* restart_terminal.c: make those that are saved with a session, before the
+ * first task is forked; close our own copies. */
+int cr_restart_make_terminals(struct cr_restarter *restarter,
+			      struct cr_error *err);
+void cr_restart_close_terminals(struct cr_restarter *restarter);
+/* The master that is file @id, -1: not made before. */
+int cr_restart_terminal_master(const struct cr_restarter *restarter,
+			       uint32_t id);
+/* A session leader takes its terminal before its session has members; one
+ * that was saved without leaves it, once all that it creates are born. */
+int cr_restart_take_terminal(const struct cr_restarter *restarter,
+			     const struct cr_wire_link *link,
+			     struct cr_error *err);
+void cr_restart_leave_terminal(const struct cr_restarter *restarter,
+			       const struct cr_wire_link *link);
 
 /* CPU bindings of the image for the CPUs of here; see restart_cpus.c. */
 void cr_restart_map_cpus(const struct cr_saved *saved,

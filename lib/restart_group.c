@@ -263,4 +263,5 @@ void cr_group_add(struct cr_restarter *restarter, size_t task_index,
 	add_timers(task, arena, list);
 	add_itimers(task->task, arena, list);
 	add_limits(task->task, arena, list);
+	cr_restart_add_terminal(restarter, task->link, arena, list);
 }

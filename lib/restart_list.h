@@ -81,4 +81,9 @@ int cr_restart_last_stage(struct cr_restarter *restarter, size_t task_index,
 			  const pid_t *children, int exe_fd,
 			  struct cr_error *err);
 
+/* restart_terminal.c: its foreground group, when all groups are there. */
+void cr_restart_add_terminal(const struct cr_restarter *restarter,
+			     const struct cr_wire_link *link,
+			     struct cr_arena *arena, struct cr_list *list);
+
 #endif /* RESTART_LIST_H */

@@ -281,6 +281,10 @@ static void call_fault(const struct birth *birth, size_t index)
 /* Steps 1 to 7 of plan.h. */
 static void be_born(const struct birth *birth)
 {
+	const struct cr_wire_link *link =
+		link_of(birth->restarter, birth->plan);
+	struct cr_error err = { 0 };
+
 	if (cr_restart_dies_with_creator(birth->restarter, birth->plan))
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (birth->plan->is_subreaper)
@@ -291,6 +295,8 @@ static void be_born(const struct birth *birth)
 	fork_children(birth, CR_PLAN_BEFORE_SETSID);
 	if (birth->plan->does_setsid)
 		setsid();
+	if (link && cr_restart_take_terminal(birth->restarter, link, &err) < 0)
+		fail(birth, &err);
 	fork_children(birth, CR_PLAN_AFTER_SETSID);
 	if (birth->plan->makes_group)
 		setpgid(0, 0);
@@ -300,6 +306,8 @@ static void be_born(const struct birth *birth)
 		_exit(0);
 	}
 	reap_children(birth, 1);
+	if (link)
+		cr_restart_leave_terminal(birth->restarter, link);
 }
 
 static void join_group(const struct birth *birth)
@@ -363,6 +371,11 @@ static int stream_fd(void *arg, uint32_t rank, uint32_t stream)
 		cr_restarter_find_root(restarter, rank);
 
 	return root && stream < 3 ? root->stream[stream] : -1;
+}
+
+static int terminal_fd(void *arg, uint32_t id)
+{
+	return cr_restart_terminal_master(arg, id);
 }
 
 static int set_oom_score(int score, struct cr_error *err)
@@ -447,6 +460,7 @@ static void __attribute__((noreturn)) be_task(const struct birth *birth)
 					 .places = restarter->file_places,
 					 .fd_floor = restarter->fd_floor,
 					 .stream = stream_fd,
+					 .terminal = terminal_fd,
 					 .arg = restarter,
 					 .task = task };
 	struct cr_staged *staged = NULL;
