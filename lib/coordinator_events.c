@@ -148,7 +148,8 @@ static void pass_turn(struct coordinator *c)
 
 void cr_coordinator_watch(struct coordinator *c, size_t index, int pidfd)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = index };
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT,
+				     .data.u64 = index };
 
 	if (c->processes[index].pidfd >= 0) {
 		close(pidfd);
@@ -286,7 +287,6 @@ static void died(struct coordinator *c, size_t index)
 		&c->restarter->plan->processes[index];
 	struct process *process = &c->processes[index];
 
-	epoll_ctl(c->epoll, EPOLL_CTL_DEL, process->pidfd, NULL);
 	if (plan->kind == CR_PLAN_LIVE ||
 	    c->restarter->ctx->state != CR_RESTART_SETTLE) {
 		cr_coordinator_lost(c, index);
