@@ -42,7 +42,9 @@ static long same_description(int a, int b)
 	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
 }
 
-/* kcmp gives 0 same, 1 less, 2 greater; cr_file_table_create() has tried it. */
+static _Thread_local int compare_error; /* tsearch(3) cannot tell it */
+
+/* kcmp gives 0 same, 1 less, 2 greater. */
 static int compare_opened(const void *a, const void *b)
 {
 	const struct cr_file *left = a, *right = b;
@@ -55,7 +57,10 @@ static int compare_opened(const void *a, const void *b)
 		return 0;
 	case 1:
 		return -1;
-	default:
+	case 2:
+		return 1;
+	default: /* files that are one would come back as two */
+		compare_error = errno;
 		return 1;
 	}
 }
@@ -266,19 +271,32 @@ static void note_stream(const struct cr_file_table *table, struct cr_file *file)
 }
 
 /* The file that tsearch found or inserted for @file; frees @file if there was
- * one.  Returns NULL without memory. */
+ * one.  Returns NULL and errno without memory, or if kcmp(2) fails: then
+ * the tree is only good to be destroyed. */
 static struct cr_file *
 find_or_insert(void **tree, struct cr_file *file,
 	       int (*compare)(const void *, const void *), int *is_newp)
 {
-	struct cr_file **node = tsearch(file, tree, compare);
+	struct cr_file **node;
 
-	if (!node)
+	compare_error = 0;
+	node = tsearch(file, tree, compare);
+	if (!node || compare_error) {
+		errno = node ? compare_error : ENOMEM;
 		return NULL;
+	}
 	*is_newp = *node == file;
 	if (!*is_newp)
 		cr_file_free(file);
 	return *node;
+}
+
+static int not_added(struct cr_file *file, struct cr_error *err)
+{
+	int rc = cr_error_errno(err, "comparing open files");
+
+	cr_file_free(file);
+	return rc;
 }
 
 int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
@@ -301,10 +319,8 @@ int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 		return rc;
 	}
 	found = find_or_insert(&table->opened, file, compare_opened, &is_new);
-	if (!found) {
-		cr_file_free(file);
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	}
+	if (!found)
+		return not_added(file, err);
 	if (is_new) {
 		note_stream(table, found);
 		rc = file_add(table, found, err);
@@ -358,10 +374,8 @@ int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 	is_writable = file->is_writable;
 	found = find_or_insert(&table->unopened, file, compare_unopened,
 			       &is_new);
-	if (!found) {
-		cr_file_free(file);
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	}
+	if (!found)
+		return not_added(file, err);
 	found->is_writable |= is_writable;
 	if (is_new)
 		rc = file_add(table, found, err);
@@ -396,10 +410,8 @@ static int add_stream(struct cr_file_table *table, const struct cr_root *root,
 	file->wire.rank = root->rank;
 	file->wire.peer = (uint32_t)stream;
 	found = find_or_insert(&table->opened, file, compare_opened, &is_new);
-	if (!found) {
-		cr_file_free(file);
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	}
+	if (!found)
+		return not_added(file, err);
 	if (is_new)
 		table->streams[table->nr_streams++] = found;
 	return is_new ? describe(found, err) : 0;
