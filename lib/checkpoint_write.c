@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #include "collect.h"
+#include "fault.h"
 #include "files.h"
 
 #define PART(data, length)                          \
@@ -67,6 +68,8 @@ static int read_task(const struct cr_memory_source *source, uint64_t address,
 	struct iovec remote = { (void *)(uintptr_t)address, length };
 	ssize_t n;
 
+	if (cr_fault(CR_FAULT_MEMORY_READ))
+		return -errno;
 	n = process_vm_readv(source->pid, &local, 1, &remote, 1, 0);
 	if (n == (ssize_t)length)
 		return 0;

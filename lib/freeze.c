@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include "collect.h"
+#include "fault.h"
 #include "remote.h"
 
 #define FREEZE_MS 10000u /* unless the caller says */
@@ -68,7 +69,10 @@ static int seize_all(struct freezer *freezer, size_t *nr_newp,
 				in_vfork = 1;
 				continue;
 			}
-			rc = cr_trace_seize(thread->tid, err);
+			rc = cr_fault(CR_FAULT_FREEZE) ?
+				     cr_error_errno(err, "tracing thread %d",
+						    thread->tid) :
+				     cr_trace_seize(thread->tid, err);
 			if (rc == -ESRCH) {
 				drop_thread(task, j--);
 				(*nr_newp)++;

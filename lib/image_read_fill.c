@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "crc.h"
+#include "fault.h"
 #include "image_chunk.h"
 #include "image_reader.h"
 
@@ -103,8 +104,10 @@ static int read_pieces(const struct cr_image *image, struct filler *filler,
 
 	memcpy(left, filler->pieces, nr * sizeof(*left));
 	while (nr) {
-		ssize_t got = preadv(image->fd, left, (int)nr,
-				     (off_t)(image->base + offset));
+		ssize_t got = cr_fault(CR_FAULT_FILL) ?
+				      -1 :
+				      preadv(image->fd, left, (int)nr,
+					     (off_t)(image->base + offset));
 
 		if (got < 0 && errno == EINTR)
 			continue;

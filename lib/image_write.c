@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cr_image_write.h"
+#include "fault.h"
 #include "image_chunk.h"
 #include "image_writer.h"
 
@@ -317,18 +318,19 @@ static int make_durable(struct cr_image_writer *writer, struct cr_error *err)
 	/* A caller's descriptor may have held something longer. */
 	if (ftruncate(writer->file.fd, (off_t)writer->file.offset))
 		return cr_error_errno(err, "set the image's length");
-	if (fsync(writer->file.fd))
+	if (cr_fault(CR_FAULT_IMAGE_SYNC) || fsync(writer->file.fd))
 		return cr_error_errno(err, "sync the image");
 	if (writer->dirfd < 0)
 		return 0;
 	rc = check_partial(writer, err);
 	if (rc)
 		return rc;
-	if (renameat(writer->dirfd, writer->partial, writer->dirfd,
+	if (cr_fault(CR_FAULT_IMAGE_RENAME) ||
+	    renameat(writer->dirfd, writer->partial, writer->dirfd,
 		     writer->name))
 		return cr_error_errno(err, "rename %s to %s", writer->partial,
 				      writer->name);
-	if (fsync(writer->dirfd))
+	if (cr_fault(CR_FAULT_IMAGE_FOLDER) || fsync(writer->dirfd))
 		return cr_error_errno(err, "sync the directory of %s",
 				      writer->name);
 	return 0;

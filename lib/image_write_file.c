@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "crc.h"
+#include "fault.h"
 #include "image_chunk.h"
 #include "image_writer.h"
 
@@ -44,7 +45,8 @@ static int write_all(int fd, struct iovec *iov, int nr_iov, int64_t offset,
 	skip_written(&iov, &nr_iov, 0);
 	while (nr_iov) {
 		int part = nr_iov < IOV_MAX ? nr_iov : IOV_MAX;
-		ssize_t done = offset < 0 ? writev(fd, iov, part) :
+		ssize_t done = cr_fault(CR_FAULT_IMAGE_WRITE) ? -1 :
+			       offset < 0 ? writev(fd, iov, part) :
 					    pwritev(fd, iov, part, offset);
 
 		if (done < 0 && errno == EINTR)

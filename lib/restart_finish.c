@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "remote.h"
 #include "restart_ctx.h"
 
@@ -260,6 +261,19 @@ static int is_leader(const struct thread *thread)
 	return thread->saved == &thread->task->threads[0];
 }
 
+static int inject_fault(const struct finish *f, const struct thread *thread,
+			struct cr_error *err)
+{
+	size_t index = (size_t)(thread - f->threads);
+
+	if (cr_fault_at(CR_FAULT_RELEASE_DEATH, index))
+		syscall(SYS_tkill, thread->tid, SIGKILL);
+	return cr_fault_at(CR_FAULT_RELEASE, index) ?
+		       cr_error_errno(err, "letting thread %u go",
+				      thread->saved->thread->tid) :
+		       0;
+}
+
 static int set_thread(struct finish *f, const struct thread *thread,
 		      struct cr_error *err)
 {
@@ -267,7 +281,9 @@ static int set_thread(struct finish *f, const struct thread *thread,
 	struct cr_wire_regs regs = saved->regs;
 	int rc;
 
-	rc = set_xstate(thread, err);
+	rc = inject_fault(f, thread, err);
+	if (!rc)
+		rc = set_xstate(thread, err);
 	if (!rc)
 		rc = rearm(f, thread, &regs, err);
 	if (!rc && is_leader(thread))
@@ -295,13 +311,29 @@ static int set_all(struct finish *f, struct cr_error *err)
 	return rc;
 }
 
+/* A leader's death is told when no other thread of it is left, zombies that
+ * their tracer has not waited for included: so threads go first. */
+static void for_each(struct finish *f, void (*act)(const struct thread *))
+{
+	for (size_t i = 0; i < f->nr; i++)
+		if (!is_leader(&f->threads[i]))
+			act(&f->threads[i]);
+	for (size_t i = 0; i < f->nr; i++)
+		if (is_leader(&f->threads[i]))
+			act(&f->threads[i]);
+}
+
+static void reap(const struct thread *thread)
+{
+	waitpid(thread->tid, NULL, __WALL);
+}
+
 /* End what we have stopped, and reap it: a tracer gets to know of each. */
 static void kill_all(struct finish *f)
 {
 	for (size_t i = 0; i < f->nr; i++)
 		syscall(SYS_tkill, f->threads[i].tid, SIGKILL);
-	for (size_t i = 0; i < f->nr; i++)
-		waitpid(f->threads[i].tid, NULL, __WALL);
+	for_each(f, reap);
 }
 
 /*
@@ -314,12 +346,6 @@ static void release(const struct thread *thread)
 	if (cr_trace_release(thread->tid) == -ESRCH &&
 	    !(is_leader(thread) && thread->task->link->parent == 0))
 		waitpid(thread->tid, NULL, __WALL);
-}
-
-static void release_all(struct finish *f)
-{
-	for (size_t i = 0; i < f->nr; i++)
-		release(&f->threads[i]);
 }
 
 int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
@@ -343,7 +369,7 @@ int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 	if (!rc)
 		rc = set_all(&f, err);
 	if (!rc)
-		release_all(&f);
+		for_each(&f, release);
 	else
 		kill_all(&f);
 	free(f.threads);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "restart_list.h"
 
 #define STACK 4096ull
@@ -95,6 +96,15 @@ static void add_posix_locks(const struct last *last)
 	}
 }
 
+/* A system call that no kernel has. */
+static void add_fault(const struct last *last, enum cr_fault fault,
+		      size_t task_index)
+{
+	if (cr_fault_at(fault, task_index))
+		cr_list_add(last->list, CR_OP_CALL, CR_STEP_OTHER, -1, 0, 0, 0,
+			    0);
+}
+
 static void add_gate(const struct last *last,
 		     const struct cr_plan_process *plan)
 {
@@ -171,11 +181,13 @@ int cr_restart_last_stage(struct cr_restarter *restarter, size_t task_index,
 		add_thread(&last, &task->threads[i]);
 	cr_list_add(last.list, CR_OP_WAIT_STATE, CR_STEP_GATE, 0,
 		    CR_RESTART_SETTLE, 0, 0, 0);
+	add_fault(&last, CR_FAULT_SETTLE, task_index);
 	add_reaping(&last, plan, children);
 	cr_group_add(restarter, task_index, &arena, last.list);
 	cr_list_add(last.list, CR_OP_COUNT, CR_STEP_SIGNALS, 0,
 		    (uint64_t)last.has_actions, 0, 0, 0);
 	cr_thread_add(restarter, task, &task->threads[0], &arena, last.list);
+	add_fault(&last, CR_FAULT_GATE, task_index);
 	add_gate(&last, plan);
 	if (arena.is_full)
 		return cr_error_set(err, -ENOMEM,

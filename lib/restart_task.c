@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "cr_namespace.h"
+#include "fault.h"
 #include "restart_list.h"
 
 #define LOOK_NS 100000000 /* how often a waiting task looks after children */
@@ -104,6 +105,8 @@ long cr_restart_fork(struct cr_restarter *restarter, size_t index, int *pidfdp)
 	};
 	long pid;
 
+	if (cr_fault_at(CR_FAULT_FORK, index))
+		return -errno;
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		cr_restart_process(restarter, index);
@@ -434,6 +437,8 @@ static int restore_in_turn(const struct birth *birth,
 	int rc;
 
 	join_group(birth);
+	if (cr_fault_at(CR_FAULT_FILE, (size_t)birth->plan->task))
+		return cr_error_errno(err, "restoring files");
 	rc = set_oom_score(task->task->oom_score_adj, err);
 	if (!rc)
 		rc = cr_files_restore(files, task, err);

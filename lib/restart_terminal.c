@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cr_namespace.h"
+#include "fault.h"
 #include "file_pty.h"
 #include "restart_list.h"
 
@@ -55,7 +56,11 @@ static int make_all(struct cr_restarter *r, struct cr_error *err)
 		rc = cr_terminal_read(file, &terminal, err);
 		if (rc < 0 || !is_wanted(r, terminal.session))
 			continue;
-		rc = cr_terminal_open(file, r->fd_floor, &terminal, err);
+		rc = cr_fault(CR_FAULT_TERMINAL) ?
+			     cr_error_errno(err, "terminal /dev/pts/%u",
+					    terminal.index) :
+			     cr_terminal_open(file, r->fd_floor, &terminal,
+					      err);
 		if (rc == 0)
 			r->terminals->terminal[r->terminals->nr++] = terminal;
 	}

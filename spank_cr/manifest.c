@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "manifest.h"
 
 #define TEMPORARY CR_MANIFEST_NAME ".tmp"
@@ -112,6 +113,21 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
+/* An error means that there is no generation: so no manifest stays. */
+static int rename_durably(int dirfd, struct cr_error *err)
+{
+	int rc;
+
+	if (cr_fault(CR_FAULT_MANIFEST_RENAME) ||
+	    renameat(dirfd, TEMPORARY, dirfd, CR_MANIFEST_NAME) < 0)
+		return cr_error_errno(err, "rename " TEMPORARY);
+	if (!cr_fault(CR_FAULT_MANIFEST_FOLDER) && fsync(dirfd) == 0)
+		return 0;
+	rc = cr_error_errno(err, "sync the folder of the manifest");
+	unlinkat(dirfd, CR_MANIFEST_NAME, 0);
+	return rc;
+}
+
 static int write_durably(int dirfd, const char *text, struct cr_error *err)
 {
 	int rc, fd;
@@ -124,14 +140,12 @@ static int write_durably(int dirfd, const char *text, struct cr_error *err)
 		return cr_error_errno(err, "create " TEMPORARY);
 	rc = write_all(fd, text, strlen(text));
 	if (!rc)
-		rc = fsync(fd);
+		rc = cr_fault(CR_FAULT_MANIFEST_SYNC) ? -1 : fsync(fd);
 	if (rc)
 		rc = cr_error_errno(err, "write " TEMPORARY);
 	close(fd);
-	if (!rc && renameat(dirfd, TEMPORARY, dirfd, CR_MANIFEST_NAME) < 0)
-		rc = cr_error_errno(err, "rename " TEMPORARY);
-	if (!rc && fsync(dirfd) < 0)
-		rc = cr_error_errno(err, "sync the folder of the manifest");
+	if (!rc)
+		rc = rename_durably(dirfd, err);
 	if (rc)
 		unlinkat(dirfd, TEMPORARY, 0);
 	return rc;

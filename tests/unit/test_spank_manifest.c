@@ -236,11 +236,41 @@ static void a_strange_command_matches_after_reading(void **state)
 	cr_manifest_free(&m);
 }
 
+#ifdef CR_FAULTS
+static void a_write_that_fails_leaves_no_manifest(void **state)
+{
+	static const struct {
+		const char *fault;
+		int code;
+	} points[] = { { "manifest-sync", -EIO },
+		       { "manifest-rename", -ENOSPC },
+		       { "manifest-folder:1", -EIO } };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < NR(points); i++) {
+		setenv("CR_FAULT", points[i].fault, 1);
+		assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest,
+						   NULL),
+				 points[i].code);
+		unsetenv("CR_FAULT");
+		assert_int_equal(faccessat(f->dirfd, CR_MANIFEST_NAME, F_OK, 0),
+				 -1);
+		assert_int_equal(faccessat(f->dirfd, CR_MANIFEST_NAME ".tmp",
+					   F_OK, 0),
+				 -1);
+	}
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL), 0);
+}
+#endif
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_is_read),
+#ifdef CR_FAULTS
+		TEST(a_write_that_fails_leaves_no_manifest),
+#endif
 		TEST(no_damage_crashes_the_reader),
 		TEST(what_is_not_consistent_is_refused),
 		TEST(a_newer_format_is_refused),
