@@ -14,7 +14,7 @@
 #include <sys/uio.h>
 
 #include "collect.h"
-#include "fault.h"
+#include "cr_fault.h"
 #include "files.h"
 
 #define PART(data, length)                          \

@@ -2,7 +2,7 @@
 /*
  * fault.c - what CR_FAULT asks for; empty where fault points are compiled out
  */
-#include "fault.h"
+#include "cr_fault.h"
 
 #ifdef CR_FAULTS
 #include <errno.h>

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 
 #include "collect.h"
-#include "fault.h"
+#include "cr_fault.h"
 #include "remote.h"
 
 #define FREEZE_MS 10000u /* unless the caller says */

@@ -17,8 +17,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "cr_fault.h"
 #include "crc.h"
-#include "fault.h"
 #include "image_chunk.h"
 #include "image_reader.h"
 

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cr_fault.h"
 #include "cr_image_write.h"
-#include "fault.h"
 #include "image_chunk.h"
 #include "image_writer.h"
 

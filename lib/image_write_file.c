@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cr_fault.h"
 #include "crc.h"
-#include "fault.h"
 #include "image_chunk.h"
 #include "image_writer.h"
 

@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fault.h"
+#include "cr_fault.h"
 #include "remote.h"
 #include "restart_ctx.h"
 

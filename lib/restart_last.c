@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fault.h"
+#include "cr_fault.h"
 #include "restart_list.h"
 
 #define STACK 4096ull

@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cr_fault.h"
 #include "cr_namespace.h"
-#include "fault.h"
 #include "restart_list.h"
 
 #define LOOK_NS 100000000 /* how often a waiting task looks after children */

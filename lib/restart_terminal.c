@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cr_fault.h"
 #include "cr_namespace.h"
-#include "fault.h"
 #include "file_pty.h"
 #include "restart_list.h"
 

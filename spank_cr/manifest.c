@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault.h"
+#include "cr_fault.h"
 #include "manifest.h"
 
 #define TEMPORARY CR_MANIFEST_NAME ".tmp"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * fault.h - places that fail when a test asks for it
+ * cr_fault.h - places that fail when a test asks for it
  *
  * For tests of what happens then.  The environment variable CR_FAULT, NAME or
  * NAME:N, makes place NAME fail the first time, or the N-th time (or for the
  * N-th task or thread, from 1), once, with its own errno; docs/testing.md has
  * the list.  Compiled in with -DCR_FAULTS=ON only: never in what is installed.
  */
-#ifndef FAULT_H
-#define FAULT_H
+#ifndef CR_FAULT_H
+#define CR_FAULT_H
 
 #include <stddef.h>
 
@@ -56,4 +56,4 @@ static inline int cr_fault_at(enum cr_fault fault, size_t index)
 }
 #endif
 
-#endif /* FAULT_H */
+#endif /* CR_FAULT_H */
