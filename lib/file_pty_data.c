@@ -19,6 +19,7 @@
 #include "file_pty.h"
 
 #define ECHO_TIMEOUT_MS 2000
+#define LARGEFILE 0100000 /* O_LARGEFILE of the kernel; libc has 0 */
 
 static int unread(int fd)
 {
@@ -71,9 +72,13 @@ int cr_pty_open_slave(int master, int flags)
 
 	ioctl(master, TIOCGPTLCK, &locked);
 	ioctl(master, TIOCSPTLCK, &zero);
-	slave = ioctl(master, TIOCGPTPEER, flags | O_NOCTTY | O_CLOEXEC);
+	/* The kernel would keep O_CLOEXEC as a flag of the description, and
+	 * show it for each descriptor; O_LARGEFILE is what open(2) adds. */
+	slave = ioctl(master, TIOCGPTPEER, flags | O_NOCTTY | LARGEFILE);
 	if (slave < 0)
 		slave = -errno;
+	else
+		fcntl(slave, F_SETFD, FD_CLOEXEC);
 	ioctl(master, TIOCSPTLCK, &locked);
 	return slave;
 }

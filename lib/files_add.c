@@ -377,6 +377,8 @@ int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 	if (!found)
 		return not_added(file, err);
 	found->is_writable |= is_writable;
+	if (is_writable)
+		found->wire.flags |= CR_FILE_F_WRITABLE;
 	if (is_new)
 		rc = file_add(table, found, err);
 	*idp = found->wire.id;

@@ -365,7 +365,9 @@ enum cr_file_kind {
 	2u /* on a filesystem of the node: content in space \
 	    */
 #define CR_FILE_F_UNOPENED 4u
-#define CR_FILE_F_WRITABLE 8u /* with content: the tree could write to it */
+#define CR_FILE_F_WRITABLE                                  \
+	8u /* the tree could write to it; only with content \
+	    * or UNOPENED */
 
 struct cr_wire_file {
 	uint32_t id; /* from 1, without gaps; peers and epoll targets may

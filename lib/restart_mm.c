@@ -85,8 +85,13 @@ int cr_mm_stage_file(struct cr_restarter *restarter,
 		     struct cr_file_restore *files, int is_shared_object,
 		     uint64_t *addressp, struct cr_error *err)
 {
-	int may_write = (vma->map_flags & MAP_SHARED) != 0;
-	int prot = may_write ? (int)vma->prot : PROT_READ | PROT_WRITE;
+	const struct cr_wire_file *file =
+		files->saved->files[vma->file - 1].file;
+	int is_shared = (vma->map_flags & MAP_SHARED) != 0;
+	int prot = is_shared ? (int)vma->prot : PROT_READ | PROT_WRITE;
+	/* what was mapped for reading only must not become writable */
+	int may_write = is_shared && (vma->prot & PROT_WRITE || file->space ||
+				      file->flags & CR_FILE_F_WRITABLE);
 	int fd, rc;
 
 	fd = cr_files_open(files, vma->file, is_shared_object, may_write, err);
