@@ -112,15 +112,18 @@ static int collect_files(struct cr_checkpoint *checkpoint,
 	return rc;
 }
 
-static void collect_zombie(struct cr_save_task *task)
+static int collect_zombie(struct cr_save_task *task, struct cr_error *err)
 {
 	char *text;
+	int rc;
 
-	if (cr_proc_read(task->pid, "comm", &text, NULL, NULL) < 0)
-		return;
+	rc = cr_proc_read(task->pid, "comm", &text, NULL, err);
+	if (rc < 0)
+		return rc;
 	text[strcspn(text, "\n")] = '\0';
 	snprintf(task->task.comm, sizeof(task->task.comm), "%.15s", text);
 	free(text);
+	return 0;
 }
 
 static int collect_task(struct cr_checkpoint *checkpoint,
@@ -128,10 +131,8 @@ static int collect_task(struct cr_checkpoint *checkpoint,
 {
 	int rc;
 
-	if (task->is_zombie) {
-		collect_zombie(task);
-		return 0;
-	}
+	if (task->is_zombie)
+		return collect_zombie(task, err);
 	task->mm.space = cr_new_space(checkpoint, CR_SPACE_MM, 0, 0);
 	if (!task->mm.space)
 		return cr_error_set(err, -ENOMEM, "out of memory");

@@ -283,17 +283,20 @@ static int collect_status(struct cr_checkpoint *checkpoint,
 	return 0;
 }
 
-static void collect_comm(const struct cr_save_task *task,
-			 struct cr_save_thread *thread)
+static int collect_comm(const struct cr_save_task *task,
+			struct cr_save_thread *thread, struct cr_error *err)
 {
 	char name[64], *text;
+	int rc;
 
 	snprintf(name, sizeof(name), "task/%d/comm", thread->tid);
-	if (cr_proc_read(task->pid, name, &text, NULL, NULL) < 0)
-		return;
+	rc = cr_proc_read(task->pid, name, &text, NULL, err);
+	if (rc < 0)
+		return rc;
 	text[strcspn(text, "\n")] = '\0';
 	snprintf(thread->wire.comm, sizeof(thread->wire.comm), "%.15s", text);
 	free(text);
+	return 0;
 }
 
 int cr_collect_thread(struct cr_checkpoint *checkpoint,
@@ -323,7 +326,9 @@ int cr_collect_thread(struct cr_checkpoint *checkpoint,
 	if (rc < 0)
 		return rc;
 	collect_rseq(thread);
-	collect_comm(task, thread);
+	rc = collect_comm(task, thread, err);
+	if (rc < 0)
+		return rc;
 	collect_sched(thread);
 	syscall(SYS_get_robust_list, thread->tid, &wire->robust_list,
 		&wire->robust_list_length);
