@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 	NEED_ZERO(pthread_condattr_init(&attributes));
 	NEED_ZERO(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
 	NEED_ZERO(pthread_cond_init(&changed, &attributes));
+	start = program_now(CLOCK_MONOTONIC);
 	NEED(clock_gettime(CLOCK_MONOTONIC, &until));
 	until.tv_sec += CALL_MS / 1000;
 	until.tv_nsec += CALL_MS % 1000 * 1000000;
@@ -25,7 +26,6 @@ int main(int argc, char **argv)
 	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&lock);
 	waker = program_waker(SYS_futex, CALL_READY_MS, NULL, NULL);
-	start = program_now(CLOCK_MONOTONIC);
 
 	rc = pthread_cond_timedwait(&changed, &lock, &until);
 

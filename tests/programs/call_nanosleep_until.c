@@ -12,13 +12,13 @@ int main(int argc, char **argv)
 	pid_t waker;
 
 	program_start(argc, argv);
+	start = program_now(CLOCK_MONOTONIC);
 	NEED(clock_gettime(CLOCK_MONOTONIC, &until));
 	until.tv_sec += CALL_MS / 1000;
 	until.tv_nsec += CALL_MS % 1000 * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	waker = program_waker(SYS_clock_nanosleep, CALL_READY_MS, NULL, NULL);
-	start = program_now(CLOCK_MONOTONIC);
 
 	rc = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 
