@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "collect.h"
+#include "cr_tcp.h"
 #include "files.h"
 #include "remote.h"
 
@@ -69,6 +70,8 @@ static int open_file_table(struct cr_checkpoint *checkpoint,
 		.roots = checkpoint->options.roots,
 		.nr_roots = checkpoint->options.nr_roots,
 		.guess_streams = checkpoint->options.guess_streams,
+		.peers_elsewhere = checkpoint->options.peers_elsewhere,
+		.tcp_close = checkpoint->options.tcp_close,
 		.vpid_of = vpid_of,
 		.new_space = new_space,
 		.arg = checkpoint,
@@ -261,6 +264,11 @@ int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		return rc;
 	began_ns = cr_save_now_ns();
 	rc = cr_collect_pages(checkpoint, err);
+	if (rc == 0)
+		rc = cr_file_table_read_tcp(checkpoint->files,
+					    checkpoint->options.between_queues,
+					    checkpoint->options.between_arg,
+					    err);
 	checkpoint->stats.collect_ns += cr_save_now_ns() - began_ns;
 	if (rc < 0)
 		return rc;
@@ -325,9 +333,22 @@ int cr_checkpoint_end(struct cr_checkpoint *checkpoint, struct cr_error *err)
 
 	if (!checkpoint->is_frozen)
 		return cr_error_set(err, -EPROTO, "the tree is not frozen");
+	if (checkpoint->stage >= CR_CHECKPOINT_SAVED)
+		cr_file_table_silence_tcp(checkpoint->files, 0);
 	rc = cr_end(checkpoint, err);
+	if (checkpoint->stage >= CR_CHECKPOINT_SAVED)
+		cr_file_table_silence_tcp(checkpoint->files, 1);
 	note_frozen(checkpoint);
 	return rc;
+}
+
+int cr_checkpoint_connections(const struct cr_checkpoint *checkpoint,
+			      struct cr_tcp_end **endsp, size_t *nr_endsp,
+			      struct cr_error *err)
+{
+	if (checkpoint->stage < CR_CHECKPOINT_SAVED)
+		return cr_error_set(err, -EPROTO, "nothing has been saved");
+	return cr_file_table_ends(checkpoint->files, endsp, nr_endsp, err);
 }
 
 void cr_checkpoint_stats(const struct cr_checkpoint *checkpoint,

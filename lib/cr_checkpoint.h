@@ -53,6 +53,22 @@ struct cr_checkpoint_options {
 	uint32_t job, step; /* Slurm's, for the head; 0 without */
 	const cpu_set_t *allocation; /* CPUs the tree may use; NULL: ask */
 	unsigned int timeout_ms; /* for freezing; 0: 10 s */
+	/*
+	 * TCP connections whose other end is not in the tree are refused by the
+	 * verdict, unless the other node may have them in its image (cr_tcp.h)
+	 * or they may be reset: then the program gets ECONNRESET after the
+	 * restart.
+	 */
+	int peers_elsewhere;
+	int tcp_close;
+	/*
+	 * Called by cr_checkpoint_save() once, when all that TCP sockets have
+	 * to send has been read and nothing that they have received: nodes
+	 * that save together wait for each other here.  Not 0: that is what
+	 * cr_checkpoint_save() returns.
+	 */
+	int (*between_queues)(void *arg, struct cr_error *err);
+	void *between_arg;
 	void (*progress)(void *arg, uint64_t bytes_done, uint64_t bytes_total);
 	void *progress_arg;
 };
@@ -98,11 +114,15 @@ int cr_checkpoint_verdict(struct cr_checkpoint *checkpoint,
 int cr_checkpoint_commit(struct cr_checkpoint *checkpoint,
 			 struct cr_error *err);
 
-/* Let the tree go on as if nothing had happened. */
+/* Let the tree go on as if nothing had happened.
+ * (While the queues of a TCP connection are read, some microseconds each, it is
+ * in repair mode.  If the caller is killed then, a child of it puts that right;
+ * if both are killed at once, the connection cannot be used any more.) */
 int cr_checkpoint_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err);
 
 /* End all tasks of the tree with SIGKILL and wait until they are gone (roots
- * may remain as zombies of their parents). */
+ * may remain as zombies of their parents).  Saved TCP connections vanish
+ * without a word to their other ends. */
 int cr_checkpoint_end(struct cr_checkpoint *checkpoint, struct cr_error *err);
 
 void cr_checkpoint_stats(const struct cr_checkpoint *checkpoint,

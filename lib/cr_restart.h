@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "cr_error.h"
+#include "cr_tcp.h"
 
 struct cr_image;
 
@@ -40,6 +41,17 @@ struct cr_restart_options {
 	unsigned int timeout_ms; /* for the whole restart; 0: 60 s plus what
 				  * the memory takes at 50 MB/s */
 	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
+	/* New addresses of TCP sockets, and ends in other images. */
+	struct cr_tcp_restart tcp;
+	/*
+	 * Called in the coordinator when every task is restored and waits at
+	 * the gate.  No TCP connection has said a word yet; all begin to when
+	 * it returns 0, so nodes that restart together wait for each other
+	 * here, and each must return in bounded time.  Not 0: the restart
+	 * fails with that.
+	 */
+	int (*at_gate)(void *arg, struct cr_error *err);
+	void *at_gate_arg;
 	/* For tests: take the image for one of another kernel. */
 	int foreign_vdso;
 	/* For tests: called in the child before task number @index joins, and
@@ -69,6 +81,9 @@ struct cr_restart_result {
  *	-EOPNOTSUPP	this CPU or kernel lacks what the image needs
  *	-ETIMEDOUT	a task did not arrive
  *	-ECANCELED	a task died
+ *	-EADDRINUSE	the port of a TCP socket is taken here
+ *	-EADDRNOTAVAIL	its address is none of this node's
+ *	-ENOTCONN	the other end of a TCP connection is nowhere
  *	-EBADMSG, -ENODATA, ...	as cr_image.h
  */
 int cr_restart(struct cr_image *image, const struct cr_restart_options *options,

@@ -26,6 +26,7 @@
 #define CR_FILE_OTHER 0u
 
 struct cr_file_content; /* file_content.c */
+struct cr_tcp_list; /* file_tcp.h */
 
 struct cr_file {
 	struct cr_wire_file wire;
@@ -67,6 +68,7 @@ struct cr_file_table {
 	size_t nr_streams;
 	struct cr_file_task *tasks;
 	size_t nr_tasks;
+	struct cr_tcp_list *tcp; /* of the node; NULL: not asked for yet */
 	struct cr_error refused; /* the first; code 0: nothing so far */
 };
 
@@ -105,8 +107,8 @@ extern const struct cr_file_ops cr_file_device_ops, cr_file_directory_ops,
 	cr_file_fifo_ops, cr_file_inotify_ops, cr_file_memfd_ops,
 	cr_file_other_ops, cr_file_pidfd_ops, cr_file_pipe_ops,
 	cr_file_proc_ops, cr_file_pty_master_ops, cr_file_pty_slave_ops,
-	cr_file_regular_ops, cr_file_signalfd_ops, cr_file_timerfd_ops,
-	cr_file_unix_ops;
+	cr_file_regular_ops, cr_file_signalfd_ops, cr_file_tcp_ops,
+	cr_file_timerfd_ops, cr_file_unix_ops;
 
 /* Kind of a file that is being saved; and by its number, NULL if unknown. */
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);

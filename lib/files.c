@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,7 +21,7 @@ static const struct cr_file_ops *const all_ops[] = {
 	&cr_file_inotify_ops,	&cr_file_memfd_ops,	&cr_file_pidfd_ops,
 	&cr_file_pipe_ops,	&cr_file_proc_ops,	&cr_file_pty_master_ops,
 	&cr_file_pty_slave_ops, &cr_file_regular_ops,	&cr_file_signalfd_ops,
-	&cr_file_timerfd_ops,	&cr_file_unix_ops,
+	&cr_file_tcp_ops,	&cr_file_timerfd_ops,	&cr_file_unix_ops,
 };
 
 /* What readlink(2) shows for files without an inode of their own. */
@@ -71,14 +72,28 @@ static const struct cr_file_ops *classify_device(dev_t device)
 	return &cr_file_other_ops;
 }
 
-static const struct cr_file_ops *classify_socket(int fd)
+static int socket_number(int fd, int option)
 {
-	int domain = AF_UNSPEC;
-	socklen_t length = sizeof(domain);
+	int value = -1;
+	socklen_t length = sizeof(value);
 
 	if (fd >= 0)
-		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-	return domain == AF_UNIX ? &cr_file_unix_ops : &cr_file_other_ops;
+		getsockopt(fd, SOL_SOCKET, option, &value, &length);
+	return value;
+}
+
+static const struct cr_file_ops *classify_socket(int fd)
+{
+	int domain = socket_number(fd, SO_DOMAIN);
+
+	if (domain == AF_UNIX)
+		return &cr_file_unix_ops;
+	/* not MPTCP or SMC, which are streams of these families, too */
+	if ((domain == AF_INET || domain == AF_INET6) &&
+	    socket_number(fd, SO_TYPE) == SOCK_STREAM &&
+	    socket_number(fd, SO_PROTOCOL) == IPPROTO_TCP)
+		return &cr_file_tcp_ops;
+	return &cr_file_other_ops;
 }
 
 /* A file that other kernel code than a filesystem's serves. */

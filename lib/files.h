@@ -30,6 +30,7 @@ struct cr_file_table_options {
 	const struct cr_root *roots; /* with stream holders, see there */
 	size_t nr_roots;
 	int guess_streams;
+	int peers_elsewhere, tcp_close; /* as in cr_checkpoint_options */
 	/* vpid of process @pid of the tree, 0 if it is none of the tree */
 	uint32_t (*vpid_of)(void *arg, pid_t pid);
 	/* a new space; the id is to be used in records; content is written in
@@ -65,6 +66,27 @@ int cr_file_table_locks(struct cr_file_table *table, pid_t pid,
  * anything was refused. */
 int cr_file_table_finish(struct cr_file_table *table, struct cr_error *err);
 
+/*
+ * Read the queues of TCP sockets: what is to be sent of all, then, after
+ * @between(@arg) (or NULL), what has been received.  Whatever its caller gives
+ * back ends it.  After cr_file_table_finish(), and as late as possible, since
+ * the kernel goes on receiving.
+ */
+int cr_file_table_read_tcp(struct cr_file_table *table,
+			   int (*between)(void *arg, struct cr_error *err),
+			   void *arg, struct cr_error *err);
+
+/* The tree is about to be ended: its connections shall vanish without a word to
+ * the other ends.  With @close_all, when it has ended: give up its sockets. */
+void cr_file_table_silence_tcp(struct cr_file_table *table, int close_all);
+
+struct cr_tcp_end;
+
+/* See cr_tcp.h. */
+int cr_file_table_ends(const struct cr_file_table *table,
+		       struct cr_tcp_end **endsp, size_t *nr_endsp,
+		       struct cr_error *err);
+
 /* FILE records, in order of ids. */
 int cr_file_table_write(struct cr_file_table *table,
 			struct cr_image_writer *writer, struct cr_error *err);
@@ -85,6 +107,8 @@ struct cr_file_place {
 	int32_t fd; /* in that task; stays open until the gate */
 };
 
+struct cr_tcp_restart; /* cr_tcp.h */
+
 struct cr_file_restore {
 	const struct cr_saved *saved;
 	struct cr_image *image;
@@ -97,6 +121,7 @@ struct cr_file_restore {
 	 * NULL. */
 	int (*terminal)(void *arg, uint32_t id);
 	void *arg;
+	const struct cr_tcp_restart *tcp; /* NULL: none */
 	/* Whose rights open files by name; cr_files_restore() sets it.  NULL:
 	 * the caller's own. */
 	const struct cr_saved_task *task;

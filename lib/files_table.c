@@ -13,6 +13,7 @@
 
 #include "cr_checkpoint.h"
 #include "file.h"
+#include "file_tcp.h"
 
 /* Each description of the tree is held open by us too. */
 static void raise_limit(void)
@@ -224,6 +225,9 @@ void cr_file_table_destroy(struct cr_file_table *table)
 		cr_file_free(table->files[i]);
 	for (i = 0; i < table->nr_tasks; i++)
 		free(table->tasks[i].fds);
+	if (table->tcp)
+		cr_tcp_list_free(table->tcp);
+	free(table->tcp);
 	free(table->tasks);
 	free(table->streams);
 	free(table->files);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_tcp.h"
 #include "image_chunk.h"
 #include "image_loader.h"
 
@@ -129,7 +130,7 @@ static int check_file(const struct cr_saved *saved,
 	const uint32_t flags = CR_FILE_F_UNLINKED | CR_FILE_F_CONTENT |
 			       CR_FILE_F_UNOPENED | CR_FILE_F_WRITABLE;
 
-	if (file->kind < CR_FILE_REGULAR || file->kind > CR_FILE_INOTIFY ||
+	if (file->kind < CR_FILE_REGULAR || file->kind > CR_FILE_TCP ||
 	    (file->flags & ~flags))
 		return cr_error_set(err, -EPROTONOSUPPORT,
 				    "file %u: unknown kind %u or flags %#x",
@@ -148,8 +149,11 @@ int cr_load_check_files(const struct cr_saved *saved, struct cr_error *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; !rc && i < saved->nr_files; i++)
+	for (size_t i = 0; !rc && i < saved->nr_files; i++) {
 		rc = check_file(saved, saved->files[i].file, err);
+		if (!rc && saved->files[i].file->kind == CR_FILE_TCP)
+			rc = cr_tcp_check(saved, &saved->files[i], err);
+	}
 	return rc;
 }
 

@@ -358,6 +358,7 @@ enum cr_file_kind {
 	CR_FILE_PROC = 15, /* below /proc: path with vpids */
 	CR_FILE_PIDFD = 16,
 	CR_FILE_INOTIFY = 17,
+	CR_FILE_TCP = 18, /* TCP socket */
 };
 
 #define CR_FILE_F_UNLINKED 1u /* has no name any more: content in space */

@@ -127,6 +127,17 @@ void cr_restart_send(const struct cr_restarter *restarter, uint32_t event,
 int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
 			  pid_t *pids, struct cr_error *err);
 
+/* restart_tcp.c: all are at the gate and their caller agrees: let the TCP
+ * connections speak.  Returns when those that had ended have ended again. */
+int cr_restart_tcp(struct cr_restarter *restarter, const pid_t *pids,
+		   struct cr_error *err);
+
+/* A connect(2) that @thread waited in has succeeded since: it returns 0
+ * instead of being restarted. */
+void cr_restart_tcp_resume(const struct cr_saved *saved,
+			   const struct cr_saved_task *task,
+			   struct cr_wire_regs *regs);
+
 /* restart_finish.c: set registers, take the arena away, let all go. */
 int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 		      struct cr_error *err);

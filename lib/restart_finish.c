@@ -282,6 +282,7 @@ static int set_thread(struct finish *f, const struct thread *thread,
 	int rc;
 
 	rc = inject_fault(f, thread, err);
+	cr_restart_tcp_resume(f->restarter->saved, thread->task, &regs);
 	if (!rc)
 		rc = set_xstate(thread, err);
 	if (!rc)

@@ -464,6 +464,7 @@ static void __attribute__((noreturn)) be_task(const struct birth *birth)
 					 .image = restarter->image,
 					 .places = restarter->file_places,
 					 .fd_floor = restarter->fd_floor,
+					 .tcp = &restarter->options->tcp,
 					 .stream = stream_fd,
 					 .terminal = terminal_fd,
 					 .arg = restarter,

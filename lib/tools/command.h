@@ -18,7 +18,8 @@ enum cr_exit {
 	CR_EXIT_USAGE = 2, /* bad options or arguments */
 	CR_EXIT_REFUSED = 3, /* verdict: something cannot be saved */
 	CR_EXIT_IMAGE = 4, /* image damaged, cut short or too new */
-	CR_EXIT_CONFLICT = 5, /* a vpid is taken, a file has changed */
+	CR_EXIT_CONFLICT = 5, /* a vpid or port is taken, a file has
+			       * changed */
 	/* run and restart without --detach: the program's own status, or
 	 * 128 + signal */
 };

@@ -37,6 +37,8 @@ const char *cr_inspect_state(const struct cr_wire_link *link);
 /* "rw-p" as in /proc/PID/maps. */
 void cr_inspect_protection(const struct cr_wire_vma *vma, char text[5]);
 
+const char *cr_inspect_tcp_kind(uint32_t kind);
+
 /* Path of file @id; "" if 0. */
 const char *cr_inspect_path(const struct cr_saved *saved, uint32_t id);
 

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "file_tcp.h"
 #include "inspect.h"
 
 static json_t *hex(uint64_t number)
@@ -127,21 +128,46 @@ static json_t *task_json(const struct inspect *inspect,
 	return object;
 }
 
+static json_t *address_json(const struct cr_tcp_address *address)
+{
+	char printed[CR_TCP_ADDRESS_TEXT];
+
+	return json_string(cr_tcp_print(address, printed));
+}
+
+static json_t *tcp_json(const struct cr_wire_tcp *head)
+{
+	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:b,s:b,s:b}", "kind",
+			 cr_inspect_tcp_kind(head->kind), "local",
+			 address_json(&head->local), "remote",
+			 address_json(&head->remote), "received_bytes",
+			 number(head->receive_length), "send_bytes",
+			 number(head->send_length), "waiting",
+			 number(head->nr_waiting), "fin_sent",
+			 (head->flags & CR_TCP_F_FIN_SENT) != 0, "fin_received",
+			 (head->flags & CR_TCP_F_FIN_RECEIVED) != 0,
+			 "elsewhere", (head->flags & CR_TCP_F_ELSEWHERE) != 0);
+}
+
 static json_t *file_json(const struct cr_saved_file *file)
 {
 	const struct cr_wire_file *wire = file->file;
+	json_t *object;
 
-	return json_pack("{s:i,s:s,s:o,s:b,s:b,s:b,s:o,s:o,s:o,s:i,s:i,s:i}",
-			 "id", (int)wire->id, "kind",
-			 cr_inspect_file_kind(wire->kind), "path",
-			 text(file->path), "unlinked",
-			 (wire->flags & CR_FILE_F_UNLINKED) != 0, "content",
-			 (wire->flags & CR_FILE_F_CONTENT) != 0, "unopened",
-			 (wire->flags & CR_FILE_F_UNOPENED) != 0, "open_flags",
-			 hex(wire->open_flags), "position",
-			 number(wire->position), "size", number(wire->size),
-			 "space", (int)wire->space, "peer", (int)wire->peer,
-			 "rank", (int)wire->rank);
+	object = json_pack("{s:i,s:s,s:o,s:b,s:b,s:b,s:o,s:o,s:o,s:i,s:i,s:i}",
+			   "id", (int)wire->id, "kind",
+			   cr_inspect_file_kind(wire->kind), "path",
+			   text(file->path), "unlinked",
+			   (wire->flags & CR_FILE_F_UNLINKED) != 0, "content",
+			   (wire->flags & CR_FILE_F_CONTENT) != 0, "unopened",
+			   (wire->flags & CR_FILE_F_UNOPENED) != 0,
+			   "open_flags", hex(wire->open_flags), "position",
+			   number(wire->position), "size", number(wire->size),
+			   "space", (int)wire->space, "peer", (int)wire->peer,
+			   "rank", (int)wire->rank);
+	if (wire->kind == CR_FILE_TCP)
+		json_object_set_new(object, "tcp", tcp_json(file->data));
+	return object;
 }
 
 static json_t *space_json(const struct inspect *inspect,

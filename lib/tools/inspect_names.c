@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "file_tcp.h"
 #include "inspect.h"
 
 #define NAME_OF(names, number)                                              \
@@ -22,7 +23,15 @@ static const char *const file_kinds[] = {
 	[CR_FILE_PTY_SLAVE] = "pty-slave", [CR_FILE_UNIX] = "unix-socket",
 	[CR_FILE_MEMFD] = "memfd",	   [CR_FILE_EXTERNAL] = "stream",
 	[CR_FILE_PROC] = "proc",	   [CR_FILE_PIDFD] = "pidfd",
-	[CR_FILE_INOTIFY] = "inotify",
+	[CR_FILE_INOTIFY] = "inotify",	   [CR_FILE_TCP] = "tcp-socket",
+};
+
+static const char *const tcp_kinds[] = {
+	[CR_TCP_UNCONNECTED] = "unconnected",
+	[CR_TCP_LISTENING] = "listening",
+	[CR_TCP_CONNECTED] = "connected",
+	[CR_TCP_CONNECTING] = "connecting",
+	[CR_TCP_CLOSED] = "closed",
 };
 
 static const char *const space_kinds[] = {
@@ -44,6 +53,11 @@ static const char *const vma_kinds[] = {
 const char *cr_inspect_file_kind(uint32_t kind)
 {
 	return NAME_OF(file_kinds, kind);
+}
+
+const char *cr_inspect_tcp_kind(uint32_t kind)
+{
+	return NAME_OF(tcp_kinds, kind);
 }
 
 const char *cr_inspect_space_kind(uint32_t kind)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "file_tcp.h"
 #include "inspect.h"
 
 #define SIZE_MAX_TEXT 32
@@ -149,6 +150,24 @@ static void print_space(const struct inspect *inspect,
 	printf("%s\n", path);
 }
 
+static void print_tcp(const struct cr_saved_file *file)
+{
+	char local[CR_TCP_ADDRESS_TEXT], remote[CR_TCP_ADDRESS_TEXT];
+	const struct cr_wire_tcp *head = file->data;
+
+	printf("%s %s", cr_inspect_tcp_kind(head->kind),
+	       cr_tcp_print(&head->local, local));
+	if (head->kind == CR_TCP_LISTENING)
+		printf(", %u wait", head->nr_waiting);
+	if (head->kind != CR_TCP_CONNECTED && head->kind != CR_TCP_CONNECTING)
+		return;
+	printf(" -> %s, %u bytes received, %u to be sent",
+	       cr_tcp_print(&head->remote, remote), head->receive_length,
+	       head->send_length);
+	if (head->flags & CR_TCP_F_ELSEWHERE)
+		printf(", to another image");
+}
+
 static void print_file(const struct cr_saved_file *file)
 {
 	char path[INSPECT_TEXT_MAX];
@@ -160,6 +179,8 @@ static void print_file(const struct cr_saved_file *file)
 	if (file->file->kind == CR_FILE_EXTERNAL)
 		printf("stream %u of rank %u", file->file->peer,
 		       file->file->rank);
+	if (file->file->kind == CR_FILE_TCP)
+		print_tcp(file);
 	if (file->file->flags & CR_FILE_F_UNLINKED)
 		printf(" (deleted)");
 	if (file->file->space)

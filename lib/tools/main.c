@@ -47,6 +47,8 @@ int cr_command_fail(const struct cr_error *err)
 		return CR_EXIT_IMAGE;
 	case EEXIST:
 	case ESTALE:
+	case EADDRINUSE:
+	case EADDRNOTAVAIL:
 		return CR_EXIT_CONFLICT;
 	default:
 		return CR_EXIT_FAILED;

@@ -4,18 +4,22 @@
  *
  *	workload memory MIB FILE	one process with so much private memory
  *	workload tree N FILE		N small processes: one parent, with
- *pipes workload limits FOLDER MIB	GiB/s of memcpy and of write(2) to a new
+ *pipes workload tcp N FILE		two processes with N connections on
+ *					loopback, data under way on each
+ *	workload limits FOLDER MIB	GiB/s of memcpy and of write(2) to a new
  *					file in FOLDER, forks per second
  *
  * FILE is made when all is prepared; then the process waits to be killed.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +85,37 @@ static void make_tree(long nr)
 			close(ends[1]);
 		}
 	}
+}
+
+static void make_connections(long nr)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = -1;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(listener, (void *)&address, sizeof(address)) < 0 ||
+	    getsockname(listener, (void *)&address, &length) < 0 ||
+	    listen(listener, (int)nr) < 0)
+		die("listen");
+	if (fork() == 0) {
+		for (long i = 0; i < nr; i++) {
+			fd = socket(AF_INET, SOCK_STREAM, 0);
+			if (connect(fd, (void *)&address, length) < 0 ||
+			    write(fd, "client", 6) != 6)
+				die("connect");
+		}
+		for (;;)
+			pause();
+	}
+	for (long i = 0; i < nr; i++) {
+		fd = accept(listener, NULL, NULL);
+		if (fd < 0 || write(fd, "server", 6) != 6)
+			die("accept");
+	}
+	/* the last client has not been read: wait for what it wrote */
+	while (recv(fd, &address, sizeof(address), MSG_PEEK) != 6)
+		;
 }
 
 static double copy_rate(const char *from, char *to, size_t length)
@@ -154,6 +189,8 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "memory"))
 		fill(strtoul(argv[2], NULL, 10) * MIB);
+	else if (!strcmp(argv[1], "tcp"))
+		make_connections(strtol(argv[2], NULL, 10));
 	else
 		make_tree(strtol(argv[2], NULL, 10));
 	mark(argv[3]);

@@ -14,6 +14,7 @@
 
 #include "cr_image.h"
 #include "crc.h"
+#include "file_tcp.h"
 #include "image_wire.h"
 #include "saved.h"
 
@@ -57,6 +58,28 @@ static void read_as_stream(const uint8_t *data, size_t size)
 	cr_image_close(image);
 }
 
+/* All that a restart would read of a TCP socket. */
+static uint32_t touch_tcp(const struct cr_saved *saved, uint32_t id,
+			  uint32_t crc)
+{
+	const struct cr_tcp_peer peer = { .kind = CR_TCP_PEER_END };
+	const struct cr_tcp_restart restart = { .peers = &peer, .nr_peers = 1 };
+	struct cr_tcp_making making;
+	const struct cr_wire_tcp *head;
+	uint32_t skip;
+
+	if (cr_tcp_prepare(saved, &restart, id, &making, NULL))
+		return crc;
+	head = making.tcp.head;
+	skip = making.send_first - head->send_first;
+	if (skip > head->send_length)
+		abort();
+	crc = cr_crc32c(crc, making.tcp.waiting,
+			head->nr_waiting * sizeof(*making.tcp.waiting));
+	crc = cr_crc32c(crc, making.tcp.received, head->receive_length);
+	return cr_crc32c(crc, making.tcp.sent + skip, head->send_length - skip);
+}
+
 /* Touch what the header promises to be there: a wrong pointer must show. */
 static uint32_t touch(const struct cr_saved *saved)
 {
@@ -67,6 +90,8 @@ static uint32_t touch(const struct cr_saved *saved)
 
 		crc = cr_crc32c(crc, file->path, strlen(file->path));
 		crc = cr_crc32c(crc, file->data, file->file->data_length);
+		if (file->file->kind == CR_FILE_TCP)
+			crc = touch_tcp(saved, file->file->id, crc);
 	}
 	for (size_t i = 0; i < saved->nr_tasks; i++) {
 		const struct cr_saved_task *task = &saved->tasks[i];

@@ -9,7 +9,7 @@
 #include "small_image.h"
 
 static int make_seed(int dirfd, const char *name, int compression,
-		     uint64_t pages)
+		     uint64_t pages, int has_tcp)
 {
 	const struct cr_image_write_options options = {
 		.compression = compression,
@@ -22,6 +22,7 @@ static int make_seed(int dirfd, const char *name, int compression,
 
 	small_image_init(&small);
 	small.heap_pages = pages;
+	small.has_tcp = has_tcp;
 	rc = cr_image_writer_create(dirfd, name, &options, &writer, &err);
 	if (!rc)
 		rc = small_image_write(&small, writer);
@@ -40,7 +41,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
 		return 2;
 	}
-	return make_seed(dirfd, "seed-plain", CR_COMPRESS_NONE, 2) ||
-	       make_seed(dirfd, "seed-lz4", CR_COMPRESS_LZ4, 1) ||
-	       make_seed(dirfd, "seed-zstd", CR_COMPRESS_ZSTD, 1);
+	return make_seed(dirfd, "seed-plain", CR_COMPRESS_NONE, 2, 0) ||
+	       make_seed(dirfd, "seed-lz4", CR_COMPRESS_LZ4, 1, 0) ||
+	       make_seed(dirfd, "seed-zstd", CR_COMPRESS_ZSTD, 1, 0) ||
+	       make_seed(dirfd, "seed-tcp", CR_COMPRESS_NONE, 1, 1);
 }

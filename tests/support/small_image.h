@@ -20,6 +20,7 @@
 
 #include "cr_image.h"
 #include "cr_image_write.h"
+#include "file_tcp.h"
 #include "image_wire.h"
 
 #define SMALL_ROOT 10u
@@ -31,7 +32,15 @@
 #define SMALL_SHM_PAGES 4u
 
 enum { SMALL_SPACE_ROOT = 1, SMALL_SPACE_CHILD, SMALL_SPACE_SHM };
-enum { SMALL_FILE_PROGRAM = 1, SMALL_FILE_DIR, SMALL_FILE_LOG };
+enum {
+	SMALL_FILE_PROGRAM = 1,
+	SMALL_FILE_DIR,
+	SMALL_FILE_LOG,
+	SMALL_FILE_TCP, /* and its other end; only if has_tcp */
+};
+
+#define SMALL_TCP_RECEIVED 5u /* bytes in the queues of each end */
+#define SMALL_TCP_SENT 16u
 
 /* What a test may change before the image is written. */
 struct small_image {
@@ -51,6 +60,9 @@ struct small_image {
 	struct cr_wire_thread threads[3]; /* root's two, child's one */
 	uint8_t xstate[1024];
 	uint32_t groups[3];
+	int has_tcp;
+	struct cr_wire_tcp tcp[2];
+	uint32_t tcp_peers[2], tcp_length; /* of data; 0: as it should be */
 	uint64_t heap_pages; /* of each task */
 	int no_shm; /* leave its pages out */
 	int forge_zombies; /* give them records that only the living have */
@@ -142,6 +154,57 @@ static inline void small_image_init_tasks(struct small_image *image)
 					     .fd = 5 };
 }
 
+/* A connection of IPv4; half of what each end has to send has been received by
+ * the other. */
+static inline void small_image_init_tcp(struct small_image *image)
+{
+	const struct cr_tcp_address ends[2] = {
+		{ .ip = { [10] = 255, 255, 10, 0, 0, 1 }, .port = 40 },
+		{ .ip = { [10] = 255, 255, 10, 0, 0, 2 }, .port = 50 },
+	};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		image->tcp_peers[i] = SMALL_FILE_TCP + !i;
+		image->tcp[i] = (struct cr_wire_tcp){
+			.family = AF_INET,
+			.kind = CR_TCP_CONNECTED,
+			.state = CR_TCP_ESTABLISHED,
+			.local = ends[i],
+			.remote = ends[!i],
+			.send_first = i ? 3 : UINT32_MAX - 3,
+			.send_length = SMALL_TCP_SENT,
+			.receive_end = (i ? UINT32_MAX - 3 : 3) + 8,
+			.receive_length = SMALL_TCP_RECEIVED,
+			.congestion = "cubic",
+		};
+	}
+}
+
+static inline int small_put_tcp(const struct small_image *image,
+				struct cr_image_writer *writer)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < 2 && !rc; i++) {
+		struct cr_wire_file file = { .id = SMALL_FILE_TCP + i,
+					     .kind = CR_FILE_TCP,
+					     .peer = image->tcp_peers[i],
+					     .data_length = image->tcp_length };
+		uint8_t data[sizeof(image->tcp[i]) + 8 + SMALL_TCP_SENT] = {
+			0
+		};
+		const struct iovec iov[] = { { &file, sizeof(file) },
+					     { data, sizeof(data) } };
+
+		memcpy(data, &image->tcp[i], sizeof(image->tcp[i]));
+		if (!file.data_length)
+			file.data_length = sizeof(data);
+		rc = cr_image_writer_put(writer, CR_RECORD_FILE, 0, iov, 2,
+					 NULL);
+	}
+	return rc;
+}
+
 static inline void small_image_init(struct small_image *image)
 {
 	memset(image, 0, sizeof(*image));
@@ -186,6 +249,7 @@ static inline void small_image_init(struct small_image *image)
 	image->spaces[2].kind = CR_SPACE_SHMEM;
 	image->spaces[2].length = SMALL_SHM_PAGES * CR_WIRE_PAGE;
 	small_image_init_tasks(image);
+	small_image_init_tcp(image);
 }
 
 static inline int small_put(struct cr_image_writer *writer, int type,
@@ -219,6 +283,8 @@ static inline int small_put_common(const struct small_image *image,
 				    sizeof(file), image->paths[i],
 				    file.path_length);
 	}
+	if (!rc && image->has_tcp)
+		rc = small_put_tcp(image, writer);
 	for (int i = 0; i < 3; i++)
 		rc = rc ? rc :
 			  small_put(writer, CR_RECORD_SPACE, 0,

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_tcp.h"
 #include "image_wire.h"
 
 struct field {
@@ -94,6 +95,39 @@ static const struct field fields[] = {
 	FIELD(file, path_length),
 	FIELD(file, data_length),
 	FIELD(file, reserved),
+	/* tcp */
+	FIELD(tcp, family),
+	FIELD(tcp, kind),
+	FIELD(tcp, flags),
+	FIELD(tcp, state),
+	FIELD(tcp, local),
+	FIELD(tcp, remote),
+	FIELD(tcp, backlog),
+	FIELD(tcp, error),
+	FIELD(tcp, receive_timeout_us),
+	FIELD(tcp, send_timeout_us),
+	FIELD(tcp, linger_on),
+	FIELD(tcp, linger_s),
+	FIELD(tcp, send_buffer),
+	FIELD(tcp, receive_buffer),
+	FIELD(tcp, buffer_locks),
+	FIELD(tcp, nr_waiting),
+	FIELD(tcp, congestion),
+	FIELD(tcp, device),
+	FIELD(tcp, options_set),
+	FIELD(tcp, options),
+	FIELD(tcp, send_first),
+	FIELD(tcp, send_length),
+	FIELD(tcp, receive_end),
+	FIELD(tcp, receive_length),
+	FIELD(tcp, window_begin),
+	FIELD(tcp, window),
+	FIELD(tcp, send_window),
+	FIELD(tcp, send_window_max),
+	FIELD(tcp, mss),
+	FIELD(tcp, send_scale),
+	FIELD(tcp, receive_scale),
+	FIELD(tcp, timestamp),
 	/* space */
 	FIELD(space, id),
 	FIELD(space, kind),
@@ -286,6 +320,8 @@ static void sizes_are_those_of_version_1(void **state)
 	assert_int_equal(sizeof(struct cr_wire_sched), 176);
 	assert_int_equal(sizeof(struct cr_wire_thread), 640);
 	assert_int_equal(sizeof(struct cr_wire_file), 104);
+	assert_int_equal(sizeof(struct cr_wire_tcp), 384);
+	assert_int_equal(sizeof(struct cr_tcp_address), 20);
 	assert_int_equal(sizeof(struct cr_wire_run), 16);
 	assert_int_equal(sizeof(struct cr_wire_chunk), 40);
 	assert_int_equal(sizeof(struct cr_wire_index_entry), 24);

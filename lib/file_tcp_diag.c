@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * file_tcp_diag.c - all TCP sockets of the node, from sock_diag(7)
+ *
+ * Also those that no process has: not accepted yet, or closed with something
+ * still to be sent.
+ */
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "file_tcp.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+#define ANSWER_MAX 65536
+
+struct request {
+	struct nlmsghdr header;
+	struct inet_diag_req_v2 body;
+};
+
+static int ask(int fd, int family)
+{
+	struct request request = {
+		.header = { .nlmsg_len = sizeof(request),
+			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.body = { .sdiag_family = (uint8_t)family,
+			  .sdiag_protocol = IPPROTO_TCP,
+			  .idiag_states = ~0u },
+	};
+
+	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+}
+
+static void take_address(int family, const uint32_t words[4], uint16_t port,
+			 struct cr_tcp_address *to)
+{
+	struct sockaddr_storage storage = { .ss_family = (sa_family_t)family };
+
+	if (family == AF_INET)
+		memcpy(&((struct sockaddr_in *)&storage)->sin_addr, words, 4);
+	else
+		memcpy(&((struct sockaddr_in6 *)&storage)->sin6_addr, words,
+		       16);
+	cr_tcp_from_sockaddr(&storage, to);
+	to->port = ntohs(port);
+}
+
+static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message)
+{
+	struct cr_tcp_entry *entry;
+
+	if (list->nr == list->room) {
+		size_t room = list->room ? list->room * 2 : 256;
+
+		entry = reallocarray(list->entries, room, sizeof(*entry));
+		if (!entry)
+			return -ENOMEM;
+		list->entries = entry;
+		list->room = room;
+	}
+	entry = &list->entries[list->nr++];
+	take_address(message->idiag_family, message->id.idiag_src,
+		     message->id.idiag_sport, &entry->local);
+	take_address(message->idiag_family, message->id.idiag_dst,
+		     message->id.idiag_dport, &entry->remote);
+	entry->state = message->idiag_state;
+	entry->inode = message->idiag_inode;
+	entry->received = message->idiag_rqueue;
+	entry->unsent = message->idiag_wqueue;
+	return 0;
+}
+
+/* Returns 1 after the last message. */
+static int parse(struct cr_tcp_list *list, const struct nlmsghdr *header,
+		 size_t left)
+{
+	const struct nlmsgerr *error;
+	int rc = 0;
+
+	for (; NLMSG_OK(header, left) && rc == 0;
+	     header = NLMSG_NEXT(header, left)) {
+		if (header->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (header->nlmsg_type == NLMSG_ERROR) {
+			error = NLMSG_DATA(header);
+			return error->error < 0 ? error->error : -EIO;
+		}
+		if (header->nlmsg_len <
+		    NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+			return -EIO;
+		rc = add(list, NLMSG_DATA(header));
+	}
+	return rc;
+}
+
+static int dump(struct cr_tcp_list *list, int fd, int family, char *answer)
+{
+	int rc = ask(fd, family);
+	ssize_t n;
+
+	while (rc == 0) {
+		n = recv(fd, answer, ANSWER_MAX, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		rc = n < 0 ? -errno :
+			     parse(list, (const struct nlmsghdr *)answer,
+				   (size_t)n);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct cr_tcp_entry *left = a, *right = b;
+	int rc = memcmp(&left->local, &right->local, sizeof(left->local));
+
+	return rc ? rc :
+		    memcmp(&left->remote, &right->remote, sizeof(left->remote));
+}
+
+/* The one socket with the addresses of @head: show it, or end it. */
+static int ask_one(int fd, const struct cr_wire_tcp *head, uint16_t what)
+{
+	struct request request = {
+		.header = { .nlmsg_len = sizeof(request),
+			    .nlmsg_type = what,
+			    .nlmsg_flags =
+				    NLM_F_REQUEST |
+				    (what == SOCK_DESTROY ? NLM_F_ACK : 0) },
+		.body = { .sdiag_family = (uint8_t)head->family,
+			  .sdiag_protocol = IPPROTO_TCP,
+			  .idiag_states = ~0u,
+			  .id = { .idiag_sport = htons(head->local.port),
+				  .idiag_dport = htons(head->remote.port),
+				  .idiag_cookie = { ~0u, ~0u } } },
+	};
+	const size_t offset = head->family == AF_INET ? 12 : 0;
+
+	memcpy(request.body.id.idiag_src, head->local.ip + offset, 16 - offset);
+	memcpy(request.body.id.idiag_dst, head->remote.ip + offset,
+	       16 - offset);
+	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+}
+
+void cr_tcp_end_orphan(const struct cr_wire_tcp *head)
+{
+	char answer[4096];
+	struct cr_tcp_entry entry;
+	int fd;
+
+	if (cr_tcp_diag(head, &entry) < 0 || entry.inode)
+		return;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return;
+	/* a kernel that cannot says so, and whoever needs the place fails */
+	if (ask_one(fd, head, SOCK_DESTROY) == 0)
+		(void)recv(fd, answer, sizeof(answer), 0);
+	close(fd);
+}
+
+int cr_tcp_diag(const struct cr_wire_tcp *head, struct cr_tcp_entry *entry)
+{
+	_Alignas(struct nlmsghdr) char answer[4096];
+	struct cr_tcp_list list = { 0 };
+	ssize_t n = 0;
+	int fd, rc;
+
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return -errno;
+	rc = ask_one(fd, head, SOCK_DIAG_BY_FAMILY);
+	if (rc == 0)
+		n = recv(fd, answer, sizeof(answer), 0);
+	if (n < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = parse(&list, (const struct nlmsghdr *)answer, (size_t)n);
+	if (rc == 0 && list.nr != 1)
+		rc = -EIO;
+	if (rc == 0)
+		*entry = list.entries[0];
+	free(list.entries);
+	close(fd);
+	return rc;
+}
+
+uint64_t cr_tcp_network_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
+	return cookie;
+}
+
+/* What we are and may do, tried with a socket. */
+static void look_at_ourselves(struct cr_tcp_list *list)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	list->network = cr_tcp_network_of(fd);
+	list->may_repair = cr_tcp_repair(fd, 1, NULL) == 0;
+	close(fd);
+}
+
+int cr_tcp_list_open(struct cr_tcp_list *list, struct cr_error *err)
+{
+	char *answer = malloc(ANSWER_MAX);
+	int fd = -1, rc = -ENOMEM;
+
+	memset(list, 0, sizeof(*list));
+	if (!answer)
+		goto out;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	rc = fd < 0 ? -errno : dump(list, fd, AF_INET, answer);
+	if (rc == 0)
+		rc = dump(list, fd, AF_INET6, answer);
+	/* a kernel without IPv6 */
+	if (rc == -ENOENT)
+		rc = 0;
+	look_at_ourselves(list);
+	if (rc == 0 && list->nr)
+		qsort(list->entries, list->nr, sizeof(*list->entries), compare);
+out:
+	if (fd >= 0)
+		close(fd);
+	free(answer);
+	if (rc < 0) {
+		cr_tcp_list_free(list);
+		cr_error_set(err, rc, "sock_diag of TCP sockets: %s",
+			     strerror(-rc));
+	}
+	return rc;
+}
+
+void cr_tcp_list_free(struct cr_tcp_list *list)
+{
+	free(list->entries);
+	memset(list, 0, sizeof(*list));
+}
+
+const struct cr_tcp_entry *cr_tcp_list_find(const struct cr_tcp_list *list,
+					    const struct cr_tcp_address *local,
+					    const struct cr_tcp_address *remote)
+{
+	const struct cr_tcp_entry key = { .local = *local, .remote = *remote };
+
+	if (!list->nr)
+		return NULL;
+	return bsearch(&key, list->entries, list->nr, sizeof(key), compare);
+}
