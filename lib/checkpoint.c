@@ -75,6 +75,8 @@ static int open_file_table(struct cr_checkpoint *checkpoint,
 		.vpid_of = vpid_of,
 		.new_space = new_space,
 		.arg = checkpoint,
+		.external = checkpoint->options.external,
+		.external_arg = checkpoint->options.external_arg,
 		.refuse = refuse,
 	};
 

@@ -36,6 +36,14 @@ struct cr_root {
 	pid_t stream_holder;
 };
 
+/* A socket that leads out of the tree, to something that the caller knows. */
+struct cr_external {
+	char name[64]; /* the caller's word for it; not empty */
+	void *note; /* malloc(3)ed; what the caller needs to bring it again.
+		     * NULL: nothing.  Freed by whoever asked */
+	size_t note_length; /* at most 48 MiB */
+};
+
 struct cr_checkpoint_options {
 	const struct cr_root *roots;
 	size_t nr_roots;
@@ -53,6 +61,20 @@ struct cr_checkpoint_options {
 	uint32_t job, step; /* Slurm's, for the head; 0 without */
 	const cpu_set_t *allocation; /* CPUs the tree may use; NULL: ask */
 	unsigned int timeout_ms; /* for freezing; 0: 10 s */
+	/*
+	 * Asked for each socket of the tree while it is frozen; @fd is a
+	 * duplicate of it, number @number of process @pid.  Returns 1 if
+	 * the socket is external, with @external filled, 0 if it is not, a
+	 * negative errno with @err filled if it is and cannot be saved now.
+	 *
+	 * What the tree has sent must have been taken by the other side, or the
+	 * checkpoint is refused.  What the tree has not read yet, up to 12
+	 * MiB, is saved, and given to the caller of the restart.  NULL: no
+	 * socket is external.
+	 */
+	int (*external)(void *arg, pid_t pid, int number, int fd,
+			struct cr_external *external, struct cr_error *err);
+	void *external_arg;
 	/*
 	 * TCP connections whose other end is not in the tree are refused by the
 	 * verdict, unless the other node may have them in its image (cr_tcp.h)

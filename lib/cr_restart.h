@@ -28,6 +28,17 @@ struct cr_restart_root {
 	pid_t cgroups_of;
 };
 
+/* A socket that was external at the checkpoint (cr_checkpoint.h). */
+struct cr_restart_external {
+	char name[64];
+	const void *note; /* what was kept with it */
+	size_t note_length;
+	const void *unread; /* what the tree has not read of it: the other
+			     * side has to send this before all else */
+	size_t unread_length;
+	int listens;
+};
+
 struct cr_restart_options {
 	/* pidfd of the init of the namespaces to live in (cr_namespace.h); 0:
 	 * those of the caller.  The caller itself must be outside: it has to
@@ -41,6 +52,16 @@ struct cr_restart_options {
 	unsigned int timeout_ms; /* for the whole restart; 0: 60 s plus what
 				  * the memory takes at 50 MB/s */
 	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
+	/*
+	 * Called in this process for each external socket, before any task
+	 * exists: returns the descriptor that takes its place, which is ours
+	 * from then on, or a negative errno with @err filled, which ends the
+	 * restart.  NULL: an image with external sockets is refused with
+	 * -EOPNOTSUPP.
+	 */
+	int (*external)(void *arg, const struct cr_restart_external *external,
+			struct cr_error *err);
+	void *external_arg;
 	/* New addresses of TCP sockets, and ends in other images. */
 	struct cr_tcp_restart tcp;
 	/*

@@ -104,11 +104,11 @@ struct cr_file_ops {
 
 extern const struct cr_file_ops cr_file_device_ops, cr_file_directory_ops,
 	cr_file_epoll_ops, cr_file_eventfd_ops, cr_file_external_ops,
-	cr_file_fifo_ops, cr_file_inotify_ops, cr_file_memfd_ops,
-	cr_file_other_ops, cr_file_pidfd_ops, cr_file_pipe_ops,
-	cr_file_proc_ops, cr_file_pty_master_ops, cr_file_pty_slave_ops,
-	cr_file_regular_ops, cr_file_signalfd_ops, cr_file_tcp_ops,
-	cr_file_timerfd_ops, cr_file_unix_ops;
+	cr_file_external_socket_ops, cr_file_fifo_ops, cr_file_inotify_ops,
+	cr_file_memfd_ops, cr_file_other_ops, cr_file_pidfd_ops,
+	cr_file_pipe_ops, cr_file_proc_ops, cr_file_pty_master_ops,
+	cr_file_pty_slave_ops, cr_file_regular_ops, cr_file_signalfd_ops,
+	cr_file_tcp_ops, cr_file_timerfd_ops, cr_file_unix_ops;
 
 /* Kind of a file that is being saved; and by its number, NULL if unknown. */
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);
@@ -168,6 +168,14 @@ uint32_t cr_file_vpid(const struct cr_file_table *table, pid_t id);
  * returned, else 0.
  */
 int cr_file_try_external(struct cr_file_table *table, struct cr_file *file);
+
+/*
+ * @file is a socket that the caller of the checkpoint takes for external:
+ * then it becomes an EXTERNAL_SOCKET, with all that is saved of it.  Returns 1
+ * if so, 0 if not, or a negative errno.
+ */
+int cr_file_ask_external(struct cr_file_table *table, struct cr_file *file,
+			 struct cr_error *err);
 
 /* ---- contents of FILE spaces: file_content.c ---- */
 
@@ -248,6 +256,15 @@ void cr_file_give_back_rights(const struct cr_file_rights *rights);
  * Returns a descriptor or a negative errno. */
 int cr_file_open_as_user(const struct cr_file_restore *restore,
 			 const char *path, int flags, mode_t mode);
+
+/*
+ * Make the folders of @path that are missing, as the task: a memory file
+ * system of another node lacks them.  They become the task's and nobody
+ * else's, since what they were is not known.  Whoever opens @path then will
+ * hear of any failure.
+ */
+void cr_file_make_folders(const struct cr_file_restore *restore,
+			  const char *path);
 
 /*
  * Open the path of @saved as the task, with @flags of open(2), and see that

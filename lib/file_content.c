@@ -319,6 +319,7 @@ static int create_named(struct cr_file_restore *restore,
 		if (rc < 0)
 			return rc;
 	}
+	cr_file_make_folders(restore, saved->path);
 	fd = cr_file_open_as_user(restore, saved->path,
 				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (fd < 0)

@@ -330,6 +330,7 @@ static int open_fifo(struct cr_file_restore *restore,
 
 	fd = cr_file_open_as_user(restore, saved->path, O_PATH | O_NOFOLLOW, 0);
 	if (fd == -ENOENT) {
+		cr_file_make_folders(restore, saved->path);
 		if (mkfifo(saved->path, 0600) < 0 ||
 		    chmod(saved->path, wire->mode & 07777) < 0 ||
 		    (geteuid() == 0 &&

@@ -16,12 +16,16 @@
 #include "file.h"
 
 static const struct cr_file_ops *const all_ops[] = {
-	&cr_file_device_ops,	&cr_file_directory_ops, &cr_file_epoll_ops,
-	&cr_file_eventfd_ops,	&cr_file_external_ops,	&cr_file_fifo_ops,
-	&cr_file_inotify_ops,	&cr_file_memfd_ops,	&cr_file_pidfd_ops,
-	&cr_file_pipe_ops,	&cr_file_proc_ops,	&cr_file_pty_master_ops,
-	&cr_file_pty_slave_ops, &cr_file_regular_ops,	&cr_file_signalfd_ops,
-	&cr_file_tcp_ops,	&cr_file_timerfd_ops,	&cr_file_unix_ops,
+	&cr_file_device_ops,	 &cr_file_directory_ops,
+	&cr_file_epoll_ops,	 &cr_file_eventfd_ops,
+	&cr_file_external_ops,	 &cr_file_external_socket_ops,
+	&cr_file_fifo_ops,	 &cr_file_inotify_ops,
+	&cr_file_memfd_ops,	 &cr_file_pidfd_ops,
+	&cr_file_pipe_ops,	 &cr_file_proc_ops,
+	&cr_file_pty_master_ops, &cr_file_pty_slave_ops,
+	&cr_file_regular_ops,	 &cr_file_signalfd_ops,
+	&cr_file_tcp_ops,	 &cr_file_timerfd_ops,
+	&cr_file_unix_ops,
 };
 
 /* What readlink(2) shows for files without an inode of their own. */

@@ -18,8 +18,10 @@
 #include "image_wire.h"
 #include "saved.h"
 
+struct cr_external;
 struct cr_image;
 struct cr_image_writer;
+struct cr_restart_external;
 struct cr_root;
 
 /* ---- saving; the tree is frozen ---- */
@@ -38,6 +40,10 @@ struct cr_file_table_options {
 	uint32_t (*new_space)(void *arg, enum cr_space_kind kind,
 			      uint64_t length, uint32_t file);
 	void *arg;
+	/* as in cr_checkpoint_options; may be NULL */
+	int (*external)(void *arg, pid_t pid, int number, int fd,
+			struct cr_external *external, struct cr_error *err);
+	void *external_arg;
 	/* told of everything that cannot be saved; saving goes on looking */
 	void (*refuse)(void *arg, const struct cr_error *why);
 };
@@ -120,6 +126,9 @@ struct cr_file_restore {
 	/* Master @id, if it was made before the tasks, -1: it was not.  May be
 	 * NULL. */
 	int (*terminal)(void *arg, uint32_t id);
+	/* What takes the place of external socket @id, -1: none; stays the
+	 * callee's. */
+	int (*external)(void *arg, uint32_t id);
 	void *arg;
 	const struct cr_tcp_restart *tcp; /* NULL: none */
 	/* Whose rights open files by name; cr_files_restore() sets it.  NULL:
@@ -154,6 +163,10 @@ int cr_files_open(struct cr_file_restore *restore, uint32_t id, int shared,
  */
 int cr_files_lock(struct cr_file_restore *restore,
 		  const struct cr_saved_task *task, struct cr_error *err);
+
+/* Object @id is an EXTERNAL_SOCKET: what is known of it, in @saved's memory. */
+void cr_files_external(const struct cr_saved *saved, uint32_t id,
+		       struct cr_restart_external *external);
 
 /* 1 if object @id has its content in the image: then its mapping needs
  * cr_files_open() with @shared, at the task's turn. */

@@ -243,6 +243,11 @@ static int file_add(struct cr_file_table *table, struct cr_file *file,
 	file->wire.kind = file->ops->kind;
 	if (file->fd >= 0)
 		rc = describe_opened(table, file);
+	if (rc == 0 && file->fd >= 0 && S_ISSOCK(file->stat.st_mode)) {
+		rc = cr_file_ask_external(table, file, err);
+		if (rc)
+			return rc < 0 ? rc : 0;
+	}
 	if (rc == 0 && file->ops->save)
 		rc = file->ops->save(table, file, err);
 	return rc;

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -72,6 +73,25 @@ int cr_file_open_as_user(const struct cr_file_restore *restore,
 		rc = -errno;
 	cr_file_give_back_rights(&rights);
 	return rc;
+}
+
+void cr_file_make_folders(const struct cr_file_restore *restore,
+			  const char *path)
+{
+	struct cr_file_rights rights;
+	char folder[4096];
+	char *slash = folder;
+
+	if ((size_t)snprintf(folder, sizeof(folder), "%s", path) >=
+		    sizeof(folder) ||
+	    cr_file_take_rights(restore, &rights) < 0)
+		return;
+	while ((slash = strchr(slash + 1, '/'))) {
+		*slash = '\0';
+		mkdir(folder, 0700);
+		*slash = '/';
+	}
+	cr_file_give_back_rights(&rights);
 }
 
 int cr_file_open_flags(const struct cr_saved_file *saved)

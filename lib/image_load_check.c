@@ -124,14 +124,42 @@ static int check_content(const struct cr_saved *saved,
 	return 0;
 }
 
+static int check_external(const struct cr_saved_file *saved,
+			  struct cr_error *err)
+{
+	const uint32_t flags = CR_EXTERNAL_F_LISTENS | CR_EXTERNAL_F_NODELAY |
+			       CR_EXTERNAL_F_KEEPALIVE;
+	const struct cr_wire_external *wire = saved->data;
+	const uint32_t length = saved->file->data_length;
+
+	if (length < sizeof(*wire) || !wire->name_length ||
+	    wire->name_length > CR_EXTERNAL_NAME_MAX ||
+	    wire->note_length > CR_EXTERNAL_NOTE_MAX ||
+	    wire->unread_length > CR_EXTERNAL_UNREAD_MAX ||
+	    length != sizeof(*wire) + wire->name_length + wire->note_length +
+			      wire->unread_length ||
+	    memchr(wire + 1, '\0', wire->name_length) ||
+	    (wire->flags & CR_EXTERNAL_F_LISTENS && wire->unread_length) ||
+	    wire->receive_timeout_us > INT64_MAX ||
+	    wire->send_timeout_us > INT64_MAX)
+		return cr_error_set(err, -EBADMSG,
+				    "file %u: no external socket",
+				    saved->file->id);
+	if (wire->flags & ~flags)
+		return cr_error_set(err, -EPROTONOSUPPORT,
+				    "file %u: unknown flags %#x of a socket",
+				    saved->file->id, wire->flags);
+	return 0;
+}
+
 static int check_file(const struct cr_saved *saved,
 		      const struct cr_wire_file *file, struct cr_error *err)
 {
 	const uint32_t flags = CR_FILE_F_UNLINKED | CR_FILE_F_CONTENT |
 			       CR_FILE_F_UNOPENED | CR_FILE_F_WRITABLE;
 
-	if (file->kind < CR_FILE_REGULAR || file->kind > CR_FILE_TCP ||
-	    (file->flags & ~flags))
+	if (file->kind < CR_FILE_REGULAR ||
+	    file->kind > CR_FILE_EXTERNAL_SOCKET || (file->flags & ~flags))
 		return cr_error_set(err, -EPROTONOSUPPORT,
 				    "file %u: unknown kind %u or flags %#x",
 				    file->id, file->kind, file->flags);
@@ -151,6 +179,9 @@ int cr_load_check_files(const struct cr_saved *saved, struct cr_error *err)
 
 	for (size_t i = 0; !rc && i < saved->nr_files; i++) {
 		rc = check_file(saved, saved->files[i].file, err);
+		if (!rc &&
+		    saved->files[i].file->kind == CR_FILE_EXTERNAL_SOCKET)
+			rc = check_external(&saved->files[i], err);
 		if (!rc && saved->files[i].file->kind == CR_FILE_TCP)
 			rc = cr_tcp_check(saved, &saved->files[i], err);
 	}

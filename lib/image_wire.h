@@ -359,6 +359,25 @@ enum cr_file_kind {
 	CR_FILE_PIDFD = 16,
 	CR_FILE_INOTIFY = 17,
 	CR_FILE_TCP = 18, /* TCP socket */
+	CR_FILE_EXTERNAL_SOCKET = 19, /* leads to something of the caller's */
+};
+
+#define CR_EXTERNAL_NAME_MAX 63 /* bytes, no NUL */
+#define CR_EXTERNAL_NOTE_MAX (48u << 20)
+#define CR_EXTERNAL_UNREAD_MAX (12u << 20)
+
+#define CR_EXTERNAL_F_LISTENS 1u
+#define CR_EXTERNAL_F_NODELAY 2u /* TCP_NODELAY */
+#define CR_EXTERNAL_F_KEEPALIVE 4u /* SO_KEEPALIVE */
+
+/* Data of an EXTERNAL_SOCKET. */
+struct cr_wire_external {
+	uint32_t name_length; /* bytes, 1 to CR_EXTERNAL_NAME_MAX, no NUL */
+	uint32_t note_length; /* the caller's own words on it */
+	uint32_t unread_length; /* of its receive queue; 0 if it listens */
+	uint32_t flags; /* CR_EXTERNAL_F_* */
+	uint64_t receive_timeout_us, send_timeout_us; /* 0: none */
+	/* char name[name_length], note[note_length], unread[unread_length] */
 };
 
 #define CR_FILE_F_UNLINKED 1u /* has no name any more: content in space */

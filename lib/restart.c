@@ -112,6 +112,45 @@ static int open_roots(struct cr_restarter *r, struct cr_error *err)
 	return rc;
 }
 
+/* Ask the caller for what takes the place of external socket @id. */
+static int open_external(struct cr_restarter *r, uint32_t id,
+			 struct cr_error *err)
+{
+	struct cr_restart_external external;
+	int fd;
+
+	cr_files_external(r->saved, id, &external);
+	if (!r->options->external)
+		return cr_error_set(err, -EOPNOTSUPP,
+				    "file %u is the socket \"%s\", which only "
+				    "whoever saved it can bring again",
+				    id, external.name);
+	fd = r->options->external(r->options->external_arg, &external, err);
+	if (fd < 0)
+		return fd;
+	r->externals[id - 1] = raise_fd(fd, r->fd_floor);
+	close(fd);
+	if (r->externals[id - 1] < 0)
+		return cr_error_errno(err, "socket \"%s\"", external.name);
+	return 0;
+}
+
+static int open_externals(struct cr_restarter *r, struct cr_error *err)
+{
+	int rc = 0;
+
+	r->externals = malloc((r->saved->nr_files + 1) * sizeof(int));
+	if (!r->externals)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < r->saved->nr_files; i++)
+		r->externals[i] = -1;
+	for (uint32_t id = 1; id <= r->saved->nr_files && !rc; id++)
+		if (r->saved->files[id - 1].file->kind ==
+		    CR_FILE_EXTERNAL_SOCKET)
+			rc = open_external(r, id, err);
+	return rc;
+}
+
 static int map_ctx(struct cr_restarter *r, struct cr_error *err)
 {
 	size_t nr_places = r->saved->nr_files + r->saved->nr_spaces;
@@ -165,6 +204,8 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 		rc = open_sockets(r, err);
 	if (!rc)
 		rc = open_roots(r, err);
+	if (!rc)
+		rc = open_externals(r, err);
 	if (!rc)
 		rc = cr_zone_find(r->saved, &r->zone, err);
 	if (!rc)
@@ -228,6 +269,10 @@ static void close_restarter(struct cr_restarter *r)
 		cr_cgroups_close(&r->roots[i].cgroups);
 	}
 	free(r->roots);
+	for (size_t i = 0; r->externals && i < r->saved->nr_files; i++)
+		if (r->externals[i] >= 0)
+			close(r->externals[i]);
+	free(r->externals);
 	if (r->namespace_fd >= 0)
 		close(r->namespace_fd);
 	free(r->family);

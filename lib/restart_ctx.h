@@ -75,6 +75,9 @@ struct cr_restarter {
 	struct cr_restarter_root *roots; /* [options->nr_roots] */
 	struct cr_terminals *terminals; /* NULL: no pseudo terminals */
 	size_t terminals_length; /* bytes */
+	/* what the caller has brought for external sockets, by file id - 1,
+	 * above the floor; -1: nothing.  NULL: there are none */
+	int *externals;
 };
 
 /* Controlling terminals of the tree; a shared mapping. */

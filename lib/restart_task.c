@@ -381,6 +381,13 @@ static int terminal_fd(void *arg, uint32_t id)
 	return cr_restart_terminal_master(arg, id);
 }
 
+static int external_fd(void *arg, uint32_t id)
+{
+	const struct cr_restarter *restarter = arg;
+
+	return restarter->externals ? restarter->externals[id - 1] : -1;
+}
+
 static int set_oom_score(int score, struct cr_error *err)
 {
 	char text[16];
@@ -467,6 +474,7 @@ static void __attribute__((noreturn)) be_task(const struct birth *birth)
 					 .tcp = &restarter->options->tcp,
 					 .stream = stream_fd,
 					 .terminal = terminal_fd,
+					 .external = external_fd,
 					 .arg = restarter,
 					 .task = task };
 	struct cr_staged *staged = NULL;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -56,6 +57,7 @@ static void finish(struct agent *agent)
 			  "checkpoints of a step that is "
 			  "over remain: %s",
 			  err.text);
+	agent_relay_end(agent);
 	cr_message_tell(agent->stepd, CR_MSG_BYE, 0);
 	event_base_loopbreak(agent->base);
 }
@@ -153,10 +155,20 @@ static int init_ranks(struct agent *agent, struct cr_error *err)
 	return 0;
 }
 
+static pid_t peer_pid(int socket)
+{
+	struct ucred ucred = { 0 };
+	socklen_t length = sizeof(ucred);
+
+	getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &ucred, &length);
+	return ucred.pid;
+}
+
 static int setup(struct agent *agent, struct cr_error *err)
 {
 	int rc;
 
+	agent->stepd_pid = peer_pid(agent->stepd);
 	agent_log_open(agent);
 	agent_leave_cgroups(agent);
 	agent->base = event_base_new();
@@ -209,7 +221,9 @@ int main(void)
 {
 	static struct agent agent = { .stepd = STEPD_FD,
 				      .dirfd = -1,
-				      .step_dirfd = -1 };
+				      .step_dirfd = -1,
+				      .relay = { .control = -1,
+						 .session = -1 } };
 	struct cr_error err = { 0 };
 	int rc;
 

@@ -30,6 +30,7 @@ enum agent_phase {
 
 struct agent;
 struct cr_manifest;
+struct cr_restart_external;
 
 struct agent_rank {
 	struct agent *agent;
@@ -45,6 +46,15 @@ struct agent_rank {
 	int is_ready; /* to be restarted */
 	int has_ended;
 	int status; /* as of wait(2), of a program that has ended */
+};
+
+/* Between the ranks and slurmstepd's PMIx server, if there is one. */
+struct agent_relay {
+	int control; /* socket, -1: none, or it has died */
+	struct event *event;
+	uint16_t port; /* where it listens */
+	uint16_t server_port;
+	int session; /* socket, for the next saver or restarter, or -1 */
 };
 
 struct agent_keeper {
@@ -75,11 +85,13 @@ struct agent {
 	struct cr_config *config; /* of setup */
 	enum agent_phase phase;
 	int stepd; /* socket to slurmstepd */
+	pid_t stepd_pid; /* its other end */
 	struct event *stepd_event;
 	int dirfd, step_dirfd;
 	int lock_fd; /* on the step's folder, for as long as we live */
 	struct agent_rank *ranks; /* [step->nr_local_ranks], by local id */
 	struct agent_keeper keeper;
+	struct agent_relay relay;
 
 	struct agent_worker *saver, *asker, *restarter, *requeuer;
 	struct event *interval_timer, *poll_timer, *clients_timer;
@@ -162,6 +174,35 @@ void agent_say(struct agent *agent, const char *fmt, ...)
 /* All CPUs that Slurm lets the ranks use: what bindings are mapped to. */
 void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus);
 int agent_ranks_all_begun(const struct agent *agent);
+
+/* --- agent_relay.c: see relay.h --- */
+/* A rank asks where its PMIx server is: tell it where the relay listens, which
+ * is started by the first. */
+void agent_relay_ask(struct agent_rank *rank, const struct cr_message *message);
+/* A session for a worker that is about to be started (relay.session, to be
+ * kept open in it); without a relay: -1. */
+void agent_relay_open_session(struct agent *agent);
+void agent_relay_close_session(struct agent *agent);
+/* The step is over. */
+void agent_relay_end(struct agent *agent);
+/* In a worker, over its session: send @message with @fd (-1: none) and wait for
+ * the answer, whose descriptor is *@answer_fdp then (NULL: not wanted). */
+int agent_relay_call(const struct agent *agent,
+		     const struct cr_message *message, int fd, int *answer_fdp,
+		     struct cr_error *err);
+/* In a worker, over its session: @type, whose answer is awaited.  0, also
+ * without a relay. */
+int agent_relay_tell(const struct agent *agent, enum cr_message_type type,
+		     struct cr_error *err);
+
+/* --- agent_external.c: sockets that lead to the relay and to slurmstepd --- */
+/* As cr_checkpoint_options.external; @arg is the agent. */
+int agent_external_save(void *arg, pid_t pid, int number, int fd,
+			struct cr_external *external, struct cr_error *err);
+/* As cr_restart_options.external. */
+int agent_external_restart(void *arg,
+			   const struct cr_restart_external *external,
+			   struct cr_error *err);
 
 /* --- agent_term.c: what to do about SIGTERM and preemption --- */
 void agent_handle_term(struct agent *agent);

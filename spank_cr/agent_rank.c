@@ -175,6 +175,9 @@ static void handle(struct agent_rank *rank, const struct cr_message *message,
 	case CR_MSG_READY:
 		ready(rank, fds);
 		break;
+	case CR_MSG_PMIX:
+		agent_relay_ask(rank, message);
+		break;
 	case CR_MSG_SIGNAL:
 		got_signal(rank->agent, message->value);
 		break;

@@ -127,6 +127,8 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 	options.allocation = &cpus;
 	agent_ranks_cpus(agent, &cpus);
 	options.namespace_fd = agent->restart_keeper.init_fd;
+	options.external = agent_external_restart;
+	options.external_arg = agent;
 	rc = cr_restart(agent->image, &options, restarted, err);
 	free(roots);
 	return rc;
@@ -145,6 +147,9 @@ static void work(struct agent *agent, struct agent_result *result)
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 		if (pids[i])
 			tell_shepherd(&agent->ranks[i], pids[i]);
+	/* the relay tells if it cannot; a rank without its server ends */
+	agent_relay_tell(agent, CR_MSG_RELAY_GO, NULL);
+	agent_relay_close_session(agent);
 	result->nr_roots = (uint32_t)restarted.nr_roots;
 	agent_worker_report(result, pids);
 	close_streams(agent);
@@ -257,7 +262,8 @@ void agent_restart(struct agent *agent)
 	if (!agent->restart_keeper.init)
 		agent->restart_keeper = agent->keeper;
 	agent_streams_restore(agent);
-	keep = calloc(4ul * nr + 3, sizeof(*keep));
+	agent_relay_open_session(agent);
+	keep = calloc(4ul * nr + 4, sizeof(*keep));
 	if (!keep)
 		return;
 	for (uint32_t i = 0; i < nr; i++) {
@@ -265,6 +271,7 @@ void agent_restart(struct agent *agent)
 			keep[nr_keep++] = agent->ranks[i].streams[fd];
 		keep[nr_keep++] = agent->ranks[i].status_socket;
 	}
+	keep[nr_keep++] = agent->relay.session;
 	keep[nr_keep++] = cr_image_fd(agent->image);
 	keep[nr_keep++] = agent->restart_keeper.init_fd;
 	/* a keeper that no shepherd knows lives as long as the restarter */
@@ -273,6 +280,7 @@ void agent_restart(struct agent *agent)
 	agent->restarter =
 		agent_worker_start(agent, "cr-restart", work, done,
 				   RESTART_TIMEOUT_MS, keep, nr_keep, &err);
+	agent_relay_close_session(agent);
 	free(keep);
 	if (agent->restarter)
 		return;

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "agent.h"
 #include "generation.h"
 #include "manifest.h"
@@ -118,6 +119,8 @@ static int save_tree(struct agent *agent, int dirfd,
 		.dirfd = dirfd,
 		.name = manifest->images[0].name,
 		.image_fd = -1,
+		.external = agent_external_save,
+		.external_arg = agent,
 		.compression = agent->config->compression,
 		.job = step->job,
 		.step = step->step,
@@ -131,6 +134,9 @@ static int save_tree(struct agent *agent, int dirfd,
 	rc = cr_checkpoint_open(&options, &checkpoint, &result->err);
 	if (!rc)
 		rc = cr_checkpoint_freeze(checkpoint, &result->err);
+	if (!rc)
+		rc = agent_relay_tell(agent, CR_MSG_RELAY_QUIESCE,
+				      &result->err);
 	if (!rc) {
 		agent_streams_note(agent, manifest);
 		rc = cr_checkpoint_save(checkpoint, &result->err);
@@ -139,6 +145,8 @@ static int save_tree(struct agent *agent, int dirfd,
 		rc = cr_checkpoint_commit(checkpoint, &result->err);
 	if (!rc)
 		rc = write_manifest(dirfd, manifest, &result->err);
+	if (!rc && agent->save_is_final)
+		rc = agent_relay_tell(agent, CR_MSG_RELAY_HOLD, &result->err);
 	if (!rc)
 		rc = agent->save_is_final ?
 			     cr_checkpoint_end(checkpoint, &result->err) :
@@ -226,8 +234,8 @@ static void comment_put(struct agent *agent, const struct agent_result *result)
 
 static void not_saved(struct agent *agent, const struct cr_error *why)
 {
-	agent_say(agent, "checkpoint failed, the program runs on: %s",
-		  why->text);
+	agent_say(agent, "checkpoint failed, the program runs on: %s%s",
+		  why->text, cr_advice(why->text));
 	snprintf(comment, sizeof(comment), "step %s: checkpoint failed: %.400s",
 		 agent->step->name, why->text);
 	agent_worker_start(agent, "cr-comment", put_comment, comment_put,
@@ -273,17 +281,20 @@ static void save_done(struct agent *agent, const struct agent_result *result)
 void agent_save(struct agent *agent, int is_final)
 {
 	uint32_t nr = agent->step->nr_local_ranks;
-	int keep[1 + CR_STEP_RANKS_MAX] = { agent->step_dirfd };
+	int keep[2 + CR_STEP_RANKS_MAX] = { agent->step_dirfd };
 	struct cr_error err = { 0 };
 
 	for (uint32_t i = 0; i < nr; i++)
 		keep[1 + i] = agent->ranks[i].counter_fd;
 	agent_worker_cancel(agent->saver);
+	agent_relay_open_session(agent);
+	keep[1 + nr] = agent->relay.session;
 	agent->save_is_final = is_final;
 	if (is_final)
 		agent_tell_ranks(agent, CR_MSG_SAVING, 0);
 	agent->saver = agent_worker_start(agent, "cr-save", save, save_done,
-					  SAVE_TIMEOUT_MS, keep, 1 + nr, &err);
+					  SAVE_TIMEOUT_MS, keep, 2 + nr, &err);
+	agent_relay_close_session(agent);
 	if (!agent->saver)
 		not_saved(agent, &err);
 }

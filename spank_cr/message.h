@@ -35,6 +35,8 @@ enum cr_message_type {
 		       * that counter */
 	CR_MSG_SIGNAL, /* value: signal that it got */
 	CR_MSG_EXITED, /* value: wait status of the rank's program */
+	CR_MSG_PMIX, /* value: port of the PMIx server; the answer's: the port
+		      * to use instead, or -errno */
 	/* agent -> shepherd */
 	CR_MSG_START, /* restart is off: begin the program anew */
 	CR_MSG_FORWARD, /* value: signal for the program */
@@ -47,6 +49,17 @@ enum cr_message_type {
 	CR_MSG_RESTARTED, /* pid; fd: pidfd of the rank's program; count:
 			   * bytes of input that it has had */
 	CR_MSG_STATUS, /* value: wait status of the rank's program */
+	/* agent -> relay; and the relay's TEXT, for the user */
+	CR_MSG_RELAY_SESSION, /* fd: a socket for all below */
+	/* saver or restarter -> relay; each is answered by DONE */
+	CR_MSG_RELAY_QUIESCE, /* the ranks are frozen */
+	CR_MSG_RELAY_STATE, /* value: port of a client; DONE's fd: its record */
+	CR_MSG_RELAY_HOLD, /* the ranks will be ended */
+	CR_MSG_RELAY_RESTORE, /* value: port of a client, who will be restarted;
+			       * fd: count bytes of record, then what it has
+			       * not read yet */
+	CR_MSG_RELAY_GO, /* they have been restarted */
+	CR_MSG_RELAY_DONE, /* value: 0 or -errno, text */
 	CR_NR_MESSAGES,
 };
 

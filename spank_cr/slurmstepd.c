@@ -19,6 +19,7 @@
 #include "message.h"
 #include "options.h"
 #include "plugin.h"
+#include "pmix_redirect.h"
 #include "shepherd.h"
 #include "slurm_step.h"
 
@@ -222,12 +223,13 @@ int spank_cr_stepd_task_init_privileged(spank_t spank)
 	return ESPANK_SUCCESS;
 }
 
-int spank_cr_stepd_task_init(void)
+int spank_cr_stepd_task_init(spank_t spank)
 {
 	if (failure.code)
 		fail_rank(&failure);
 	if (shepherd.agent < 0)
 		return ESPANK_SUCCESS;
+	cr_pmix_redirect(spank, shepherd.agent);
 	if (cr_shepherd_run(&shepherd, &failure))
 		fail_rank(&failure);
 	return ESPANK_SUCCESS;

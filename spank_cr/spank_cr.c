@@ -48,10 +48,9 @@ int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 
 int slurm_spank_task_init(spank_t spank, int argc, char **argv)
 {
-	(void)spank;
 	(void)argc;
 	(void)argv;
-	return spank_cr_stepd_task_init();
+	return spank_cr_stepd_task_init(spank);
 }
 
 int slurm_spank_exit(spank_t spank, int argc, char **argv)

@@ -15,15 +15,25 @@
 		 "?")
 
 static const char *const file_kinds[] = {
-	[CR_FILE_REGULAR] = "regular",	   [CR_FILE_DIRECTORY] = "directory",
-	[CR_FILE_FIFO] = "fifo",	   [CR_FILE_PIPE] = "pipe",
-	[CR_FILE_DEVICE] = "device",	   [CR_FILE_EVENTFD] = "eventfd",
-	[CR_FILE_EPOLL] = "epoll",	   [CR_FILE_SIGNALFD] = "signalfd",
-	[CR_FILE_TIMERFD] = "timerfd",	   [CR_FILE_PTY_MASTER] = "pty-master",
-	[CR_FILE_PTY_SLAVE] = "pty-slave", [CR_FILE_UNIX] = "unix-socket",
-	[CR_FILE_MEMFD] = "memfd",	   [CR_FILE_EXTERNAL] = "stream",
-	[CR_FILE_PROC] = "proc",	   [CR_FILE_PIDFD] = "pidfd",
-	[CR_FILE_INOTIFY] = "inotify",	   [CR_FILE_TCP] = "tcp-socket",
+	[CR_FILE_REGULAR] = "regular",
+	[CR_FILE_DIRECTORY] = "directory",
+	[CR_FILE_FIFO] = "fifo",
+	[CR_FILE_PIPE] = "pipe",
+	[CR_FILE_DEVICE] = "device",
+	[CR_FILE_EVENTFD] = "eventfd",
+	[CR_FILE_EPOLL] = "epoll",
+	[CR_FILE_SIGNALFD] = "signalfd",
+	[CR_FILE_TIMERFD] = "timerfd",
+	[CR_FILE_PTY_MASTER] = "pty-master",
+	[CR_FILE_PTY_SLAVE] = "pty-slave",
+	[CR_FILE_UNIX] = "unix-socket",
+	[CR_FILE_MEMFD] = "memfd",
+	[CR_FILE_EXTERNAL] = "stream",
+	[CR_FILE_PROC] = "proc",
+	[CR_FILE_PIDFD] = "pidfd",
+	[CR_FILE_INOTIFY] = "inotify",
+	[CR_FILE_TCP] = "tcp-socket",
+	[CR_FILE_EXTERNAL_SOCKET] = "external",
 };
 
 static const char *const tcp_kinds[] = {

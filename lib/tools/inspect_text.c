@@ -150,6 +150,18 @@ static void print_space(const struct inspect *inspect,
 	printf("%s\n", path);
 }
 
+/* Its checks have been made when the image was loaded. */
+static void print_external(const struct cr_wire_external *external)
+{
+	char raw[CR_EXTERNAL_NAME_MAX + 1] = "", name[4 * sizeof(raw)];
+
+	memcpy(raw, external + 1, external->name_length);
+	cr_inspect_printable(raw, name, sizeof(name));
+	printf("socket %s%s, note of %u bytes, %u bytes not read", name,
+	       external->flags & CR_EXTERNAL_F_LISTENS ? ", listens" : "",
+	       external->note_length, external->unread_length);
+}
+
 static void print_tcp(const struct cr_saved_file *file)
 {
 	char local[CR_TCP_ADDRESS_TEXT], remote[CR_TCP_ADDRESS_TEXT];
@@ -179,6 +191,8 @@ static void print_file(const struct cr_saved_file *file)
 	if (file->file->kind == CR_FILE_EXTERNAL)
 		printf("stream %u of rank %u", file->file->peer,
 		       file->file->rank);
+	if (file->file->kind == CR_FILE_EXTERNAL_SOCKET)
+		print_external(file->data);
 	if (file->file->kind == CR_FILE_TCP)
 		print_tcp(file);
 	if (file->file->flags & CR_FILE_F_UNLINKED)

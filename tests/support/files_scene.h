@@ -50,6 +50,12 @@ struct scene {
 	int guess_streams;
 	pid_t stream_holder;
 	int stream; /* what all external streams are at restart; -1 */
+	/* as in cr_checkpoint_options */
+	int (*external)(void *arg, pid_t pid, int number, int fd,
+			struct cr_external *external, struct cr_error *err);
+	void (*loaded)(const struct cr_saved *saved); /* or NULL */
+	/* in each task: what takes the place of a socket */
+	int (*bring)(void *arg, uint32_t id);
 };
 
 /* In memory that all share. */
@@ -336,6 +342,8 @@ static inline int scene_save(struct scene *scene, const char *path,
 		.vpid_of = scene_vpid_of,
 		.new_space = scene_new_space,
 		.arg = &saving,
+		.external = scene->external,
+		.external_arg = scene,
 	};
 	struct cr_image_write_options write_options = { .nr_workers = 1 };
 	struct cr_image_writer *writer = NULL;
@@ -398,6 +406,7 @@ static inline void scene_restore_task(struct scene *scene,
 					   .places = shared->places,
 					   .fd_floor = SCENE_FLOOR,
 					   .stream = scene_stream,
+					   .external = scene->bring,
 					   .arg = scene };
 	volatile int *nr_restored = &shared->nr_restored;
 	int i, rc;
@@ -452,6 +461,8 @@ static inline int scene_restore(struct scene *scene, const char *path,
 	rc = cr_image_open_fd(fcntl(low, F_DUPFD, SCENE_FLOOR), &image, err);
 	close(low);
 	rc = rc ? rc : cr_saved_load(image, &saved, err);
+	if (rc == 0 && scene->loaded)
+		scene->loaded(saved);
 	for (i = 0; i < scene->nr_tasks && rc == 0; i++) {
 		pid_t pid = scene_clone(shared->pids[i]);
 

@@ -48,6 +48,7 @@ struct small_image {
 	struct cr_wire_link links[3];
 	struct cr_wire_file files[3];
 	const char *paths[3];
+	const void *file_data; /* of the third, [files[2].data_length] */
 	struct cr_wire_space spaces[3];
 	struct cr_wire_task tasks[3];
 	struct cr_wire_mm mms[2];
@@ -264,6 +265,20 @@ static inline int small_put(struct cr_image_writer *writer, int type,
 	return cr_image_writer_put(writer, type, vpid, iov, b ? 2 : 1, NULL);
 }
 
+static inline int small_put_file(const struct small_image *image,
+				 struct cr_image_writer *writer, int i,
+				 const struct cr_wire_file *file)
+{
+	const struct iovec iov[] = {
+		{ (void *)(uintptr_t)file, sizeof(*file) },
+		{ (void *)(uintptr_t)image->paths[i], file->path_length },
+		{ (void *)(uintptr_t)image->file_data,
+		  i == 2 ? file->data_length : 0 },
+	};
+
+	return cr_image_writer_put(writer, CR_RECORD_FILE, 0, iov, 3, NULL);
+}
+
 static inline int small_put_common(const struct small_image *image,
 				   struct cr_image_writer *writer)
 {
@@ -278,10 +293,7 @@ static inline int small_put_common(const struct small_image *image,
 		struct cr_wire_file file = image->files[i];
 
 		file.path_length = (uint32_t)strlen(image->paths[i]);
-		rc = rc ? rc :
-			  small_put(writer, CR_RECORD_FILE, 0, &file,
-				    sizeof(file), image->paths[i],
-				    file.path_length);
+		rc = rc ? rc : small_put_file(image, writer, i, &file);
 	}
 	if (!rc && image->has_tcp)
 		rc = small_put_tcp(image, writer);

@@ -534,6 +534,51 @@ static void a_stream_to_elsewhere_is_refused_unless_guessed(void **state)
 	close(stream_pipe[1]);
 }
 
+#define FOLDER "/dev/shm/cr-test-folder"
+
+static void open_in_folder(int task)
+{
+	(void)task;
+	CHECK(mkdir(FOLDER, 0700) == 0 && mkdir(FOLDER "/a", 0700) == 0);
+	CHECK(dup2(open(FOLDER "/a/file", O_RDWR | O_CREAT, 0600), 30) == 30);
+	CHECK(write(30, "content", 7) == 7);
+	CHECK(mkfifo(FOLDER "/a/fifo", 0600) == 0);
+	CHECK(dup2(open(FOLDER "/a/fifo", O_RDWR), 31) == 31);
+}
+
+static void remove_folder(void)
+{
+	unlink(FOLDER "/a/file");
+	unlink(FOLDER "/a/fifo");
+	rmdir(FOLDER "/a");
+	rmdir(FOLDER);
+}
+
+static void check_in_folder(int task)
+{
+	char bytes[8] = "";
+	struct stat st;
+
+	(void)task;
+	CHECK(pread(30, bytes, 8, 0) == 7 && !strcmp(bytes, "content"));
+	CHECK(stat(FOLDER "/a/file", &st) == 0 && S_ISREG(st.st_mode));
+	CHECK(stat(FOLDER "/a/fifo", &st) == 0 && S_ISFIFO(st.st_mode));
+	CHECK(stat(FOLDER "/a", &st) == 0 && (st.st_mode & 0777) == 0700);
+}
+
+/* Another node's tmpfs has none of them. */
+static void folders_of_a_tmpfs_are_made_again(void **state)
+{
+	struct scene scene = { .open_all = open_in_folder,
+			       .between = remove_folder,
+			       .check = check_in_folder };
+
+	(void)state;
+	remove_folder();
+	assert_scene(&scene);
+	remove_folder();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -551,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_file_under_another_name_is_refused),
 		cmocka_unit_test(directories_devices_and_eventfds),
 		cmocka_unit_test(locks_of_all_kinds_are_taken_again),
+		cmocka_unit_test(folders_of_a_tmpfs_are_made_again),
 		cmocka_unit_test(standard_streams_are_guessed),
 		cmocka_unit_test(
 			a_stream_to_elsewhere_is_refused_unless_guessed),

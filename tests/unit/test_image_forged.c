@@ -101,6 +101,41 @@ FORGERY(file_space, image->files[2].space = 4)
 FORGERY(file_space_kind, image->files[2].space = SMALL_SPACE_SHM)
 FORGERY(file_stream, image->files[2].kind = CR_FILE_EXTERNAL;
 	image->files[2].peer = 3)
+/* An external socket "pmix" with a note and two bytes that were not read. */
+static struct {
+	struct cr_wire_external wire;
+	char bytes[16];
+} external;
+static void make_external(struct small_image *image)
+{
+	memset(&external, 0, sizeof(external));
+	external.wire.name_length = 4;
+	external.wire.note_length = 10;
+	external.wire.unread_length = 2;
+	memcpy(external.bytes, "pmixA note...XY", 16);
+	image->files[2].kind = CR_FILE_EXTERNAL_SOCKET;
+	image->files[2].data_length = sizeof(external);
+	image->file_data = &external;
+}
+FORGERY(external, make_external(image)) /* none: it must be taken */
+FORGERY(external_short, make_external(image);
+	image->files[2].data_length = sizeof(external.wire) - 1)
+FORGERY(external_cut, make_external(image); image->files[2].data_length--)
+FORGERY(external_no_data, make_external(image); image->files[2].data_length = 0)
+FORGERY(external_nameless, make_external(image); external.wire.name_length = 0;
+	external.wire.note_length = 14)
+FORGERY(external_name_long, make_external(image);
+	external.wire.name_length = CR_EXTERNAL_NAME_MAX + 1)
+FORGERY(external_name_nul, make_external(image); external.bytes[1] = 0)
+FORGERY(external_note_huge, make_external(image);
+	external.wire.note_length = UINT32_MAX - 1)
+FORGERY(external_unread_huge, make_external(image);
+	external.wire.unread_length = UINT32_MAX - 5)
+FORGERY(external_listens, make_external(image);
+	external.wire.flags = CR_EXTERNAL_F_LISTENS)
+FORGERY(external_flags, make_external(image); external.wire.flags = 8)
+FORGERY(external_timeout, make_external(image);
+	external.wire.send_timeout_us = UINT64_MAX)
 FORGERY(fd_unknown, image->fds[0].file = 4)
 FORGERY(fd_none, image->fds[0].file = 0)
 FORGERY(fd_unopened, image->fds[0].file = SMALL_FILE_PROGRAM)
@@ -238,6 +273,18 @@ static const struct forgery forgeries[] = {
 	ROW(file_space, -EBADMSG),
 	ROW(file_space_kind, -EBADMSG),
 	ROW(file_stream, -EBADMSG),
+	ROW(external, 0),
+	ROW(external_short, -EBADMSG),
+	ROW(external_cut, -EBADMSG),
+	ROW(external_no_data, -EBADMSG),
+	ROW(external_nameless, -EBADMSG),
+	ROW(external_name_long, -EBADMSG),
+	ROW(external_name_nul, -EBADMSG),
+	ROW(external_note_huge, -EBADMSG),
+	ROW(external_unread_huge, -EBADMSG),
+	ROW(external_listens, -EBADMSG),
+	ROW(external_flags, -EPROTONOSUPPORT),
+	ROW(external_timeout, -EBADMSG),
 	ROW(fd_unknown, -EBADMSG),
 	ROW(fd_none, -EBADMSG),
 	ROW(fd_unopened, -EBADMSG),

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * relay.c - the relay's begin and end, and whom it listens to; see relay.h
+ *
+ * It outlives the agent: ranks without an agent go on, and need their server.
+ * Whoever saves or restarts opens a session; its end, however it comes, lets
+ * all go on.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "relay.h"
+
+/* For slurmstepd to end, when the agent has said goodbye. */
+#define END_TIMEOUT_S 10
+
+void relay_say(struct relay *relay, const char *fmt, ...)
+{
+	struct cr_message message = { .type = CR_MSG_TEXT };
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(message.text, sizeof(message.text), fmt, args);
+	va_end(args);
+	if (relay->control >= 0)
+		cr_message_send(relay->control, &message, NULL, 0);
+}
+
+void relay_check_end(struct relay *relay)
+{
+	if (!relay->connections && (relay->is_ending || relay->control < 0))
+		event_base_loopbreak(relay->base);
+}
+
+static void accept_all(struct relay *relay)
+{
+	int fd;
+
+	while ((fd = accept4(relay->listener, NULL, NULL,
+			     SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		relay_connection_accept(relay, fd);
+}
+
+static void drain_all(struct relay *relay)
+{
+	struct relay_connection *connection;
+
+	accept_all(relay);
+	for (connection = relay->connections; connection;
+	     connection = connection->next)
+		relay_connection_drain(connection);
+}
+
+/* --- sessions --- */
+
+static void answer(struct relay *relay, const struct cr_error *err, int fd)
+{
+	struct cr_message message = { .type = CR_MSG_RELAY_DONE,
+				      .value = err->code };
+
+	snprintf(message.text, sizeof(message.text), "%s", err->text);
+	cr_message_send(relay->session, &message, &fd, fd >= 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void close_restored(struct relay *relay)
+{
+	struct relay_connection *connection = relay->connections, *next;
+
+	for (; connection; connection = next) {
+		next = connection->next;
+		if (connection->stage == RELAY_WAITING)
+			relay_connection_close(connection);
+	}
+}
+
+static void end_session(struct relay *relay)
+{
+	event_free(relay->session_event);
+	relay->session_event = NULL;
+	close(relay->session);
+	relay->session = -1;
+	/* the restart has failed: the ranks do not exist */
+	close_restored(relay);
+	if (relay->is_held)
+		return;
+	relay->is_quiet = 0;
+	relay_connection_check_all(relay);
+}
+
+static int put_into_memfd(const void *data, size_t length, struct cr_error *err)
+{
+	int fd = memfd_create("pmix", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, data, length) != (ssize_t)length) {
+		cr_error_errno(err, "memfd");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void tell_state(struct relay *relay, uint16_t port)
+{
+	struct relay_connection *connection;
+	struct cr_error err = { 0 };
+	void *data = NULL;
+	size_t length;
+	int fd = -1;
+
+	drain_all(relay);
+	connection = relay_connection_find(relay, port);
+	if (!connection)
+		cr_error_set(&err, -ENOTCONN,
+			     "connection to Slurm's PMIx "
+			     "server: it has been lost");
+	else if (!relay_connection_save(connection, &data, &length, &err))
+		fd = put_into_memfd(data, length, &err);
+	free(data);
+	answer(relay, &err, fd);
+}
+
+/* @message->count bytes of @fd are the record, the rest was not read. */
+static void restore(struct relay *relay, const struct cr_message *message,
+		    int fd)
+{
+	struct relay_connection *connection;
+	struct cr_error err = { 0 };
+	struct stat st = { 0 };
+	char *data = MAP_FAILED;
+
+	drain_all(relay);
+	connection = relay_connection_find(relay, (uint16_t)message->value);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+		data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd,
+			    0);
+	if (!connection || data == MAP_FAILED ||
+	    message->count > (uint64_t)st.st_size) {
+		cr_error_set(&err, -EPROTO, "no such connection");
+	} else {
+		relay_connection_restore(connection, data, message->count,
+					 data + message->count,
+					 (size_t)st.st_size - message->count,
+					 &err);
+	}
+	if (data != MAP_FAILED)
+		munmap(data, (size_t)st.st_size);
+	answer(relay, &err, -1);
+}
+
+static void replay_all(struct relay *relay)
+{
+	struct relay_connection *connection = relay->connections, *next;
+
+	for (; connection; connection = next) {
+		next = connection->next;
+		if (connection->stage == RELAY_WAITING)
+			relay_connection_replay(connection);
+	}
+}
+
+static void handle(struct relay *relay, const struct cr_message *message,
+		   const int *fds)
+{
+	const struct cr_error none = { 0 };
+
+	switch (message->type) {
+	case CR_MSG_RELAY_QUIESCE:
+		relay->is_quiet = 1;
+		relay_connection_check_all(relay);
+		answer(relay, &none, -1);
+		break;
+	case CR_MSG_RELAY_STATE:
+		tell_state(relay, (uint16_t)message->value);
+		break;
+	case CR_MSG_RELAY_HOLD:
+		relay->is_held = 1;
+		relay_connection_check_all(relay);
+		answer(relay, &none, -1);
+		break;
+	case CR_MSG_RELAY_RESTORE:
+		restore(relay, message, fds[0]);
+		break;
+	case CR_MSG_RELAY_GO:
+		replay_all(relay);
+		answer(relay, &none, -1);
+		break;
+	default:
+		break;
+	}
+}
+
+static void session_readable(evutil_socket_t fd, short what, void *arg)
+{
+	int fds[CR_MESSAGE_FDS_MAX];
+	struct relay *relay = arg;
+	struct cr_message message;
+	int rc;
+
+	(void)what;
+	rc = cr_message_receive((int)fd, &message, fds, 0);
+	if (rc == -ETIMEDOUT || rc == -EBADMSG)
+		return;
+	if (rc) {
+		end_session(relay);
+		return;
+	}
+	handle(relay, &message, fds);
+	cr_message_close_fds(fds);
+}
+
+static void begin_session(struct relay *relay, int fd)
+{
+	if (relay->session >= 0)
+		end_session(relay);
+	relay->session = fd;
+	relay->session_event = event_new(relay->base, fd, EV_READ | EV_PERSIST,
+					 session_readable, relay);
+	event_add(relay->session_event, NULL);
+}
+
+/* --- the agent --- */
+
+static void end_now(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay *relay = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(relay->base);
+}
+
+static void begin_end(struct relay *relay)
+{
+	const struct timeval time = { END_TIMEOUT_S, 0 };
+
+	relay->is_ending = 1;
+	relay->timeout = evtimer_new(relay->base, end_now, relay);
+	evtimer_add(relay->timeout, &time);
+	relay_check_end(relay);
+}
+
+static void agent_gone(struct relay *relay)
+{
+	event_free(relay->control_event);
+	relay->control_event = NULL;
+	close(relay->control);
+	relay->control = -1;
+	relay_check_end(relay);
+}
+
+static void control_readable(evutil_socket_t fd, short what, void *arg)
+{
+	int fds[CR_MESSAGE_FDS_MAX];
+	struct relay *relay = arg;
+	struct cr_message message;
+	int rc;
+
+	(void)what;
+	rc = cr_message_receive((int)fd, &message, fds, 0);
+	if (rc == -ETIMEDOUT || rc == -EBADMSG)
+		return;
+	if (rc) {
+		agent_gone(relay);
+		return;
+	}
+	if (message.type == CR_MSG_RELAY_SESSION && fds[0] >= 0) {
+		begin_session(relay, fds[0]);
+		fds[0] = -1;
+	} else if (message.type == CR_MSG_BYE) {
+		begin_end(relay);
+	}
+	cr_message_close_fds(fds);
+}
+
+static void listener_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	accept_all(arg);
+}
+
+void relay_run(int control, int listener, uint16_t server_port)
+{
+	static struct relay relay = { .session = -1 };
+
+	relay.base = event_base_new();
+	relay.control = control;
+	relay.listener = listener;
+	relay.server_port = server_port;
+	if (!relay.base)
+		_exit(1);
+	relay.control_event =
+		event_new(relay.base, control, EV_READ | EV_PERSIST,
+			  control_readable, &relay);
+	relay.listener_event =
+		event_new(relay.base, listener, EV_READ | EV_PERSIST,
+			  listener_readable, &relay);
+	if (!relay.control_event || !relay.listener_event)
+		_exit(1);
+	event_add(relay.control_event, NULL);
+	event_add(relay.listener_event, NULL);
+	event_base_dispatch(relay.base);
+	_exit(0);
+}

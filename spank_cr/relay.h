@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * relay.h - between a step's ranks and slurmstepd's PMIx server
+ *
+ * Private to relay*.c.  One process per step and node, of the step's user.
+ * Ranks connect to it instead of to the server; it passes on all messages,
+ * unchanged and in order, and keeps what another server would have to know
+ * (pmix_log.h).  After a restart it greets the new server as each rank, says
+ * it all again, and goes on.  docs/mpi.md has the whole story.
+ */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "cr_error.h"
+#include "pmix_log.h"
+
+/* One of the two sockets of a connection. */
+struct relay_end {
+	int fd; /* -1: not open, or not any more */
+	struct event *read, *write;
+	struct evbuffer *in, *out;
+};
+
+enum relay_stage {
+	RELAY_GREETING, /* the client's greeting is not complete */
+	RELAY_ACCEPTING, /* the server has not said yes yet */
+	RELAY_OPEN,
+	RELAY_WAITING, /* restored; not told to begin yet */
+};
+
+struct relay_connection {
+	struct relay *relay;
+	struct relay_connection *next;
+	enum relay_stage stage;
+	uint16_t port; /* the client's own */
+	struct relay_end client, server;
+	struct cr_pmix_record record;
+	int is_replay; /* entries from next_entry on are to be said again */
+	size_t next_entry;
+};
+
+struct relay {
+	struct event_base *base;
+	int control; /* to the agent, -1: it has gone */
+	int session; /* somebody saves or restarts, -1 */
+	int listener;
+	uint16_t server_port;
+	struct event *control_event, *session_event, *listener_event, *timeout;
+	struct relay_connection *connections;
+	int is_quiet; /* the ranks are frozen */
+	int is_held; /* ... and will be ended: their server must not notice */
+	int is_ending;
+};
+
+/* --- relay_connection.c --- */
+struct relay_connection *relay_connection_accept(struct relay *relay, int fd);
+struct relay_connection *relay_connection_find(struct relay *relay,
+					       uint16_t port);
+/* Take all that its client has sent. */
+void relay_connection_drain(struct relay_connection *connection);
+/* From and to whom we listen depends on the relay's and its own state. */
+void relay_connection_watch(struct relay_connection *connection);
+/* The relay's state has changed: watch all, and end those that are over. */
+void relay_connection_check_all(struct relay *relay);
+/* Say the greeting and all else again. */
+void relay_connection_replay(struct relay_connection *connection);
+/* What is to be kept of it; -EBUSY: it is just being made. */
+int relay_connection_save(struct relay_connection *connection, void **datap,
+			  size_t *lengthp, struct cr_error *err);
+/* It is the one that @data is of; @unread goes to its client first. */
+int relay_connection_restore(struct relay_connection *connection,
+			     const void *data, size_t length,
+			     const void *unread, size_t unread_length,
+			     struct cr_error *err);
+void relay_connection_close(struct relay_connection *connection);
+
+/* --- relay.c --- */
+void relay_say(struct relay *relay, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A connection has gone: was it the last thing to wait for? */
+void relay_check_end(struct relay *relay);
+
+/* In a fork of the agent, as the step's user: serve until the end. */
+void relay_run(int control, int listener, uint16_t server_port)
+	__attribute__((noreturn));
+
+#endif /* RELAY_H */

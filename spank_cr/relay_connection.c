@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * relay_connection.c - one rank's connection to the PMIx server
+ *
+ * Whole messages only are passed on.  That way each has either been passed on
+ * or is still ours when the ranks are frozen.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pmix_hello.h"
+#include "relay.h"
+#include "relay_credential.h"
+
+#define READ_AT_ONCE (1 << 20)
+#define ACK_LENGTH 8 /* status and index, 32 bits each */
+
+/* --- one end --- */
+
+static int end_is_open(const struct relay_end *end)
+{
+	return end->fd >= 0;
+}
+
+static void end_close(struct relay_end *end)
+{
+	if (end->read)
+		event_free(end->read);
+	if (end->write)
+		event_free(end->write);
+	if (end->fd >= 0)
+		close(end->fd);
+	end->read = end->write = NULL;
+	end->fd = -1;
+}
+
+static void end_free(struct relay_end *end)
+{
+	end_close(end);
+	if (end->in)
+		evbuffer_free(end->in);
+	if (end->out)
+		evbuffer_free(end->out);
+}
+
+static int end_open(struct relay_end *end, struct relay *relay, int fd,
+		    event_callback_fn read, event_callback_fn write, void *arg)
+{
+	int one = 1;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	end->fd = fd;
+	end->read = event_new(relay->base, fd, EV_READ | EV_PERSIST, read, arg);
+	end->write =
+		event_new(relay->base, fd, EV_WRITE | EV_PERSIST, write, arg);
+	return end->read && end->write ? 0 : -ENOMEM;
+}
+
+static void watch(struct event *event, int wanted)
+{
+	if (wanted)
+		event_add(event, NULL);
+	else
+		event_del(event);
+}
+
+void relay_connection_watch(struct relay_connection *connection)
+{
+	const struct relay *relay = connection->relay;
+	struct relay_end *client = &connection->client;
+	struct relay_end *server = &connection->server;
+
+	if (end_is_open(client)) {
+		watch(client->read, !connection->is_replay &&
+					    connection->stage != RELAY_WAITING);
+		watch(client->write,
+		      !relay->is_quiet && evbuffer_get_length(client->out));
+	}
+	if (end_is_open(server)) {
+		watch(server->read, !relay->is_quiet || relay->is_held);
+		watch(server->write, evbuffer_get_length(server->out) != 0);
+	}
+}
+
+/* --- the end --- */
+
+void relay_connection_close(struct relay_connection *connection)
+{
+	struct relay *relay = connection->relay;
+	struct relay_connection **link = &relay->connections;
+
+	while (*link && *link != connection)
+		link = &(*link)->next;
+	if (*link)
+		*link = connection->next;
+	end_free(&connection->client);
+	end_free(&connection->server);
+	cr_pmix_record_free(&connection->record);
+	free(connection);
+	relay_check_end(relay);
+}
+
+/*
+ * One side has closed it: what is on its way to the other is delivered first.
+ * Ranks that are saved end without a word, and their server shall not take that
+ * for a crash: it keeps its end until slurmstepd ends.
+ */
+static int check_closed(struct relay_connection *connection)
+{
+	struct relay_end *client = &connection->client;
+	struct relay_end *server = &connection->server;
+
+	if (end_is_open(client) && end_is_open(server))
+		return 0;
+	if (end_is_open(server) && connection->relay->is_held)
+		return 0;
+	if (!end_is_open(client) && end_is_open(server) &&
+	    evbuffer_get_length(server->out))
+		return 0;
+	if (!end_is_open(server) && end_is_open(client) &&
+	    !connection->relay->is_held &&
+	    (connection->stage == RELAY_GREETING ||
+	     connection->stage == RELAY_WAITING ||
+	     connection->relay->is_quiet || evbuffer_get_length(client->out)))
+		return 0;
+	relay_connection_close(connection);
+	return 1;
+}
+
+void relay_connection_check_all(struct relay *relay)
+{
+	struct relay_connection *connection = relay->connections, *next;
+
+	for (; connection; connection = next) {
+		next = connection->next;
+		if (!check_closed(connection))
+			relay_connection_watch(connection);
+	}
+}
+
+/* --- client to server --- */
+
+static int connect_server(struct relay_connection *connection);
+
+static int pass_hello(struct relay_connection *connection)
+{
+	struct cr_pmix_record *record = &connection->record;
+	struct evbuffer *in = connection->client.in;
+	uint8_t header[CR_PMIX_HEADER];
+	long length;
+
+	if (evbuffer_copyout(in, header, sizeof(header)) != sizeof(header))
+		return 0;
+	length = cr_pmix_hello_length(header);
+	if (length < 0)
+		return (int)length;
+	if (evbuffer_get_length(in) < (size_t)length)
+		return 0;
+	record->hello = malloc((size_t)length);
+	if (!record->hello)
+		return -ENOMEM;
+	evbuffer_remove(in, record->hello, (size_t)length);
+	record->hello_length = (size_t)length;
+	evbuffer_add(connection->server.out, record->hello, (size_t)length);
+	connection->stage = RELAY_ACCEPTING;
+	return connect_server(connection);
+}
+
+/* The next message, if it is complete: 1, else 0, or a negative errno. */
+static int pass_request(struct relay_connection *connection)
+{
+	struct evbuffer *in = connection->client.in;
+	uint8_t header[CR_PMIX_HEADER];
+	const uint8_t *message;
+	uint32_t tag;
+	long length;
+
+	if (evbuffer_copyout(in, header, sizeof(header)) != sizeof(header))
+		return 0;
+	length = cr_pmix_message_length(header, &tag);
+	if (length < 0)
+		return (int)length;
+	if (evbuffer_get_length(in) < (size_t)length)
+		return 0;
+	message = evbuffer_pullup(in, length);
+	if (!message)
+		return -ENOMEM;
+	cr_pmix_log_request(&connection->record.log, message, (size_t)length,
+			    tag);
+	evbuffer_remove_buffer(in, connection->server.out, (size_t)length);
+	return 1;
+}
+
+static int take_client(struct relay_connection *connection)
+{
+	int rc = 1;
+
+	if (connection->stage == RELAY_GREETING)
+		return pass_hello(connection);
+	/* what it sends meanwhile waits for its turn */
+	if (connection->is_replay || connection->stage == RELAY_WAITING)
+		return 0;
+	while (rc == 1)
+		rc = pass_request(connection);
+	return rc;
+}
+
+/* Returns 0 at the end of the connection, else what evbuffer_read() does. */
+static int read_end(struct relay_end *end)
+{
+	int n = evbuffer_read(end->in, end->fd, READ_AT_ONCE);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return 0;
+	return n;
+}
+
+void relay_connection_drain(struct relay_connection *connection)
+{
+	while (end_is_open(&connection->client) &&
+	       read_end(&connection->client) > 0)
+		;
+	if (take_client(connection) < 0)
+		end_close(&connection->client);
+	relay_connection_watch(connection);
+}
+
+static void client_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_connection *connection = arg;
+	int n = read_end(&connection->client);
+	int rc = take_client(connection);
+
+	(void)fd;
+	(void)what;
+	if (rc < 0)
+		relay_say(connection->relay,
+			  "what port %u says is not PMIx as we know it",
+			  connection->port);
+	if (n == 0 || rc < 0)
+		end_close(&connection->client);
+	if (!check_closed(connection))
+		relay_connection_watch(connection);
+}
+
+static void write_end(struct relay_end *end)
+{
+	int n = evbuffer_write(end->out, end->fd);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		end_close(end);
+}
+
+static void client_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_connection *connection = arg;
+
+	(void)fd;
+	(void)what;
+	write_end(&connection->client);
+	if (!check_closed(connection))
+		relay_connection_watch(connection);
+}
+
+/* --- server to client --- */
+
+/* 1: accepted; 0: not yet; negative: refused. */
+static int take_ack(struct relay_connection *connection)
+{
+	struct evbuffer *in = connection->server.in;
+	uint32_t ack[2];
+
+	if (evbuffer_copyout(in, ack, sizeof(ack[0])) != sizeof(ack[0]))
+		return 0;
+	if (ack[0]) { /* it will close the connection */
+		if (!connection->is_replay)
+			evbuffer_remove_buffer(in, connection->client.out,
+					       evbuffer_get_length(in));
+		return -EACCES;
+	}
+	if (evbuffer_get_length(in) < ACK_LENGTH)
+		return 0;
+	if (connection->is_replay)
+		evbuffer_drain(in, ACK_LENGTH);
+	else
+		evbuffer_remove_buffer(in, connection->client.out, ACK_LENGTH);
+	connection->stage = RELAY_OPEN;
+	return 1;
+}
+
+/* The next answer or event, if it is complete: 1, else 0 or negative. */
+static int pass_answer(struct relay_connection *connection)
+{
+	struct cr_pmix_log *log = &connection->record.log;
+	struct evbuffer *in = connection->server.in;
+	uint8_t header[CR_PMIX_HEADER];
+	size_t before;
+	uint32_t tag;
+	long length;
+
+	if (evbuffer_copyout(in, header, sizeof(header)) != sizeof(header))
+		return 0;
+	length = cr_pmix_message_length(header, &tag);
+	if (length < 0)
+		return (int)length;
+	if (evbuffer_get_length(in) < (size_t)length)
+		return 0;
+	if (connection->is_replay && tag >= CR_PMIX_TAG_DYNAMIC &&
+	    cr_pmix_log_swallow(log, tag)) {
+		evbuffer_drain(in, (size_t)length);
+		return 1;
+	}
+	before = log->nr_entries;
+	cr_pmix_log_answer(log, tag);
+	/* a request that has been said again has just gone from the log */
+	if (connection->is_replay && log->nr_entries < before)
+		connection->next_entry--;
+	evbuffer_remove_buffer(in, connection->client.out, (size_t)length);
+	return 1;
+}
+
+/* Say what can be said now; the client goes on when all has been. */
+static void go_on(struct relay_connection *connection)
+{
+	const struct cr_pmix_log *log = &connection->record.log;
+
+	while (connection->next_entry < log->nr_entries) {
+		const struct cr_pmix_entry *entry =
+			&log->entries[connection->next_entry];
+
+		if (!entry->message && !entry->has_come)
+			return;
+		if (entry->message)
+			evbuffer_add(connection->server.out, entry->message,
+				     entry->length);
+		connection->next_entry++;
+	}
+	connection->is_replay = 0;
+	if (take_client(connection) < 0)
+		end_close(&connection->client);
+}
+
+static int take_server(struct relay_connection *connection)
+{
+	int rc = 1;
+
+	if (connection->stage == RELAY_ACCEPTING)
+		rc = take_ack(connection);
+	while (rc == 1)
+		rc = pass_answer(connection);
+	if (connection->is_replay && connection->stage == RELAY_OPEN)
+		go_on(connection);
+	return rc;
+}
+
+static void server_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_connection *connection = arg;
+	int n = read_end(&connection->server);
+	int rc = 0;
+
+	(void)fd;
+	(void)what;
+	/* the ranks have been saved: nobody is there to hear it */
+	if (!connection->relay->is_held)
+		rc = take_server(connection);
+	if (n == 0 || rc < 0) {
+		if (connection->is_replay)
+			relay_say(connection->relay,
+				  "Slurm's PMIx server does not take back the "
+				  "rank");
+		end_close(&connection->server);
+	}
+	if (!check_closed(connection))
+		relay_connection_watch(connection);
+}
+
+static void server_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay_connection *connection = arg;
+
+	(void)fd;
+	(void)what;
+	write_end(&connection->server);
+	if (!check_closed(connection))
+		relay_connection_watch(connection);
+}
+
+static int connect_server(struct relay_connection *connection)
+{
+	struct relay *relay = connection->relay;
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons(relay->server_port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	return end_open(&connection->server, relay, fd, server_readable,
+			server_writable, connection);
+}
+
+/* --- begin --- */
+
+struct relay_connection *relay_connection_accept(struct relay *relay, int fd)
+{
+	struct relay_connection *connection = calloc(1, sizeof(*connection));
+	struct sockaddr_in address = { 0 };
+	socklen_t length = sizeof(address);
+
+	if (!connection) {
+		close(fd);
+		return NULL;
+	}
+	getpeername(fd, (struct sockaddr *)&address, &length);
+	connection->relay = relay;
+	connection->port = ntohs(address.sin_port);
+	connection->server.fd = -1;
+	connection->client.in = evbuffer_new();
+	connection->client.out = evbuffer_new();
+	connection->server.in = evbuffer_new();
+	connection->server.out = evbuffer_new();
+	connection->next = relay->connections;
+	relay->connections = connection;
+	if (!connection->client.in || !connection->client.out ||
+	    !connection->server.in || !connection->server.out ||
+	    end_open(&connection->client, relay, fd, client_readable,
+		     client_writable, connection)) {
+		relay_connection_close(connection);
+		return NULL;
+	}
+	relay_connection_watch(connection);
+	return connection;
+}
+
+struct relay_connection *relay_connection_find(struct relay *relay,
+					       uint16_t port)
+{
+	struct relay_connection *connection = relay->connections;
+
+	while (connection &&
+	       (connection->port != port || !end_is_open(&connection->client)))
+		connection = connection->next;
+	return connection;
+}
+
+/* --- checkpoint and restart --- */
+
+int relay_connection_save(struct relay_connection *connection, void **datap,
+			  size_t *lengthp, struct cr_error *err)
+{
+	struct cr_pmix_record record = connection->record;
+	struct evbuffer *pending = connection->client.out;
+	struct evbuffer *partial = connection->client.in;
+
+	if (connection->stage == RELAY_GREETING ||
+	    (connection->stage == RELAY_ACCEPTING && !connection->is_replay))
+		return cr_error_set(err, -EBUSY,
+				    "connection to Slurm's PMIx server: it is "
+				    "just being made");
+	if (!end_is_open(&connection->server) &&
+	    connection->stage != RELAY_WAITING)
+		return cr_error_set(err, -ENOTCONN,
+				    "connection to Slurm's PMIx server: it has "
+				    "been lost");
+	record.pending_length = evbuffer_get_length(pending);
+	record.pending = evbuffer_pullup(pending, -1);
+	record.partial_length = evbuffer_get_length(partial);
+	record.partial = evbuffer_pullup(partial, -1);
+	return cr_pmix_record_write(&record, datap, lengthp, err);
+}
+
+int relay_connection_restore(struct relay_connection *connection,
+			     const void *data, size_t length,
+			     const void *unread, size_t unread_length,
+			     struct cr_error *err)
+{
+	struct cr_pmix_record *record = &connection->record;
+	int rc;
+
+	if (connection->stage != RELAY_GREETING)
+		return cr_error_set(err, -EBUSY, "it is in use");
+	rc = cr_pmix_record_read(data, length, record, err);
+	if (rc)
+		return rc;
+	connection->stage = RELAY_WAITING;
+	evbuffer_add(connection->client.out, unread, unread_length);
+	evbuffer_add(connection->client.out, record->pending,
+		     record->pending_length);
+	evbuffer_add(connection->client.in, record->partial,
+		     record->partial_length);
+	free(record->pending);
+	free(record->partial);
+	record->pending = record->partial = NULL;
+	record->pending_length = record->partial_length = 0;
+	relay_connection_watch(connection);
+	return 0;
+}
+
+void relay_connection_replay(struct relay_connection *connection)
+{
+	struct cr_pmix_record *record = &connection->record;
+	struct cr_error err = { 0 };
+	uint8_t *hello = NULL;
+	size_t length;
+	int rc;
+
+	rc = relay_credential_renew(record->hello, record->hello_length, &hello,
+				    &length, &err);
+	connection->is_replay = 1;
+	connection->next_entry = 0;
+	connection->stage = RELAY_ACCEPTING;
+	if (!rc) {
+		evbuffer_add(connection->server.out, hello, length);
+		free(hello);
+		rc = connect_server(connection);
+		if (rc)
+			cr_error_set(&err, rc, "connect: %s", strerror(-rc));
+	}
+	if (rc) {
+		relay_say(connection->relay, "Slurm's PMIx server: %s",
+			  err.text);
+		end_close(&connection->client);
+		check_closed(connection);
+		return;
+	}
+	relay_connection_watch(connection);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_spank_advice.c - what cannot be saved is told with what avoids it
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "advice.h"
+
+static void rdma_is_told_with_its_setting(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(cr_advice("vpid 7 fd 20: device "
+					 "/dev/infiniband/uverbs0"),
+			       "OMPI_MCA_pml=ob1"));
+	assert_non_null(strstr(cr_advice("process 7, 0x1000-0x2000: memory of "
+					 "a device /dev/infiniband/uverbs0"),
+			       "RDMA"));
+}
+
+static void nothing_is_said_of_what_we_do_not_know(void **state)
+{
+	(void)state;
+	assert_string_equal(cr_advice("vpid 7 fd 16: io_uring"), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rdma_is_told_with_its_setting),
+		cmocka_unit_test(nothing_is_said_of_what_we_do_not_know),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
