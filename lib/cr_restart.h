@@ -65,11 +65,11 @@ struct cr_restart_options {
 	/* New addresses of TCP sockets, and ends in other images. */
 	struct cr_tcp_restart tcp;
 	/*
-	 * Called in the coordinator when every task is restored and waits at
-	 * the gate.  No TCP connection has said a word yet; all begin to when
-	 * it returns 0, so nodes that restart together wait for each other
-	 * here, and each must return in bounded time.  Not 0: the restart
-	 * fails with that.
+	 * Called in the coordinator when every task is restored and stopped
+	 * with its registers; all end if this process does.  No TCP connection
+	 * has said a word yet; all begin to when it returns 0, so nodes that
+	 * restart together wait for each other here, and each must return in
+	 * bounded time.  Not 0: the restart fails with that.
 	 */
 	int (*at_gate)(void *arg, struct cr_error *err);
 	void *at_gate_arg;

@@ -202,25 +202,6 @@ static void note_pids(const struct coordinator *c, pid_t *pids)
 			pids[plan->processes[i].task] = c->processes[i].pid;
 }
 
-/* The last that may fail before tasks run; sockets that are still in repair
- * mode then vanish without a word. */
-static int open_gate(struct coordinator *c, const pid_t *pids)
-{
-	const struct cr_restart_options *options = c->restarter->options;
-	int rc = 0;
-
-	if (options->at_gate)
-		rc = options->at_gate(options->at_gate_arg, c->err);
-	if (rc < 0 && !c->err->code)
-		cr_error_set(c->err, rc, "not let through the gate: %s",
-			     strerror(-rc));
-	if (rc == 0)
-		rc = cr_restart_tcp(c->restarter, pids, c->err);
-	if (rc == 0)
-		rc = cr_restart_finish(c->restarter, pids, c->err);
-	return rc;
-}
-
 int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
 			  pid_t *pids, struct cr_error *err)
 {
@@ -241,7 +222,7 @@ int cr_restart_coordinate(struct cr_restarter *restarter, uint64_t deadline_ns,
 	wait_parked(&c);
 	note_pids(&c, pids);
 	if (restarter->ctx->state == CR_RESTART_RELEASE &&
-	    open_gate(&c, pids) < 0) {
+	    cr_restart_finish(restarter, pids, err) < 0) {
 		if (err->code == -ESRCH) /* ptrace's way to say: killed */
 			err->code = -ECANCELED;
 		cr_coordinator_happen(&c, CR_EV_TASK_FAILED);

@@ -349,6 +349,22 @@ static void release(const struct thread *thread)
 		waitpid(thread->tid, NULL, __WALL);
 }
 
+/* The last that may fail before tasks run; sockets that are still in repair
+ * mode then vanish without a word. */
+static int open_gate(struct cr_restarter *restarter, const pid_t *pids,
+		     struct cr_error *err)
+{
+	const struct cr_restart_options *options = restarter->options;
+	int rc = 0;
+
+	if (options->at_gate)
+		rc = options->at_gate(options->at_gate_arg, err);
+	if (rc < 0 && !err->code)
+		cr_error_set(err, rc, "not let through the gate: %s",
+			     strerror(-rc));
+	return rc < 0 ? rc : cr_restart_tcp(restarter, pids, err);
+}
+
 int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 		      struct cr_error *err)
 {
@@ -369,6 +385,8 @@ int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 		rc = stop_all(&f, err);
 	if (!rc)
 		rc = set_all(&f, err);
+	if (!rc)
+		rc = open_gate(restarter, pids, err);
 	if (!rc)
 		for_each(&f, release);
 	else

@@ -13,7 +13,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "agent_peers.h"
 #include "claim.h"
 #include "generation.h"
 
@@ -45,19 +45,56 @@ static int has_images(const struct agent *agent)
 	return nr > 0;
 }
 
-static void finish(struct agent *agent)
+/* Nobody will want the images again. */
+static int is_over_for_good(const struct agent *agent)
+{
+	if (agent->remove_images)
+		return 1;
+	if (agent->lead && !agent_lead_all_exited(agent))
+		return 0;
+	return has_exited(agent) || !has_images(agent);
+}
+
+/* Of a step of several nodes the lead does it. */
+static void clean_up(struct agent *agent)
 {
 	struct cr_error err = { 0 };
 
-	agent_worker_cancel(agent->saver);
-	agent_worker_cancel(agent->asker);
-	if ((has_exited(agent) || agent->remove_images || !has_images(agent)) &&
+	if (agent->lead)
+		agent_lead_unlisten(agent);
+	else if (agent->member)
+		return;
+	if (is_over_for_good(agent) &&
 	    cr_generation_remove_step(agent->dirfd, agent->step, &err))
 		agent_log(agent, LOG_WARNING,
 			  "checkpoints of a step that is "
 			  "over remain: %s",
 			  err.text);
+}
+
+static int how_we_leave(const struct agent *agent)
+{
+	if (agent->phase == AGENT_SAVED)
+		return CR_PEER_LEAVE_SAVED;
+	return has_exited(agent) ? CR_PEER_LEAVE_EXITED : CR_PEER_LEAVE_KILLED;
+}
+
+static void finish(struct agent *agent)
+{
+	agent_worker_cancel(agent->saver);
+	agent_worker_cancel(agent->asker);
+	agent->saver = agent->asker = NULL;
+	if (agent->member)
+		agent_member_leave(agent, how_we_leave(agent));
+	agent_status_remove(agent);
 	agent_relay_end(agent);
+	/* slurmstepd need not wait for what is left to do for others */
+	if (agent->lead && agent_lead_linger(agent)) {
+		event_del(agent->stepd_event);
+		cr_message_tell(agent->stepd, CR_MSG_BYE, 0);
+		return;
+	}
+	clean_up(agent);
 	cr_message_tell(agent->stepd, CR_MSG_BYE, 0);
 	event_base_loopbreak(agent->base);
 }
@@ -123,6 +160,8 @@ static int open_folders(struct agent *agent, struct cr_error *err)
 	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
 	if (agent->dirfd < 0)
 		return agent->dirfd;
+	if (agent->step->node > 0)
+		return 0; /* the lead chooses the folder */
 	agent->step_dirfd =
 		cr_claim_step(agent->dirfd, agent->step, &agent->lock_fd, err);
 	if (agent->step_dirfd < 0)
@@ -164,6 +203,28 @@ static pid_t peer_pid(int socket)
 	return ucred.pid;
 }
 
+/*
+ * Several nodes: be the lead, or find it.  If there may be something to go on
+ * from, only the lead knows what, and we wait for it.
+ */
+static int meet(struct agent *agent, struct cr_error *err)
+{
+	int rc;
+
+	if (agent->step->node == 0) {
+		rc = agent_lead_start(agent, err);
+		if (!rc && agent->is_restart)
+			agent_lead_restart(agent);
+	} else {
+		agent_meet_start(agent);
+		rc = 0;
+		if (cr_generation_job_has_any(agent->dirfd, agent->step))
+			rc = agent_member_await_lead(agent, err);
+	}
+	agent->member->is_begun = !agent->is_restart;
+	return rc;
+}
+
 static int setup(struct agent *agent, struct cr_error *err)
 {
 	int rc;
@@ -174,11 +235,16 @@ static int setup(struct agent *agent, struct cr_error *err)
 	agent->base = event_base_new();
 	if (!agent->base)
 		return cr_error_set(err, -ENOMEM, "no event loop");
+	agent->image_node = agent->step->node;
 	rc = init_ranks(agent, err);
 	if (!rc)
 		rc = open_folders(agent, err);
-	if (!rc)
+	if (!rc && agent->step->nr_nodes > 1)
+		rc = agent_member_start(agent, err);
+	if (!rc && agent->step->node == 0)
 		rc = agent_restart_choose(agent, err);
+	if (!rc && agent->member)
+		rc = meet(agent, err);
 	if (!rc)
 		rc = agent_keeper_start(agent, agent->monotonic_ns,
 					agent->boottime_ns, &agent->keeper,
@@ -201,6 +267,7 @@ static void run(struct agent *agent)
 		event_new(agent->base, agent->stepd, EV_READ | EV_PERSIST,
 			  stepd_readable, agent);
 	event_add(agent->stepd_event, NULL);
+	agent_status_write(agent);
 	agent_start_interval(agent);
 	agent_start_poll(agent);
 	event_base_dispatch(agent->base);
@@ -243,6 +310,8 @@ int main(void)
 	if (rc)
 		return 1;
 	run(&agent);
+	if (agent.lead && agent.lead->is_lingering)
+		clean_up(&agent);
 	/* the namespaces end now, unless shepherds hold them */
 	agent_keeper_release(&agent.keeper);
 	close(agent.stepd);

@@ -29,8 +29,11 @@ enum agent_phase {
 };
 
 struct agent;
+struct agent_lead;
+struct agent_member;
 struct cr_manifest;
 struct cr_restart_external;
+struct cr_seal;
 
 struct agent_rank {
 	struct agent *agent;
@@ -94,8 +97,12 @@ struct agent {
 	struct agent_relay relay;
 
 	struct agent_worker *saver, *asker, *restarter, *requeuer;
+	struct cr_error said; /* the last failure that the user was told */
+	struct agent_result saved; /* the last result of the saver */
 	struct event *interval_timer, *poll_timer, *clients_timer;
 	int save_is_final;
+	int is_final_wanted; /* when the periodic one is done */
+	uint32_t save_generation; /* of a step of several nodes */
 	int has_term; /* a SIGTERM is to be passed on if we do not save */
 	int is_suspended;
 	int remove_images; /* at the end: the job will not run again */
@@ -104,7 +111,16 @@ struct agent {
 	enum cr_cause cause; /* of the last SIGTERM */
 	struct cr_job_view job; /* as last seen */
 
+	/* a step of several nodes: agent_peers.h; else all NULL */
+	struct agent_lead *lead; /* on node 0 */
+	struct agent_member *member;
+	struct cr_seal *seal;
+
 	/* restart */
+	int is_restart; /* ranks are to wait for it */
+	uint32_t image_node; /* whose image is ours, as saved */
+	uint32_t keeper_generation; /* that the namespaces were made for */
+	int is_keeper_used; /* pids and clocks in there are used up */
 	uint32_t *candidates; /* generations to try, newest first */
 	size_t nr_candidates, next_candidate;
 	struct cr_image *image; /* of the one being tried */
@@ -154,6 +170,9 @@ void agent_close_others(const int *keep, size_t nr_keep);
 /* Open that of the next candidate that fits.  0, or the first error of any
  * when no candidate is left. */
 int agent_image_open_next(struct agent *agent);
+/* That of generation @number. */
+int agent_image_open(struct agent *agent, uint32_t number,
+		     struct cr_error *err);
 void agent_image_close(struct agent *agent);
 /* --- agent_streams.c --- */
 /* While the tree is frozen; in a worker. */
@@ -173,7 +192,10 @@ void agent_say(struct agent *agent, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* All CPUs that Slurm lets the ranks use: what bindings are mapped to. */
 void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus);
+/* "0-3,8": the ranks of this node; free(3) it.  NULL: no memory. */
+char *agent_ranks_print(const struct agent *agent);
 int agent_ranks_all_begun(const struct agent *agent);
+int agent_ranks_all_ready(const struct agent *agent);
 
 /* --- agent_relay.c: see relay.h --- */
 /* A rank asks where its PMIx server is: tell it where the relay listens, which
@@ -208,12 +230,21 @@ int agent_external_restart(void *arg,
 void agent_handle_term(struct agent *agent);
 void agent_start_poll(struct agent *agent);
 void agent_forward_term(struct agent *agent);
+/* Ask slurmctld why, and do what follows: once for the step. */
+void agent_ask_cause(struct agent *agent);
 
 /* --- agent_save.c --- */
-/* Begin a checkpoint; a final one ends the tree and takes the place of a
- * periodic one that is under way. */
+/* Begin a checkpoint; a final one ends the tree, and waits for a periodic one
+ * that is under way (of several nodes: has it given up). */
 void agent_save(struct agent *agent, int is_final);
 void agent_start_interval(struct agent *agent);
+/* Of a step of several nodes: start our part. */
+int agent_save_start(struct agent *agent, struct cr_error *err);
+/* ... and what follows when its outcome is known; NULL: as the worker said. */
+void agent_save_finish(struct agent *agent, const struct cr_error *failure,
+		       int is_silent);
+/* All trees of this node are saved and ended. */
+void agent_save_for_good(struct agent *agent);
 
 /* --- agent_restart.c --- */
 /* Choose the newest generation that fits: agent->candidates is NULL if there
@@ -222,6 +253,14 @@ void agent_start_interval(struct agent *agent);
 int agent_restart_choose(struct agent *agent, struct cr_error *err);
 /* All ranks are ready: try. */
 void agent_restart(struct agent *agent);
+/* Of a step of several nodes: namespaces for the image that is open. */
+int agent_restart_renew(struct agent *agent, struct cr_error *err);
+/* ... restore up to the gate. */
+int agent_restart_start(struct agent *agent, struct cr_error *err);
+/* ... there is no tree: ranks end as they had ended. */
+void agent_restart_ended(struct agent *agent);
+/* ... none works; enum cr_on_failure. */
+void agent_restart_give_up(struct agent *agent, int on_failure);
 
 /* --- agent_clients.c: Slurm's own commands in a batch script's tree --- */
 /* True if an srun runs below @root. */
@@ -237,6 +276,11 @@ void agent_clients_each(pid_t root, int (*visit)(pid_t client));
 void agent_output_note(pid_t root);
 /* Copy them aside; @after is called when that is done. */
 void agent_output_keep(struct agent *agent, void (*after)(struct agent *agent));
+
+/* --- agent_status.c --- */
+/* Tell what we are doing in a file beside the images, for `cr status`. */
+void agent_status_write(struct agent *agent);
+void agent_status_remove(struct agent *agent);
 
 /* --- agent_slurm.c: work for workers, in which libslurm may block --- */
 void agent_slurm_ask(struct agent *agent, struct agent_result *result);

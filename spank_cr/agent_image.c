@@ -70,22 +70,36 @@ static int read_clocks(struct agent *agent, struct cr_image *image,
 	return 0;
 }
 
-static int open_in(struct agent *agent, int dirfd, struct cr_error *err)
+/* The lead looks whether all nodes' images are there, before any is tried. */
+static int check_all(const struct agent *agent, int dirfd, struct cr_error *err)
 {
-	const struct cr_manifest_image *said;
+	const struct cr_manifest *manifest = agent->manifest;
+	struct stat st;
+
+	for (size_t i = 0; agent->lead && i < manifest->nr_images; i++) {
+		const struct cr_manifest_image *image = &manifest->images[i];
+
+		if (!image->name[0])
+			continue;
+		if (fstatat(dirfd, image->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return cr_error_errno(err, "%s", image->name);
+		if ((uint64_t)st.st_size != image->size)
+			return cr_error_set(err, -ENODATA,
+					    "%s has %llu bytes, its manifest "
+					    "says %llu",
+					    image->name,
+					    (unsigned long long)st.st_size,
+					    (unsigned long long)image->size);
+	}
+	return 0;
+}
+
+static int open_said(struct agent *agent, int dirfd,
+		     const struct cr_manifest_image *said, struct cr_error *err)
+{
 	struct cr_image *image = NULL;
 	int rc;
 
-	rc = cr_manifest_read(dirfd, agent->manifest, err);
-	if (!rc)
-		rc = cr_manifest_match(agent->manifest, agent->step, err);
-	if (rc)
-		return rc;
-	said = cr_manifest_image(agent->manifest, agent->step->node);
-	if (!said)
-		return cr_error_set(err, -EBADMSG,
-				    "the manifest has no image of node %u",
-				    agent->step->node);
 	rc = cr_image_open(dirfd, said->name, &image, err);
 	if (!rc)
 		rc = read_clocks(agent, image, err);
@@ -97,11 +111,32 @@ static int open_in(struct agent *agent, int dirfd, struct cr_error *err)
 	return rc;
 }
 
-static int open_candidate(struct agent *agent, uint32_t number,
-			  struct cr_error *err)
+static int open_in(struct agent *agent, int dirfd, struct cr_error *err)
+{
+	const struct cr_manifest_image *said;
+	int rc;
+
+	rc = cr_manifest_read(dirfd, agent->manifest, err);
+	if (!rc)
+		rc = cr_manifest_match(agent->manifest, agent->step, err);
+	if (!rc)
+		rc = check_all(agent, dirfd, err);
+	if (rc)
+		return rc;
+	said = cr_manifest_image(agent->manifest, agent->image_node);
+	if (!said)
+		return cr_error_set(err, -EBADMSG,
+				    "the manifest has no image of node %u",
+				    agent->image_node);
+	/* without a name: all ranks had ended */
+	return said->name[0] ? open_said(agent, dirfd, said, err) : 0;
+}
+
+int agent_image_open(struct agent *agent, uint32_t number, struct cr_error *err)
 {
 	int dirfd, rc;
 
+	agent_image_close(agent);
 	agent->manifest = calloc(1, sizeof(*agent->manifest));
 	if (!agent->manifest)
 		return cr_error_set(err, -ENOMEM, "no memory");
@@ -122,7 +157,7 @@ int agent_image_open_next(struct agent *agent)
 	agent_image_close(agent);
 	while (agent->next_candidate < agent->nr_candidates) {
 		number = agent->candidates[agent->next_candidate++];
-		if (!open_candidate(agent, number, &err)) {
+		if (!agent_image_open(agent, number, &err)) {
 			agent_log(agent, LOG_INFO, "restart from checkpoint %u",
 				  number);
 			return 0;

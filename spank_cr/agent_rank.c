@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "manifest.h"
 
 void agent_tell_ranks(struct agent *agent, enum cr_message_type type, int value)
 {
@@ -46,6 +47,29 @@ int agent_ranks_all_begun(const struct agent *agent)
 	return 1;
 }
 
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+char *agent_ranks_print(const struct agent *agent)
+{
+	uint32_t nr = agent->step->nr_local_ranks;
+	uint32_t *ranks = calloc(nr, sizeof(*ranks));
+	char *text;
+
+	if (!ranks)
+		return NULL;
+	for (uint32_t i = 0; i < nr; i++)
+		ranks[i] = agent->ranks[i].rank;
+	qsort(ranks, nr, sizeof(*ranks), compare);
+	text = cr_ranks_print(ranks, nr);
+	free(ranks);
+	return text;
+}
+
 void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus)
 {
 	cpu_set_t of_rank;
@@ -60,7 +84,7 @@ void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus)
 		sched_getaffinity(0, sizeof(*cpus), cpus);
 }
 
-static int all_ready(const struct agent *agent)
+int agent_ranks_all_ready(const struct agent *agent)
 {
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 		if (!agent->ranks[i].is_ready)
@@ -106,8 +130,10 @@ static void begun(struct agent_rank *rank, pid_t program)
 		return;
 	}
 	rank->program = program;
-	if (agent->phase == AGENT_GATHERING && agent_ranks_all_begun(agent))
+	if (agent->phase == AGENT_GATHERING && agent_ranks_all_begun(agent)) {
 		agent->phase = AGENT_RUNNING;
+		agent_status_write(agent);
+	}
 	if (agent->refused.code) {
 		agent_say(agent,
 			  "no checkpoint can be restarted (%s): the "
@@ -128,7 +154,7 @@ static void ready(struct agent_rank *rank, int *fds)
 	take_counter(rank, &fds[4]);
 	cr_message_no_fds(fds);
 	rank->is_ready = 1;
-	if (all_ready(agent))
+	if (agent_ranks_all_ready(agent))
 		agent_restart(agent);
 }
 
@@ -160,7 +186,7 @@ static void gone(struct agent_rank *rank)
 	if (rank->program)
 		kill(rank->program, SIGKILL);
 	/* ranks that wait for a restart with us would wait for ever */
-	if (agent->phase == AGENT_GATHERING && agent->candidates)
+	if (agent->phase == AGENT_GATHERING && agent->is_restart)
 		event_base_loopbreak(agent->base);
 }
 
@@ -215,7 +241,7 @@ static void answer(struct agent *agent, int socket)
 	struct cr_message message = { .type = CR_MSG_ENTER };
 	const int fds[] = { agent->keeper.init_fd, agent->keeper.lifeline };
 
-	message.value = agent->candidates ? CR_ENTER_RESTART : CR_ENTER_START;
+	message.value = agent->is_restart ? CR_ENTER_RESTART : CR_ENTER_START;
 	cr_message_send(socket, &message, fds, 2);
 }
 

@@ -16,7 +16,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "agent_peers.h"
+#include "agent_sync.h"
 #include "cr_image.h"
 #include "cr_restart.h"
 #include "generation.h"
@@ -111,6 +112,13 @@ static void supervise(struct agent *agent, const pid_t *pids)
 	}
 }
 
+/* All nodes' trees are to run at once. */
+static int at_gate(void *arg, struct cr_error *err)
+{
+	(void)arg;
+	return agent_sync_pass(CR_BARRIER_GATE, err);
+}
+
 static int restart(struct agent *agent, struct cr_restart_result *restarted,
 		   struct cr_error *err)
 {
@@ -129,6 +137,9 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 	options.namespace_fd = agent->restart_keeper.init_fd;
 	options.external = agent_external_restart;
 	options.external_arg = agent;
+	options.at_gate = at_gate;
+	if (agent->member)
+		agent_sync_use(agent->member->worker_fd);
 	rc = cr_restart(agent->image, &options, restarted, err);
 	free(roots);
 	return rc;
@@ -196,6 +207,7 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 	}
 	release(agent);
 	agent->phase = AGENT_RUNNING;
+	agent_status_write(agent);
 	agent_log(agent, LOG_INFO, "restarted %u rank trees", result->nr_roots);
 	if (agent->refused.code)
 		agent_say(agent,
@@ -205,9 +217,9 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 	agent->refused.code = 0;
 }
 
-static void give_up(struct agent *agent)
+static void give_up(struct agent *agent, int on_failure)
 {
-	if (agent->config->on_failure == CR_ON_FAILURE_FAIL) {
+	if (on_failure == CR_ON_FAILURE_FAIL) {
 		agent_say(agent, "no checkpoint can be restarted: %s",
 			  agent->refused.text);
 		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
@@ -220,52 +232,74 @@ static void give_up(struct agent *agent)
 	release(agent);
 }
 
-static void try_next(struct agent *agent)
+/* Pids and clocks of the first are used up. */
+static void renew_keeper(struct agent *agent)
 {
 	struct cr_error err = { 0 };
 
-	if (agent_image_open_next(agent)) {
-		give_up(agent);
-		return;
-	}
 	if (agent->restart_keeper.init != agent->keeper.init)
 		agent_keeper_release(&agent->restart_keeper);
-	/* pids and clocks of the first are used up */
 	if (agent_keeper_start(agent, agent->monotonic_ns, agent->boottime_ns,
 			       &agent->restart_keeper, &err)) {
 		agent_log(agent, LOG_ERR, "%s", err.text);
 		agent->restart_keeper = agent->keeper;
 	}
+}
+
+static void try_next(struct agent *agent)
+{
+	if (agent_image_open_next(agent)) {
+		give_up(agent, agent->config->on_failure);
+		return;
+	}
+	renew_keeper(agent);
 	agent_restart(agent);
+}
+
+/* Of several nodes the lead says what comes next. */
+static void failed(struct agent *agent, const struct cr_error *why)
+{
+	struct agent_member *member = agent->member;
+
+	if (member && member->phase != CR_MEMBER_IDLE) {
+		member->why = *why;
+		agent_member_event(agent, CR_MEMBER_EV_FAILED);
+		return;
+	}
+	if (!agent->refused.code)
+		agent->refused = *why;
+	if (member) /* it had been let go: the others run */
+		give_up(agent, CR_ON_FAILURE_FAIL);
+	else
+		try_next(agent);
 }
 
 static void done(struct agent *agent, const struct agent_result *result)
 {
 	agent->restarter = NULL;
+	agent_sync_close(agent);
 	if (!result->err.code && result->nr_roots) {
 		restarted(agent, result);
 		return;
 	}
 	agent_log(agent, LOG_ERR, "restart: %s", result->err.text);
-	if (!agent->refused.code)
-		agent->refused = result->err;
-	try_next(agent);
+	failed(agent, &result->err);
 }
 
-void agent_restart(struct agent *agent)
+static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 {
 	uint32_t nr = agent->step->nr_local_ranks;
-	struct cr_error err = { 0 };
 	size_t nr_keep = 0;
 	int *keep;
 
 	if (!agent->restart_keeper.init)
 		agent->restart_keeper = agent->keeper;
+	agent->is_keeper_used = 1;
 	agent_streams_restore(agent);
 	agent_relay_open_session(agent);
-	keep = calloc(4ul * nr + 4, sizeof(*keep));
+	keep = calloc(4ul * nr + 5, sizeof(*keep));
 	if (!keep)
-		return;
+		return cr_error_set(err, -ENOMEM, "no memory");
 	for (uint32_t i = 0; i < nr; i++) {
 		for (int fd = 0; fd < 3; fd++)
 			keep[nr_keep++] = agent->ranks[i].streams[fd];
@@ -274,20 +308,74 @@ void agent_restart(struct agent *agent)
 	keep[nr_keep++] = agent->relay.session;
 	keep[nr_keep++] = cr_image_fd(agent->image);
 	keep[nr_keep++] = agent->restart_keeper.init_fd;
+	keep[nr_keep++] = sync_fd;
 	/* a keeper that no shepherd knows lives as long as the restarter */
 	if (agent->restart_keeper.init != agent->keeper.init)
 		keep[nr_keep++] = agent->restart_keeper.lifeline;
 	agent->restarter =
 		agent_worker_start(agent, "cr-restart", work, done,
-				   RESTART_TIMEOUT_MS, keep, nr_keep, &err);
+				   RESTART_TIMEOUT_MS, keep, nr_keep, err);
 	agent_relay_close_session(agent);
 	free(keep);
-	if (agent->restarter)
+	return agent->restarter ? 0 : err->code;
+}
+
+int agent_restart_start(struct agent *agent, struct cr_error *err)
+{
+	int fd = agent_sync_open(agent), rc;
+
+	if (fd < 0)
+		return cr_error_set(err, fd, "no socket for a worker");
+	agent->member->worker_fd = fd;
+	rc = start(agent, fd, err);
+	close(fd);
+	return rc;
+}
+
+int agent_restart_renew(struct agent *agent, struct cr_error *err)
+{
+	uint32_t generation = agent->manifest->generation;
+
+	(void)err;
+	if (!agent->is_keeper_used && agent->keeper_generation == generation)
+		return 0;
+	if (agent->image)
+		renew_keeper(agent);
+	agent->is_keeper_used = 0;
+	agent->keeper_generation = generation;
+	return 0;
+}
+
+void agent_restart_ended(struct agent *agent)
+{
+	static const struct {
+		struct agent_result result;
+		pid_t pids[CR_STEP_RANKS_MAX];
+	} none;
+
+	restarted(agent, &none.result);
+}
+
+void agent_restart_give_up(struct agent *agent, int on_failure)
+{
+	agent_sync_close(agent);
+	give_up(agent, on_failure);
+}
+
+void agent_restart(struct agent *agent)
+{
+	struct cr_error err = { 0 };
+
+	if (agent->member) {
+		agent_member_ranks_ready(agent);
+		return;
+	}
+	if (!start(agent, -1, &err))
 		return;
 	agent_log(agent, LOG_ERR, "%s", err.text);
 	if (!agent->refused.code)
 		agent->refused = err;
-	give_up(agent);
+	give_up(agent, agent->config->on_failure);
 }
 
 int agent_restart_choose(struct agent *agent, struct cr_error *err)
@@ -300,8 +388,12 @@ int agent_restart_choose(struct agent *agent, struct cr_error *err)
 				&agent->nr_candidates, err);
 	if (rc)
 		return rc;
-	if (agent->nr_candidates && !agent_image_open_next(agent))
+	if (agent->nr_candidates && !agent_image_open_next(agent)) {
+		agent->is_restart = 1;
+		agent->keeper_generation =
+			agent->candidates[agent->next_candidate - 1];
 		return 0;
+	}
 	free(agent->candidates);
 	agent->candidates = NULL;
 	if (agent->nr_candidates &&

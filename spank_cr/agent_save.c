@@ -3,7 +3,9 @@
  * agent_save.c - make a checkpoint, and what follows from how it went
  *
  * A worker saves: image, then manifest, and only then are the trees ended (or
- * thawed).  If the worker dies before, the kernel lets the trees go on.
+ * thawed).  If the worker dies before, the kernel lets the trees go on.  Of a
+ * step of several nodes it writes its part of the manifest, waits for the
+ * others in between, and the lead agent commits.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +19,9 @@
 #include <unistd.h>
 
 #include "advice.h"
-#include "agent.h"
+#include "agent_hold.h"
+#include "agent_peers.h"
+#include "agent_sync.h"
 #include "generation.h"
 #include "manifest.h"
 
@@ -26,6 +30,8 @@
 /* Between requeueing and ending a step, so that the script that started it is
  * held before it sees its srun end. */
 #define LINGER_MS 2000
+#define OPEN_TRIES 50 /* with OPEN_PAUSE_US between */
+#define OPEN_PAUSE_US 100000
 
 /* --- in the worker --- */
 
@@ -88,12 +94,13 @@ static int manifest_init(const struct agent *agent,
 	manifest->images[0].node = step->node;
 	snprintf(manifest->images[0].name, sizeof(manifest->images[0].name),
 		 "node_%u.img", step->node);
+	manifest->images[0].ranks = agent_ranks_print(agent);
 	note_ended(agent, manifest);
 	return 0;
 }
 
-static int write_manifest(int dirfd, struct cr_manifest *manifest,
-			  struct cr_error *err)
+static int note_size(int dirfd, struct cr_manifest *manifest,
+		     struct cr_error *err)
 {
 	struct stat st;
 
@@ -101,19 +108,109 @@ static int write_manifest(int dirfd, struct cr_manifest *manifest,
 	    0)
 		return cr_error_errno(err, "stat the image");
 	manifest->images[0].size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* Neither agent nor lead can tell: the manifest is there, or never will be. */
+static int decide(int dirfd, struct cr_error *err)
+{
+	struct cr_error why = { 0 };
+	int rc = cr_manifest_forbid(dirfd, &why);
+
+	if (rc == -EEXIST)
+		return 0;
+	if (rc && rc != -ENOENT)
+		return cr_error_set(err, rc, "%s", why.text);
+	return cr_error_set(err, -ECANCELED,
+			    "the agent of node 0 has died or cannot be "
+			    "reached");
+}
+
+/* Our part is done: wait for the verdict. */
+static int hand_in(const struct agent *agent, int dirfd,
+		   struct cr_manifest *manifest, struct cr_error *err)
+{
+	char name[CR_MANIFEST_NAME_MAX];
+	int rc;
+
+	cr_manifest_name_part(name, agent->step->node);
+	rc = cr_manifest_write_as(dirfd, name, manifest, err);
+	if (rc)
+		return rc;
+	switch (agent_sync_reach(CR_BARRIER_SAVED)) {
+	case AGENT_SYNC_GO:
+		return 0;
+	case AGENT_SYNC_LOST:
+		return decide(dirfd, err);
+	default:
+		return cr_error_set(err, -ECANCELED, "another node has failed");
+	}
+}
+
+/* Make it count: alone, or together with the other nodes. */
+static int publish(const struct agent *agent, int dirfd,
+		   struct cr_manifest *manifest, struct cr_error *err)
+{
+	int rc = 0;
+
+	if (manifest->images[0].name[0])
+		rc = note_size(dirfd, manifest, err);
+	if (rc)
+		return rc;
+	if (agent->member)
+		return hand_in(agent, dirfd, manifest, err);
 	return cr_manifest_write(dirfd, manifest, err);
+}
+
+/*
+ * Called while memory is being written, which may take long.  Nothing of the
+ * tree is in our hands then but that it is stopped: to die is to let it go on.
+ */
+static void progress(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	agent_sync_progress(done, total);
+	if (agent_sync_is_aborted())
+		_exit(1);
+}
+
+static int save_frozen(struct agent *agent, struct cr_checkpoint *checkpoint,
+		       int dirfd, struct cr_manifest *manifest,
+		       struct cr_error *err)
+{
+	int rc = agent_sync_pass(CR_BARRIER_FROZEN, err);
+
+	if (!rc)
+		rc = agent_relay_tell(agent, CR_MSG_RELAY_QUIESCE, err);
+	if (!rc)
+		agent_streams_note(agent, manifest);
+	/* send queues of sockets are read before, receive queues after it */
+	if (!rc)
+		rc = agent_sync_pass(CR_BARRIER_QUEUES, err);
+	if (!rc)
+		rc = cr_checkpoint_save(checkpoint, err);
+	if (!rc)
+		rc = agent_hold("write", err);
+	if (!rc)
+		rc = cr_checkpoint_commit(checkpoint, err);
+	if (!rc)
+		rc = publish(agent, dirfd, manifest, err);
+	if (!rc && agent->save_is_final)
+		rc = agent_relay_tell(agent, CR_MSG_RELAY_HOLD, err);
+	return rc;
 }
 
 /* Save into @dirfd and end or thaw. */
 static int save_tree(struct agent *agent, int dirfd,
-		     struct cr_manifest *manifest, struct agent_result *result)
+		     struct cr_manifest *manifest, struct cr_root *roots,
+		     size_t nr_roots, struct agent_result *result)
 {
 	const struct cr_step *step = agent->step;
-	struct cr_root *roots = calloc(step->nr_local_ranks, sizeof(*roots));
 	struct cr_checkpoint *checkpoint = NULL;
 	cpu_set_t cpus;
 	struct cr_checkpoint_options options = {
 		.roots = roots,
+		.nr_roots = nr_roots,
 		.allocation = &cpus,
 		.init = agent->keeper.init,
 		.dirfd = dirfd,
@@ -124,29 +221,17 @@ static int save_tree(struct agent *agent, int dirfd,
 		.compression = agent->config->compression,
 		.job = step->job,
 		.step = step->step,
+		.progress = agent->member ? progress : NULL,
 	};
 	int rc;
 
-	if (!roots)
-		return cr_error_set(&result->err, -ENOMEM, "no memory");
-	options.nr_roots = fill_roots(agent, roots);
 	agent_ranks_cpus(agent, &cpus);
 	rc = cr_checkpoint_open(&options, &checkpoint, &result->err);
 	if (!rc)
 		rc = cr_checkpoint_freeze(checkpoint, &result->err);
 	if (!rc)
-		rc = agent_relay_tell(agent, CR_MSG_RELAY_QUIESCE,
-				      &result->err);
-	if (!rc) {
-		agent_streams_note(agent, manifest);
-		rc = cr_checkpoint_save(checkpoint, &result->err);
-	}
-	if (!rc)
-		rc = cr_checkpoint_commit(checkpoint, &result->err);
-	if (!rc)
-		rc = write_manifest(dirfd, manifest, &result->err);
-	if (!rc && agent->save_is_final)
-		rc = agent_relay_tell(agent, CR_MSG_RELAY_HOLD, &result->err);
+		rc = save_frozen(agent, checkpoint, dirfd, manifest,
+				 &result->err);
 	if (!rc)
 		rc = agent->save_is_final ?
 			     cr_checkpoint_end(checkpoint, &result->err) :
@@ -154,25 +239,98 @@ static int save_tree(struct agent *agent, int dirfd,
 	if (!rc)
 		cr_checkpoint_stats(checkpoint, &result->stats);
 	cr_checkpoint_close(checkpoint);
+	return rc;
+}
+
+/* All ranks of this node have ended: their status is all there is to save. */
+static int save_ended(struct agent *agent, int dirfd,
+		      struct cr_manifest *manifest, struct cr_error *err)
+{
+	int rc = agent_sync_pass(CR_BARRIER_FROZEN, err);
+
+	manifest->images[0].name[0] = '\0';
+	if (!rc)
+		rc = agent_sync_pass(CR_BARRIER_QUEUES, err);
+	if (!rc)
+		rc = publish(agent, dirfd, manifest, err);
+	if (!rc && agent->save_is_final)
+		rc = agent_relay_tell(agent, CR_MSG_RELAY_HOLD, err);
+	return rc;
+}
+
+static int save_into(struct agent *agent, int dirfd,
+		     struct cr_manifest *manifest, struct agent_result *result)
+{
+	struct cr_root *roots =
+		calloc(agent->step->nr_local_ranks, sizeof(*roots));
+	size_t nr_roots;
+	int rc;
+
+	if (!roots)
+		return cr_error_set(&result->err, -ENOMEM, "no memory");
+	nr_roots = fill_roots(agent, roots);
+	if (agent->member && !nr_roots)
+		rc = save_ended(agent, dirfd, manifest, &result->err);
+	else
+		rc = save_tree(agent, dirfd, manifest, roots, nr_roots, result);
 	free(roots);
 	return rc;
 }
 
-static void save(struct agent *agent, struct agent_result *result)
+/* The lead has made it: another node may see it a moment later. */
+static int open_generation(struct agent *agent, struct cr_error *err)
 {
-	struct cr_manifest manifest = { 0 };
+	int fd;
+
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		fd = cr_generation_open(agent->step_dirfd,
+					agent->save_generation, err);
+		if (fd != -ENOENT)
+			break;
+		usleep(OPEN_PAUSE_US);
+	}
+	if (fd >= 0 && err)
+		memset(err, 0, sizeof(*err));
+	return fd;
+}
+
+/* What is of no use now may be what filled the disk. */
+static void remove_own(const struct agent *agent, int dirfd)
+{
+	char name[CR_MANIFEST_NAME_MAX];
+
+	cr_manifest_name_part(name, agent->step->node);
+	unlinkat(dirfd, name, 0);
+	snprintf(name, sizeof(name), "node_%u.img", agent->step->node);
+	unlinkat(dirfd, name, 0);
+}
+
+/* One node of several. */
+static void save_part(struct agent *agent, struct cr_manifest *manifest,
+		      struct agent_result *result)
+{
+	int dirfd = open_generation(agent, &result->err);
+
+	if (dirfd < 0)
+		return;
+	result->generation = manifest->generation = agent->save_generation;
+	if (save_into(agent, dirfd, manifest, result))
+		remove_own(agent, dirfd);
+	close(dirfd);
+}
+
+static void save_alone(struct agent *agent, struct cr_manifest *manifest,
+		       struct agent_result *result)
+{
 	struct cr_error ignored;
 	int dirfd, rc;
 
-	rc = manifest_init(agent, &manifest, &result->err);
-	if (rc)
-		return;
 	dirfd = cr_generation_create(agent->step_dirfd, &result->generation,
 				     &result->err);
 	if (dirfd < 0)
 		return;
-	manifest.generation = result->generation;
-	rc = save_tree(agent, dirfd, &manifest, result);
+	manifest->generation = result->generation;
+	rc = save_into(agent, dirfd, manifest, result);
 	close(dirfd);
 	if (rc)
 		cr_generation_remove(agent->step_dirfd, result->generation,
@@ -180,6 +338,20 @@ static void save(struct agent *agent, struct agent_result *result)
 	else
 		cr_generation_prune(agent->step_dirfd, agent->config->keep,
 				    &result->err);
+}
+
+static void save(struct agent *agent, struct agent_result *result)
+{
+	struct cr_manifest manifest = { 0 };
+
+	if (manifest_init(agent, &manifest, &result->err))
+		return;
+	if (agent->member) {
+		agent_sync_use(agent->member->worker_fd);
+		save_part(agent, &manifest, result);
+	} else {
+		save_alone(agent, &manifest, result);
+	}
 	cr_manifest_free(&manifest);
 }
 
@@ -197,15 +369,23 @@ static void requeued(struct agent *agent, const struct agent_result *result)
 			 agent->step->step == CR_STEP_BATCH ? 0 : LINGER_MS);
 }
 
-static void saved_for_good(struct agent *agent)
+/* Of several nodes the lead requeues, unless it is lost. */
+static int is_requeuer(const struct agent *agent)
+{
+	if (agent->member && !agent->lead && agent->member->is_met)
+		return 0;
+	/* In a grace time Slurm would wait for its end, or for the job's:
+	 * and the job would complete.  Out of time, it would not run again. */
+	return agent->cause == CR_CAUSE_PREEMPT ||
+	       agent->cause == CR_CAUSE_TIME_LIMIT;
+}
+
+void agent_save_for_good(struct agent *agent)
 {
 	struct cr_error err = { 0 };
 
 	agent->phase = AGENT_SAVED;
-	/* In a grace time Slurm would wait for its end, or for the job's:
-	 * and the job would complete.  Out of time, it would not run again. */
-	if (agent->cause == CR_CAUSE_PREEMPT ||
-	    agent->cause == CR_CAUSE_TIME_LIMIT) {
+	if (is_requeuer(agent)) {
 		agent->requeuer =
 			agent_worker_start(agent, "cr-requeue",
 					   agent_slurm_requeue, requeued,
@@ -232,14 +412,34 @@ static void comment_put(struct agent *agent, const struct agent_result *result)
 	(void)result;
 }
 
-static void not_saved(struct agent *agent, const struct cr_error *why)
+/* A periodic one that fails each time for the same reason: once is enough. */
+static void explain(struct agent *agent, const struct cr_error *why)
 {
+	if (!agent->save_is_final && !strcmp(agent->said.text, why->text)) {
+		agent_log(agent, LOG_ERR, "checkpoint failed again: %s",
+			  why->text);
+		return;
+	}
+	agent->said = *why;
 	agent_say(agent, "checkpoint failed, the program runs on: %s%s",
 		  why->text, cr_advice(why->text));
 	snprintf(comment, sizeof(comment), "step %s: checkpoint failed: %.400s",
 		 agent->step->name, why->text);
 	agent_worker_start(agent, "cr-comment", put_comment, comment_put,
 			   REQUEUE_TIMEOUT_MS, NULL, 0, NULL);
+}
+
+/* -ESRCH: it has just ended by itself; -ECANCELED: another one is coming. */
+static void not_saved(struct agent *agent, const struct cr_error *why,
+		      int is_silent)
+{
+	if (is_silent || why->code == -ESRCH ||
+	    (agent->member && why->code == -ECANCELED && !agent->save_is_final))
+		agent_log(agent, LOG_INFO, "not saved: %s", why->text);
+	else
+		explain(agent, why);
+	if (agent->member && !agent->save_is_final)
+		return;
 	agent_tell_ranks(agent, CR_MSG_NOT_SAVED, 0);
 	if (!agent->save_is_final)
 		return;
@@ -247,23 +447,17 @@ static void not_saved(struct agent *agent, const struct cr_error *why)
 	agent_forward_term(agent);
 }
 
-static void save_done(struct agent *agent, const struct agent_result *result)
+static void outcome(struct agent *agent, const struct cr_error *failure,
+		    int is_silent)
 {
+	const struct agent_result *result = &agent->saved;
 	const struct cr_checkpoint_stats *stats = &result->stats;
 
-	agent->saver = NULL;
-	if (result->err.code == -ESRCH) {
-		/* it has just ended by itself */
-		agent_log(agent, LOG_INFO, "not saved: %s", result->err.text);
-		agent_tell_ranks(agent, CR_MSG_NOT_SAVED, 0);
-		agent->phase = AGENT_RUNNING;
-		agent_forward_term(agent);
+	if (failure) {
+		not_saved(agent, failure, is_silent);
 		return;
 	}
-	if (result->err.code && !stats->file_bytes) {
-		not_saved(agent, &result->err);
-		return;
-	}
+	memset(&agent->said, 0, sizeof(agent->said));
 	if (result->err.code)
 		agent_log(agent, LOG_WARNING, "old checkpoints: %s",
 			  result->err.text);
@@ -275,28 +469,101 @@ static void save_done(struct agent *agent, const struct agent_result *result)
 		  (unsigned long long)stats->frozen_ns / 1000000,
 		  agent->save_is_final ? ", ended" : "");
 	if (agent->save_is_final)
-		saved_for_good(agent);
+		agent_save_for_good(agent);
+}
+
+/* The worker's own word: without any of the image it has failed. */
+static const struct cr_error *failure_of(const struct agent *agent)
+{
+	const struct agent_result *result = &agent->saved;
+
+	return result->err.code && !result->stats.file_bytes ? &result->err :
+							       NULL;
+}
+
+void agent_save_finish(struct agent *agent, const struct cr_error *failure,
+		       int is_silent)
+{
+	agent_sync_close(agent);
+	outcome(agent, failure ? failure : failure_of(agent), is_silent);
+}
+
+static void save_done(struct agent *agent, const struct agent_result *result)
+{
+	const struct cr_error *failure;
+
+	agent->saver = NULL;
+	agent->saved = *result;
+	failure = failure_of(agent);
+	if (!agent->member) {
+		outcome(agent, failure, 0);
+		agent_status_write(agent);
+		if (agent->is_final_wanted)
+			agent_save(agent, 1);
+		return;
+	}
+	/* while thawing it is known why */
+	if (failure && agent->member->phase != CR_MEMBER_THAWING)
+		agent->member->why = *failure;
+	agent_member_event(agent,
+			   failure ? CR_MEMBER_EV_FAILED : CR_MEMBER_EV_DONE);
+}
+
+static int start(struct agent *agent, int sync_fd, struct cr_error *err)
+{
+	uint32_t nr = agent->step->nr_local_ranks;
+	int keep[3 + CR_STEP_RANKS_MAX] = { agent->step_dirfd, sync_fd };
+
+	for (uint32_t i = 0; i < nr; i++)
+		keep[3 + i] = agent->ranks[i].counter_fd;
+	agent_relay_open_session(agent);
+	keep[2] = agent->relay.session;
+	if (agent->save_is_final)
+		agent_tell_ranks(agent, CR_MSG_SAVING, 0);
+	agent->saver = agent_worker_start(agent, "cr-save", save, save_done,
+					  SAVE_TIMEOUT_MS, keep, 3 + nr, err);
+	agent_relay_close_session(agent);
+	agent_status_write(agent);
+	return agent->saver ? 0 : err->code;
+}
+
+int agent_save_start(struct agent *agent, struct cr_error *err)
+{
+	int fd = agent_sync_open(agent), rc;
+
+	if (fd < 0)
+		return cr_error_set(err, fd, "no socket for a worker");
+	agent->member->worker_fd = fd;
+	rc = start(agent, fd, err);
+	close(fd);
+	return rc;
 }
 
 void agent_save(struct agent *agent, int is_final)
 {
-	uint32_t nr = agent->step->nr_local_ranks;
-	int keep[2 + CR_STEP_RANKS_MAX] = { agent->step_dirfd };
 	struct cr_error err = { 0 };
 
-	for (uint32_t i = 0; i < nr; i++)
-		keep[1 + i] = agent->ranks[i].counter_fd;
-	agent_worker_cancel(agent->saver);
-	agent_relay_open_session(agent);
-	keep[1 + nr] = agent->relay.session;
+	if (agent->lead) {
+		agent_lead_checkpoint(agent, is_final);
+		return;
+	}
+	/* to kill it may end a task whose registers it has borrowed */
+	if (agent->saver) {
+		agent->is_final_wanted |= is_final;
+		return;
+	}
+	agent->is_final_wanted = 0;
 	agent->save_is_final = is_final;
-	if (is_final)
-		agent_tell_ranks(agent, CR_MSG_SAVING, 0);
-	agent->saver = agent_worker_start(agent, "cr-save", save, save_done,
-					  SAVE_TIMEOUT_MS, keep, 2 + nr, &err);
-	agent_relay_close_session(agent);
-	if (!agent->saver)
-		not_saved(agent, &err);
+	if (start(agent, -1, &err))
+		not_saved(agent, &err, 0);
+}
+
+static int any_runs(const struct agent *agent)
+{
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (!agent->ranks[i].has_ended && agent->ranks[i].program)
+			return 1;
+	return 0;
 }
 
 static void interval_tick(evutil_socket_t fd, short what, void *arg)
@@ -308,7 +575,7 @@ static void interval_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	evtimer_add(agent->interval_timer, &period);
 	if (agent->phase != AGENT_RUNNING || agent->saver ||
-	    agent->is_suspended)
+	    agent->is_suspended || (!agent->member && !any_runs(agent)))
 		return;
 	if (agent->step->step == CR_STEP_BATCH &&
 	    agent_clients_any(agent->ranks[0].program))
@@ -320,7 +587,7 @@ void agent_start_interval(struct agent *agent)
 {
 	const struct timeval period = { agent->config->interval, 0 };
 
-	if (!agent->config->interval)
+	if (!agent->config->interval || (agent->member && !agent->lead))
 		return;
 	agent->interval_timer = evtimer_new(agent->base, interval_tick, agent);
 	evtimer_add(agent->interval_timer, &period);

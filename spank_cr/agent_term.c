@@ -7,22 +7,13 @@
  */
 #include <signal.h>
 #include <syslog.h>
-#include <time.h>
 
-#include "agent.h"
+#include "agent_peers.h"
 #include "generation.h"
 
 #define ASK_TIMEOUT_MS 5000
 #define CLIENTS_POLL_MS 100
 #define CLIENTS_MARGIN 2 /* seconds before Slurm's SIGKILL */
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 /* A batch script in which an srun runs: it cannot be saved. */
 static int has_clients(const struct agent *agent)
@@ -68,7 +59,7 @@ static void clients_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (root && now_ms() < agent->clients_deadline_ms) {
+	if (root && agent_now_ms() < agent->clients_deadline_ms) {
 		evtimer_add(agent->clients_timer, &tick);
 		return;
 	}
@@ -86,7 +77,7 @@ static void wait_for_clients(struct agent *agent)
 	agent_log(agent, LOG_INFO,
 		  "the script waits for srun: it is not saved, its steps are");
 	seconds = seconds > CLIENTS_MARGIN ? seconds - CLIENTS_MARGIN : 1;
-	agent->clients_deadline_ms = now_ms() + seconds * 1000LL;
+	agent->clients_deadline_ms = agent_now_ms() + seconds * 1000LL;
 	if (!agent->clients_timer)
 		agent->clients_timer =
 			evtimer_new(agent->base, clients_tick, agent);
@@ -103,6 +94,8 @@ static void do_not_save(struct agent *agent)
 			  cr_cause_name(agent->cause));
 	agent->phase = AGENT_RUNNING;
 	agent_forward_term(agent);
+	if (agent->lead)
+		agent_lead_forward(agent);
 }
 
 /* Its steps are without checkpoints: so is the job. */
@@ -136,9 +129,25 @@ static void asked(struct agent *agent, const struct agent_result *result)
 		agent_save(agent, 1);
 }
 
-void agent_handle_term(struct agent *agent)
+void agent_ask_cause(struct agent *agent)
 {
 	struct cr_error err = { 0 };
+
+	agent->phase = AGENT_SAVING;
+	agent_worker_cancel(agent->asker);
+	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
+					  asked, ASK_TIMEOUT_MS, NULL, 0, &err);
+	if (agent->asker)
+		return;
+	agent_log(agent, LOG_ERR, "%s", err.text);
+	agent->phase = AGENT_RUNNING;
+	agent_forward_term(agent);
+	if (agent->lead)
+		agent_lead_forward(agent);
+}
+
+void agent_handle_term(struct agent *agent)
+{
 	pid_t root;
 
 	agent->has_term = 1;
@@ -148,20 +157,16 @@ void agent_handle_term(struct agent *agent)
 	}
 	if (agent->phase != AGENT_RUNNING)
 		return;
-	agent->phase = AGENT_SAVING;
+	if (agent->member) {
+		agent_member_term(agent);
+		return;
+	}
 	root = root_with_clients(agent);
 	if (root) {
 		agent_clients_signal_others(root, SIGSTOP);
 		agent_output_note(root);
 	}
-	agent_worker_cancel(agent->asker);
-	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
-					  asked, ASK_TIMEOUT_MS, NULL, 0, &err);
-	if (!agent->asker) {
-		agent_log(agent, LOG_ERR, "%s", err.text);
-		agent->phase = AGENT_RUNNING;
-		agent_forward_term(agent);
-	}
+	agent_ask_cause(agent);
 }
 
 /* --- a batch script hears nothing before its grace time is over: look --- */

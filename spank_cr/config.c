@@ -140,6 +140,13 @@ static int set_poll(struct cr_config *config, const char *value,
 			  err);
 }
 
+static int set_timeout(struct cr_config *config, const char *value,
+		       struct cr_error *err)
+{
+	return set_number(&config->timeout, "timeout", "seconds", value, 1,
+			  CR_CONFIG_TIMEOUT_MAX, err);
+}
+
 static const struct setting settings[CR_NR_SETTINGS] = {
 	[CR_SETTING_ON] = { "on", "SPANK_CR", set_on },
 	[CR_SETTING_DIR] = { "dir", "SPANK_CR_DIR", set_dir },
@@ -153,6 +160,7 @@ static const struct setting settings[CR_NR_SETTINGS] = {
 	[CR_SETTING_AGENT] = { "agent", NULL, set_agent },
 	[CR_SETTING_LOG] = { "log", NULL, set_log },
 	[CR_SETTING_POLL] = { "poll", NULL, set_poll },
+	[CR_SETTING_TIMEOUT] = { "timeout", NULL, set_timeout },
 };
 
 const char *cr_setting_name(enum cr_setting setting)
@@ -171,6 +179,7 @@ void cr_config_init(struct cr_config *config)
 	config->is_on = 1;
 	config->keep = CR_CONFIG_KEEP_DEFAULT;
 	config->poll = CR_CONFIG_POLL_DEFAULT;
+	config->timeout = CR_CONFIG_TIMEOUT_DEFAULT;
 	config->compression = CR_COMPRESS_NONE;
 	config->on_failure = CR_ON_FAILURE_RESTART;
 }

@@ -19,6 +19,8 @@
 #define CR_CONFIG_INTERVAL_MIN 1u /* seconds */
 #define CR_CONFIG_INTERVAL_MAX (30u * 24 * 3600)
 #define CR_CONFIG_POLL_DEFAULT 15u /* seconds */
+#define CR_CONFIG_TIMEOUT_DEFAULT 10u /* seconds */
+#define CR_CONFIG_TIMEOUT_MAX 3600u
 #define CR_CONFIG_PATH_MAX 1024
 
 enum cr_setting {
@@ -33,6 +35,7 @@ enum cr_setting {
 	CR_SETTING_AGENT = CR_NR_USER_SETTINGS,
 	CR_SETTING_LOG,
 	CR_SETTING_POLL,
+	CR_SETTING_TIMEOUT,
 	CR_NR_SETTINGS,
 };
 
@@ -48,6 +51,8 @@ struct cr_config {
 	unsigned int interval; /* seconds between checkpoints, 0: none */
 	unsigned int keep; /* generations */
 	unsigned int poll; /* seconds between looks for preemption, 0: none */
+	unsigned int timeout; /* seconds that a node may be silent while a step
+			       * of several nodes is saved or restarted */
 	int compression; /* enum cr_compression */
 	int on_failure; /* enum cr_on_failure */
 	char dir[CR_CONFIG_PATH_MAX]; /* absolute; "" if there is none */

@@ -227,10 +227,13 @@ static int is_committed(int step_dirfd, uint32_t number)
 {
 	char path[NAME_SIZE + sizeof(CR_MANIFEST_NAME)];
 	char name[NAME_SIZE];
+	struct stat st;
 
 	name_generation(name, number);
 	snprintf(path, sizeof(path), "%s/" CR_MANIFEST_NAME, name);
-	return faccessat(step_dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	/* a link in its place forbids one: cr_manifest_forbid() */
+	return fstatat(step_dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
 int cr_generation_list(int step_dirfd, uint32_t **numbersp, size_t *nrp,
@@ -383,6 +386,35 @@ static int has_folders(int dirfd, const char *name)
 	return found;
 }
 
+int cr_generation_job_has_any(int dirfd, const struct cr_step *step)
+{
+	char name[NAME_SIZE];
+	uint32_t *numbers;
+	struct dirent *entry;
+	size_t nr = 0;
+	int fd, sub;
+	DIR *dir;
+
+	name_job(name, step);
+	fd = openat(dirfd, name, OPEN_FOLDER);
+	if (fd < 0)
+		return errno != ENOENT;
+	dir = fdopendir(fd);
+	while (dir && !nr && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "step_", 5) != 0 ||
+		    (sub = openat(fd, entry->d_name, OPEN_FOLDER)) < 0)
+			continue;
+		if (!cr_generation_list(sub, &numbers, &nr, NULL))
+			free(numbers);
+		close(sub);
+	}
+	if (dir)
+		closedir(dir);
+	else
+		close(fd);
+	return nr > 0;
+}
+
 static void remove_in(int dirfd, const char *folder, const char *name)
 {
 	char path[3 * NAME_SIZE];
@@ -403,13 +435,14 @@ int cr_generation_remove_step(int dirfd, const struct cr_step *step,
 	if (fd < 0)
 		return fd;
 	rc = remove_all(fd, err);
+	if (!rc)
+		rc = remove_files(fd, err);
 	close(fd);
 	if (rc)
 		return rc;
 	name_job(job, step);
 	name_step(name, step);
 	snprintf(path, sizeof(path), "%s/%s", job, name);
-	remove_in(dirfd, path, LOCK);
 	unlinkat(dirfd, path, AT_REMOVEDIR);
 	if (step->step == CR_STEP_BATCH)
 		remove_in(dirfd, job, MARK);

@@ -42,6 +42,9 @@ int cr_generation_has_steps(int dirfd, const struct cr_step *step);
 int cr_generation_list(int step_dirfd, uint32_t **numbersp, size_t *nrp,
 		       struct cr_error *err);
 
+/* Has any step of the job one?  True also if that cannot be seen. */
+int cr_generation_job_has_any(int dirfd, const struct cr_step *step);
+
 /* Folder of generation @number.  Descriptor or -errno. */
 int cr_generation_open(int step_dirfd, uint32_t number, struct cr_error *err);
 

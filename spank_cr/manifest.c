@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "cr_fault.h"
 #include "manifest.h"
 
-#define TEMPORARY CR_MANIFEST_NAME ".tmp"
+#define RANKS_MAX 65536 /* characters */
 #define SIZE_MAX_BYTES (32l << 20)
 
 static json_t *pack_images(const struct cr_manifest *manifest)
@@ -25,10 +26,11 @@ static json_t *pack_images(const struct cr_manifest *manifest)
 		const struct cr_manifest_image *image = &manifest->images[i];
 
 		json_array_append_new(array,
-				      json_pack("{sI ss sI}", "node",
+				      json_pack("{sI ss sI ss*}", "node",
 						(json_int_t)image->node, "name",
 						image->name, "size",
-						(json_int_t)image->size));
+						(json_int_t)image->size,
+						"ranks", image->ranks));
 	}
 	return array;
 }
@@ -113,46 +115,85 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
-/* An error means that there is no generation: so no manifest stays. */
-static int rename_durably(int dirfd, struct cr_error *err)
+/* Several nodes write into one folder: a name of its own for each. */
+static void name_temporary(char temporary[NAME_MAX], const char *name)
 {
-	int rc;
-
-	if (cr_fault(CR_FAULT_MANIFEST_RENAME) ||
-	    renameat(dirfd, TEMPORARY, dirfd, CR_MANIFEST_NAME) < 0)
-		return cr_error_errno(err, "rename " TEMPORARY);
-	if (!cr_fault(CR_FAULT_MANIFEST_FOLDER) && fsync(dirfd) == 0)
-		return 0;
-	rc = cr_error_errno(err, "sync the folder of the manifest");
-	unlinkat(dirfd, CR_MANIFEST_NAME, 0);
-	return rc;
+	snprintf(temporary, NAME_MAX, ".%s.tmp", name);
 }
 
-static int write_durably(int dirfd, const char *text, struct cr_error *err)
+static int write_temporary(int dirfd, const char *temporary, const char *text,
+			   struct cr_error *err)
 {
 	int rc, fd;
 
-	if (unlinkat(dirfd, TEMPORARY, 0) < 0 && errno != ENOENT)
-		return cr_error_errno(err, "remove " TEMPORARY);
-	fd = openat(dirfd, TEMPORARY,
+	if (unlinkat(dirfd, temporary, 0) < 0 && errno != ENOENT)
+		return cr_error_errno(err, "remove %s", temporary);
+	fd = openat(dirfd, temporary,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return cr_error_errno(err, "create " TEMPORARY);
+		return cr_error_errno(err, "create %s", temporary);
 	rc = write_all(fd, text, strlen(text));
 	if (!rc)
 		rc = cr_fault(CR_FAULT_MANIFEST_SYNC) ? -1 : fsync(fd);
 	if (rc)
-		rc = cr_error_errno(err, "write " TEMPORARY);
+		rc = cr_error_errno(err, "write %s", temporary);
 	close(fd);
-	if (!rc)
-		rc = rename_durably(dirfd, err);
-	if (rc)
-		unlinkat(dirfd, TEMPORARY, 0);
 	return rc;
 }
 
-int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
-		      struct cr_error *err)
+/* Never over what is there.  NFS has links for that, others renameat2. */
+static int rename_once(int dirfd, const char *temporary, const char *name)
+{
+	if (linkat(dirfd, temporary, dirfd, name, 0) == 0)
+		return unlinkat(dirfd, temporary, 0);
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
+		return -1;
+	return renameat2(dirfd, temporary, dirfd, name, RENAME_NOREPLACE);
+}
+
+/*
+ * An error means that there is no generation: so no manifest stays.  But what
+ * is written @once may have been seen by another node, which has decided by it.
+ */
+static int put_in_place(int dirfd, const char *temporary, const char *name,
+			int once, struct cr_error *err)
+{
+	int rc;
+
+	if (cr_fault(CR_FAULT_MANIFEST_RENAME))
+		rc = -1;
+	else if (once)
+		rc = rename_once(dirfd, temporary, name);
+	else
+		rc = renameat(dirfd, temporary, dirfd, name);
+	if (rc < 0)
+		return cr_error_errno(err, "put %s in place", name);
+	if (!cr_fault(CR_FAULT_MANIFEST_FOLDER) && fsync(dirfd) == 0)
+		return 0;
+	rc = cr_error_errno(err, "sync the folder of the manifest");
+	if (!once)
+		unlinkat(dirfd, name, 0);
+	return rc;
+}
+
+static int write_durably(int dirfd, const char *name, int once,
+			 const char *text, struct cr_error *err)
+{
+	char temporary[NAME_MAX];
+	int rc;
+
+	name_temporary(temporary, name);
+	rc = write_temporary(dirfd, temporary, text, err);
+	if (!rc)
+		rc = put_in_place(dirfd, temporary, name, once, err);
+	if (rc)
+		unlinkat(dirfd, temporary, 0);
+	return rc;
+}
+
+static int write_manifest(int dirfd, const char *name, int once,
+			  const struct cr_manifest *manifest,
+			  struct cr_error *err)
 {
 	json_t *json = pack(manifest);
 	char *text;
@@ -162,42 +203,59 @@ int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
 	if (!text)
 		rc = cr_error_set(err, -ENOMEM, "no memory for the manifest");
 	else
-		rc = write_durably(dirfd, text, err);
+		rc = write_durably(dirfd, name, once, text, err);
 	free(text);
 	json_decref(json);
 	return rc;
 }
 
+int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
+		      struct cr_error *err)
+{
+	return write_manifest(dirfd, CR_MANIFEST_NAME, 0, manifest, err);
+}
+
+int cr_manifest_write_as(int dirfd, const char *name,
+			 const struct cr_manifest *manifest,
+			 struct cr_error *err)
+{
+	return write_manifest(dirfd, name, 0, manifest, err);
+}
+
+int cr_manifest_commit(int dirfd, const struct cr_manifest *manifest,
+		       struct cr_error *err)
+{
+	return write_manifest(dirfd, CR_MANIFEST_NAME, 1, manifest, err);
+}
+
 /* Whole file as text; owner, kind and size are checked. */
-static int read_text(int dirfd, char **textp, struct cr_error *err)
+static int read_text(int dirfd, const char *name, char **textp,
+		     struct cr_error *err)
 {
 	struct stat st;
 	char *text = NULL;
 	ssize_t n;
 	int fd, rc = 0;
 
-	fd = openat(dirfd, CR_MANIFEST_NAME,
+	fd = openat(dirfd, name,
 		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return cr_error_errno(err, "open " CR_MANIFEST_NAME);
+		return cr_error_errno(err, "open %s", name);
 	if (fstat(fd, &st) < 0)
-		rc = cr_error_errno(err, "stat " CR_MANIFEST_NAME);
+		rc = cr_error_errno(err, "stat %s", name);
 	else if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
 		rc = cr_error_set(err, -EPERM,
-				  CR_MANIFEST_NAME " belongs to uid %u, not to "
-						   "root",
+				  "%s belongs to uid %u, not to root", name,
 				  st.st_uid);
 	else if (st.st_size > SIZE_MAX_BYTES)
-		rc = cr_error_set(err, -EBADMSG,
-				  CR_MANIFEST_NAME " is too large");
+		rc = cr_error_set(err, -EBADMSG, "%s is too large", name);
 	else if (!(text = calloc(1, (size_t)st.st_size + 1)))
 		rc = cr_error_set(err, -ENOMEM, "no memory for the manifest");
 	if (rc)
 		goto out;
 	n = read(fd, text, (size_t)st.st_size);
 	if (n != st.st_size)
-		rc = cr_error_set(err, -EBADMSG,
-				  CR_MANIFEST_NAME " is cut short");
+		rc = cr_error_set(err, -EBADMSG, "%s is cut short", name);
 out:
 	close(fd);
 	if (rc)
@@ -239,15 +297,28 @@ static int get_text(const json_t *object, const char *key, char *text,
 	return 0;
 }
 
+static void unpack_ranks(const json_t *json, struct cr_manifest_image *image,
+			 int *bad)
+{
+	const char *ranks = json_string_value(json_object_get(json, "ranks"));
+
+	if (!ranks)
+		return;
+	if (strlen(ranks) > RANKS_MAX ||
+	    strspn(ranks, "0123456789,-") != strlen(ranks) ||
+	    !(image->ranks = strdup(ranks)))
+		*bad = 1;
+}
+
 static void unpack_image(const json_t *json, struct cr_manifest_image *image,
 			 int *bad)
 {
 	image->node = get_u32(json, "node", bad);
 	image->size = get_u64(json, "size", bad);
 	if (get_text(json, "name", image->name, sizeof(image->name)) ||
-	    !image->name[0] || image->name[0] == '.' ||
-	    strchr(image->name, '/'))
+	    image->name[0] == '.' || strchr(image->name, '/'))
 		*bad = 1;
+	unpack_ranks(json, image, bad);
 }
 
 static void unpack_stream(const json_t *json, struct cr_manifest_stream *s,
@@ -281,9 +352,9 @@ static void unpack_arrays(const json_t *json, struct cr_manifest *manifest,
 	size_t nr_ended = json_array_size(ended);
 
 	if (!nr_images || nr_images > CR_MANIFEST_IMAGES_MAX ||
-	    nr_images != manifest->nr_nodes ||
-	    nr_streams > 3ul * CR_STEP_RANKS_MAX ||
-	    nr_ended > CR_STEP_RANKS_MAX) {
+	    nr_images > manifest->nr_nodes ||
+	    nr_streams > 3ul * CR_STEP_RANKS_MAX * manifest->nr_nodes ||
+	    nr_ended > (size_t)CR_STEP_RANKS_MAX * manifest->nr_nodes) {
 		*bad = 1;
 		return;
 	}
@@ -294,6 +365,7 @@ static void unpack_arrays(const json_t *json, struct cr_manifest *manifest,
 		*bad = 1;
 		return;
 	}
+	manifest->nr_images = nr_images;
 	for (size_t i = 0; i < nr_images; i++)
 		unpack_image(json_array_get(images, i), &manifest->images[i],
 			     bad);
@@ -303,7 +375,6 @@ static void unpack_arrays(const json_t *json, struct cr_manifest *manifest,
 	for (size_t i = 0; i < nr_ended; i++)
 		unpack_ended(json_array_get(ended, i), &manifest->ended[i],
 			     bad);
-	manifest->nr_images = nr_images;
 	manifest->nr_streams = nr_streams;
 	manifest->nr_ended = nr_ended;
 }
@@ -343,8 +414,8 @@ static int unpack(const json_t *json, struct cr_manifest *manifest,
 	return 0;
 }
 
-int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
-		     struct cr_error *err)
+int cr_manifest_read_as(int dirfd, const char *name,
+			struct cr_manifest *manifest, struct cr_error *err)
 {
 	json_error_t why;
 	char *text = NULL;
@@ -352,13 +423,12 @@ int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
 	int rc;
 
 	memset(manifest, 0, sizeof(*manifest));
-	rc = read_text(dirfd, &text, err);
+	rc = read_text(dirfd, name, &text, err);
 	if (rc)
 		return rc;
 	json = json_loads(text, JSON_REJECT_DUPLICATES, &why);
 	if (!json)
-		rc = cr_error_set(err, -EBADMSG,
-				  CR_MANIFEST_NAME " is not JSON: %s",
+		rc = cr_error_set(err, -EBADMSG, "%s is not JSON: %s", name,
 				  why.text);
 	else
 		rc = unpack(json, manifest, err);
@@ -367,8 +437,33 @@ int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
 	return rc;
 }
 
+/* All nodes are there; without an image only where all ranks had ended. */
+static int is_whole(const struct cr_manifest *manifest)
+{
+	if (manifest->nr_images != manifest->nr_nodes)
+		return 0;
+	for (size_t i = 0; i < manifest->nr_images; i++)
+		if (manifest->images[i].node >= manifest->nr_nodes ||
+		    (!manifest->images[i].name[0] && manifest->nr_nodes == 1))
+			return 0;
+	return 1;
+}
+
+int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
+		     struct cr_error *err)
+{
+	int rc = cr_manifest_read_as(dirfd, CR_MANIFEST_NAME, manifest, err);
+
+	if (rc || is_whole(manifest))
+		return rc;
+	cr_manifest_free(manifest);
+	return cr_error_set(err, -EBADMSG, CR_MANIFEST_NAME " is inconsistent");
+}
+
 void cr_manifest_free(struct cr_manifest *manifest)
 {
+	for (size_t i = 0; i < manifest->nr_images; i++)
+		free(manifest->images[i].ranks);
 	free(manifest->images);
 	free(manifest->streams);
 	free(manifest->ended);

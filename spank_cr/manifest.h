@@ -19,11 +19,20 @@
 #define CR_MANIFEST_NAME "manifest.json"
 #define CR_MANIFEST_FORMAT 1
 #define CR_MANIFEST_IMAGES_MAX 65536
+#define CR_MANIFEST_NAME_MAX 32
+
+/*
+ * A step of several nodes: each node's agent writes its part, a manifest of one
+ * node under another name; the lead puts them together (manifest_part.c).
+ */
 
 struct cr_manifest_image {
 	uint32_t node; /* index in the step */
 	uint64_t size; /* bytes */
-	char name[32];
+	char name[CR_MANIFEST_NAME_MAX]; /* "": its ranks had all ended */
+	/* Ranks of that node: "0-3,8".  NULL: not known (of one node).  Freed
+	 * with the manifest. */
+	char *ranks;
 };
 
 /* A standard stream of a rank that led to a regular file, or its input from
@@ -72,6 +81,41 @@ int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
  */
 int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
 		     struct cr_error *err);
+
+/* The same under another name, and without ado: a part. */
+int cr_manifest_write_as(int dirfd, const char *name,
+			 const struct cr_manifest *manifest,
+			 struct cr_error *err);
+int cr_manifest_read_as(int dirfd, const char *name,
+			struct cr_manifest *manifest, struct cr_error *err);
+
+/*
+ * Commit: as cr_manifest_write(), but never in place of anything that is
+ * there.  -EEXIST: the generation was given up before (or is complete).
+ */
+int cr_manifest_commit(int dirfd, const struct cr_manifest *manifest,
+		       struct cr_error *err);
+
+/*
+ * Give the generation in @dirfd up for good: cr_manifest_commit() fails from
+ * now on.  Whoever of the two is first decides.  0, -EEXIST if it is
+ * complete, -ENOENT if its folder has gone (it will never be).
+ */
+int cr_manifest_forbid(int dirfd, struct cr_error *err);
+
+/* Names of the part of @node, and of what it leaves when it is over. */
+void cr_manifest_name_part(char name[CR_MANIFEST_NAME_MAX], uint32_t node);
+void cr_manifest_name_left(char name[CR_MANIFEST_NAME_MAX], uint32_t node);
+
+/*
+ * Add what @part, a manifest of one image, says to @whole.  -ESTALE if it is
+ * not of the same generation and step, or the node is in @whole already.
+ */
+int cr_manifest_add(struct cr_manifest *whole, const struct cr_manifest *part,
+		    struct cr_error *err);
+
+/* "0-3,8" for sorted numbers; free(3) it.  NULL: no memory. */
+char *cr_ranks_print(const uint32_t *ranks, size_t nr);
 
 void cr_manifest_free(struct cr_manifest *manifest);
 

@@ -26,6 +26,7 @@
 #define AGENT_NAME "spank_cr-agent"
 #define AGENT_FD 3 /* the agent's end of the socket, in the agent */
 #define SETUP_TIMEOUT_MS 20000
+#define SETUP_NODES_TIMEOUT_MS 80000 /* of several nodes: for the lead, too */
 #define FINISH_TIMEOUT_MS 15000
 
 static struct cr_setup setup;
@@ -156,7 +157,9 @@ static int start_agent(struct cr_error *err)
 	rc = cr_setup_send(pair[0], &setup);
 	if (!rc)
 		rc = cr_message_receive(pair[0], &answer, NULL,
-					SETUP_TIMEOUT_MS);
+					setup.step.nr_nodes > 1 ?
+						SETUP_NODES_TIMEOUT_MS :
+						SETUP_TIMEOUT_MS);
 	if (rc)
 		cr_error_set(err, rc, "the agent does not start: %s",
 			     strerror(-rc));
@@ -176,11 +179,6 @@ static int is_ours(const struct cr_step *step)
 {
 	if (step->step == CR_STEP_EXTERN || step->step == CR_STEP_INTERACTIVE)
 		return 0;
-	if (step->nr_nodes > 1) {
-		slurm_info("spank_cr: step %s has %u nodes: not checkpointed",
-			   step->name, step->nr_nodes);
-		return 0;
-	}
 	return 1;
 }
 

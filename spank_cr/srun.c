@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "identity.h"
 #include "options.h"
 #include "output.h"
 #include "plugin.h"
+#include "step.h"
 
 static struct cr_config admin; /* plugstack.conf alone */
 
@@ -112,6 +114,21 @@ static int export_identity(void)
 	return setenv(CR_IDENTITY_VARIABLE, identity, 1) ? -ENOMEM : 0;
 }
 
+/* Tells this run of the step from earlier ones; nothing secret. */
+static int export_run(void)
+{
+	char text[CR_STEP_RUN_SIZE];
+	uint8_t bytes[(CR_STEP_RUN_SIZE - 1) / 2];
+
+	if (spank_context() != S_CTX_LOCAL)
+		return 0;
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -errno;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	return setenv(CR_STEP_RUN_VARIABLE, text, 1) ? -ENOMEM : 0;
+}
+
 /* An srun of a script that begins anew. */
 static void put_back_output(void)
 {
@@ -136,7 +153,7 @@ int spank_cr_srun_init_post_opt(void)
 	if (cr_config_parse_environment(&config, get_variable, NULL, &err) ||
 	    cr_options_apply(&config, &err))
 		return refuse(&err);
-	if (export_identity() || export_settings(&config)) {
+	if (export_identity() || export_run() || export_settings(&config)) {
 		cr_error_set(&err, -ENOMEM, "no memory for the environment");
 		return refuse(&err);
 	}

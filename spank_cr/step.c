@@ -66,6 +66,14 @@ static void fill_identity(spank_t spank, struct cr_step *step)
 		step->identity[0] = '\0';
 }
 
+static void fill_run(spank_t spank, struct cr_step *step)
+{
+	if (spank_getenv(spank, CR_STEP_RUN_VARIABLE, step->run,
+			 sizeof(step->run)) != ESPANK_SUCCESS ||
+	    strspn(step->run, "0123456789abcdef") != sizeof(step->run) - 1)
+		step->run[0] = '\0';
+}
+
 int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 {
 	const struct {
@@ -103,6 +111,7 @@ int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 		snprintf(step->name, sizeof(step->name), "%u.%u", step->job,
 			 step->step);
 	fill_identity(spank, step);
+	fill_run(spank, step);
 	fill_command(spank, step);
 	fill_groups(spank, step);
 	return 0;

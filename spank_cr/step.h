@@ -16,6 +16,8 @@
 #define CR_STEP_COMMAND_MAX 2048
 #define CR_STEP_RANKS_MAX 4096 /* on one node */
 #define CR_STEP_GROUPS_MAX 256
+#define CR_STEP_RUN_SIZE 33 /* 32 hex digits */
+#define CR_STEP_RUN_VARIABLE "SPANK_CR_RUN"
 
 /* Slurm's numbers for steps that are not srun's */
 #define CR_STEP_BATCH 0xfffffffbu
@@ -37,6 +39,8 @@ struct cr_step {
 	gid_t groups[CR_STEP_GROUPS_MAX]; /* supplementary, cut to fit */
 	char name[32]; /* "12.0" or "12.batch", for messages */
 	char identity[CR_IDENTITY_SIZE]; /* "": not known, or a script */
+	char run[CR_STEP_RUN_SIZE]; /* drawn by srun: the same on all nodes;
+				     * "": srun had no plugin */
 	char command[CR_STEP_COMMAND_MAX]; /* the ranks' program and its
 					    * arguments, cut to fit */
 };

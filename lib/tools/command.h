@@ -29,6 +29,7 @@ int cmd_checkpoint(int argc, char **argv);
 int cmd_restart(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 
 /* Print "cr: TEXT" and return the exit code that fits @err. */
 int cr_command_fail(const struct cr_error *err);

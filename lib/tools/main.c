@@ -21,6 +21,8 @@ static const struct command {
 	{ "restart", cmd_restart, "make a saved tree run again" },
 	{ "check", cmd_check, "say what keeps a tree from being saved" },
 	{ "inspect", cmd_inspect, "show what an image holds" },
+	{ "status", cmd_status,
+	  "say what the agents of a Slurm job are doing" },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -200,7 +200,7 @@ requeue()
 
 manifests() # [FOLDER]: of this job, oldest first
 {
-	find "${1:-$shared/cr}" -path "*/job_$job/*/manifest.json" \
+	find "${1:-$shared/cr}" -type f -path "*/job_$job/*/manifest.json" \
 		-printf '%T@ %p\n' 2>/dev/null | sort -n | cut -d' ' -f2-
 }
 
@@ -274,7 +274,7 @@ prepare()
 	trap 'exit 130' INT TERM
 	if [ -n "$own_lab" ]; then
 		trap 'lab down' EXIT
-		lab up --build "$build"
+		lab up --nodes "${NODES:-3}" --build "$build"
 	fi
 	lab status >/dev/null 2>&1 || fail "lab $LAB_NAME is not up"
 	grep -q '^required' "$shared/../etc/plugstack.conf" ||

@@ -64,6 +64,21 @@ static size_t list_below(pid_t pid, pid_t *pids, size_t nr)
 	return nr;
 }
 
+/* What happens when all wait at the gate. */
+static enum {
+	GATE_NONE,
+	GATE_REFUSES,
+	GATE_DIES,
+} gate;
+
+static int at_gate(void *arg, struct cr_error *err)
+{
+	(void)arg;
+	if (gate == GATE_DIES)
+		raise(SIGKILL);
+	return cr_error_set(err, -ETIME, "another node has failed");
+}
+
 static void __attribute__((noreturn))
 restart_and_tell(const char *path, int result_fd)
 {
@@ -76,9 +91,12 @@ restart_and_tell(const char *path, int result_fd)
 
 	outcome.rc = cr_image_open(AT_FDCWD, path, &image, &err);
 	if (!outcome.rc)
-		outcome.rc = cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER,
-						 0, 0, &ns, &err);
+		outcome.rc = cr_namespace_create(
+			/* or all would die with it anyway */
+			gate == GATE_DIES ? 0 : CR_NAMESPACE_DIES_WITH_CALLER,
+			0, 0, &ns, &err);
 	options.namespace_fd = ns.init_fd;
+	options.at_gate = gate ? at_gate : NULL;
 	if (!outcome.rc)
 		outcome.rc = cr_restart(image, &options, &result, &err);
 	memcpy(outcome.text, err.text, sizeof(outcome.text));
@@ -196,6 +214,71 @@ static void a_killed_coordinator_takes_all_tasks_along(void **state)
 	}
 }
 
+static int count_left(void)
+{
+	pid_t pids[PIDS_MAX];
+	int left = 1;
+
+	for (int ms = 0; ms < SOON_MS && left; ms++) {
+		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+			;
+		left = (int)list_below(getpid(), pids, 0);
+		usleep(1000);
+	}
+	return left;
+}
+
+static void a_gate_that_refuses_ends_all_tasks(void **state)
+{
+	struct outcome outcome;
+	int fd;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	gate = GATE_REFUSES;
+	start(1, *state, &fd);
+	read_outcome(1, fd, &outcome);
+	gate = GATE_NONE;
+	assert_int_equal(outcome.rc, -ETIME);
+	assert_string_equal(outcome.text, "another node has failed");
+	assert_int_equal(count_left(), 0);
+}
+
+/* All that is left of a killed restarter's namespaces. */
+static void end_inits(void)
+{
+	char path[64];
+	FILE *file;
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", getpid(),
+		 getpid());
+	file = fopen(path, "re");
+	while (file && fscanf(file, "%d", &child) == 1)
+		kill(child, SIGKILL);
+	if (file)
+		fclose(file);
+	while (waitpid(-1, NULL, __WALL) > 0)
+		;
+}
+
+/* They have their own death signals by then. */
+static void a_coordinator_killed_at_the_gate_lets_none_run(void **state)
+{
+	char end;
+	int fd;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	gate = GATE_DIES;
+	for (uint32_t seed = 1; seed <= 5; seed++) {
+		start(seed, *state, &fd);
+		assert_int_equal(read(fd, &end, 1), 0);
+		close(fd);
+		assert_int_equal(count_left(), 0);
+		end_inits();
+	}
+	gate = GATE_NONE;
+}
+
 static int setup(void **state)
 {
 	static char path[64];
@@ -220,6 +303,11 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			a_killed_coordinator_takes_all_tasks_along, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_gate_that_refuses_ends_all_tasks, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_coordinator_killed_at_the_gate_lets_none_run, setup,
 			teardown),
 	};
 

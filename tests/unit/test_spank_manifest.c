@@ -95,6 +95,18 @@ static void what_is_written_is_read(void **state)
 	cr_manifest_free(&m);
 }
 
+/* Slurm says that a batch script has none. */
+static void a_step_without_ranks_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	f->manifest.nr_ranks = 0;
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL), 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	cr_manifest_free(&m);
+}
+
 static void write_text(const struct fixture *f, const char *text)
 {
 	int fd = openat(f->dirfd, CR_MANIFEST_NAME,
@@ -255,13 +267,128 @@ static void a_write_that_fails_leaves_no_manifest(void **state)
 		unsetenv("CR_FAULT");
 		assert_int_equal(faccessat(f->dirfd, CR_MANIFEST_NAME, F_OK, 0),
 				 -1);
-		assert_int_equal(faccessat(f->dirfd, CR_MANIFEST_NAME ".tmp",
-					   F_OK, 0),
+		assert_int_equal(faccessat(f->dirfd,
+					   "." CR_MANIFEST_NAME ".tmp", F_OK,
+					   0),
 				 -1);
 	}
 	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL), 0);
 }
 #endif
+
+/* --- several nodes --- */
+
+static void parts_become_a_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest whole = f->manifest, part = f->manifest, again;
+	char name[CR_MANIFEST_NAME_MAX], ranks[] = "0-1";
+
+	whole.nr_nodes = part.nr_nodes = 2;
+	whole.nr_ranks = part.nr_ranks = 4;
+	whole.images = NULL;
+	whole.streams = NULL;
+	whole.ended = NULL;
+	whole.nr_images = whole.nr_streams = whole.nr_ended = 0;
+	f->image.ranks = ranks;
+	for (uint32_t node = 0; node < 2; node++) {
+		f->image.node = node;
+		if (node)
+			f->image.name[0] = '\0'; /* all had ended there */
+		cr_manifest_name_part(name, node);
+		assert_int_equal(cr_manifest_write_as(f->dirfd, name, &part,
+						      NULL),
+				 0);
+		assert_int_equal(cr_manifest_read_as(f->dirfd, name, &again,
+						     NULL),
+				 0);
+		unlinkat(f->dirfd, name, 0);
+		assert_int_equal(cr_manifest_add(&whole, &again, NULL), 0);
+		/* twice is once too often */
+		assert_int_equal(cr_manifest_add(&whole, &again, NULL),
+				 -ESTALE);
+		cr_manifest_free(&again);
+	}
+	assert_int_equal(cr_manifest_commit(f->dirfd, &whole, NULL), 0);
+	cr_manifest_free(&whole);
+	assert_int_equal(cr_manifest_read(f->dirfd, &again, NULL), 0);
+	assert_int_equal(again.nr_images, 2);
+	assert_string_equal(cr_manifest_image(&again, 0)->ranks, "0-1");
+	assert_string_equal(cr_manifest_image(&again, 1)->name, "");
+	assert_int_equal(again.nr_streams, 2);
+	assert_int_equal(again.nr_ended, 2);
+	cr_manifest_free(&again);
+}
+
+static void a_part_of_another_step_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 6; i++) {
+		struct cr_manifest whole = f->manifest, part = f->manifest;
+
+		whole.nr_images = 0;
+		part.generation += i == 0;
+		part.job += i == 1;
+		part.step += i == 2;
+		part.nr_nodes += i == 3;
+		part.nr_ranks += i == 4;
+		f->image.node = i == 5 ? 1 : 0; /* there is none */
+		assert_int_equal(cr_manifest_add(&whole, &part, NULL), -ESTALE);
+	}
+}
+
+static void without_all_nodes_it_is_no_manifest(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	f->manifest.nr_nodes = 2;
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL), 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -EBADMSG);
+}
+
+static void what_is_forbidden_cannot_be_committed(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(cr_manifest_forbid(f->dirfd, NULL), 0);
+	assert_int_equal(cr_manifest_forbid(f->dirfd, NULL), 0);
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL),
+			 -EEXIST);
+	/* and no half file is left */
+	assert_int_equal(unlinkat(f->dirfd, CR_MANIFEST_NAME, 0), 0);
+}
+
+static void what_is_committed_cannot_be_forbidden(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL), 0);
+	assert_int_equal(cr_manifest_forbid(f->dirfd, NULL), -EEXIST);
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL),
+			 -EEXIST);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	cr_manifest_free(&m);
+}
+
+static void ranks_are_printed_as_ranges(void **state)
+{
+	static const uint32_t ranks[] = { 0, 1, 2, 5, 7, 8, 4294967295u };
+	static const char *const texts[] = {
+		"",	 "0",	    "0-1",	 "0-2",
+		"0-2,5", "0-2,5,7", "0-2,5,7-8", "0-2,5,7-8,4294967295",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NR(texts); i++) {
+		char *text = cr_ranks_print(ranks, i);
+
+		assert_string_equal(text, texts[i]);
+		free(text);
+	}
+}
 
 int main(void)
 {
@@ -271,6 +398,7 @@ int main(void)
 #ifdef CR_FAULTS
 		TEST(a_write_that_fails_leaves_no_manifest),
 #endif
+		TEST(a_step_without_ranks_is_read),
 		TEST(no_damage_crashes_the_reader),
 		TEST(what_is_not_consistent_is_refused),
 		TEST(a_newer_format_is_refused),
@@ -278,6 +406,12 @@ int main(void)
 		TEST(another_users_file_is_refused),
 		TEST(only_its_own_step_matches),
 		TEST(a_strange_command_matches_after_reading),
+		TEST(parts_become_a_whole),
+		TEST(a_part_of_another_step_is_refused),
+		TEST(without_all_nodes_it_is_no_manifest),
+		TEST(what_is_forbidden_cannot_be_committed),
+		TEST(what_is_committed_cannot_be_forbidden),
+		TEST(ranks_are_printed_as_ranges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_commit.c - the lead's work on the shared file system: make a
+ * generation's folder, and put its manifest together and in place
+ *
+ * In workers: a file system may take long.  If the lead dies the one that
+ * commits works on; the others see by the manifest what came of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent_hold.h"
+#include "agent_peers.h"
+#include "generation.h"
+#include "manifest.h"
+
+void agent_commit_prepare(struct agent *agent, struct agent_result *result)
+{
+	int dirfd = cr_generation_create(agent->step_dirfd, &result->generation,
+					 &result->err);
+
+	if (dirfd >= 0)
+		close(dirfd);
+}
+
+static void init(const struct agent *agent, struct cr_manifest *whole)
+{
+	const struct cr_step *step = agent->step;
+
+	*whole = (struct cr_manifest){
+		.generation = agent->lead->generation,
+		.job = step->job,
+		.step = step->step,
+		.uid = step->uid,
+		.nr_nodes = step->nr_nodes,
+		.nr_ranks = step->nr_ranks,
+		.restart_count = step->restart_count,
+		.is_final = agent->lead->is_final,
+		.time = time(NULL),
+	};
+	strcpy(whole->command, step->command);
+	strcpy(whole->identity, step->identity);
+}
+
+/* What a node that is over has left, as if it were of this generation. */
+static int read_left(const struct agent *agent, uint32_t node,
+		     struct cr_manifest *part, struct cr_error *err)
+{
+	char name[CR_MANIFEST_NAME_MAX];
+	int rc;
+
+	cr_manifest_name_left(name, node);
+	rc = cr_manifest_read_as(agent->step_dirfd, name, part, err);
+	if (!rc)
+		part->generation = agent->lead->generation;
+	return rc;
+}
+
+/* Is the image there, and what the part says? */
+static int check_image(int dirfd, const struct cr_manifest *part,
+		       struct cr_error *err)
+{
+	const struct cr_manifest_image *image = part->images;
+	struct stat st;
+
+	if (!image->name[0])
+		return 0;
+	if (fstatat(dirfd, image->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return cr_error_errno(err, "stat %s", image->name);
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (uint64_t)st.st_size != image->size)
+		return cr_error_set(err, -ESTALE,
+				    "%s is not what its node has written",
+				    image->name);
+	return 0;
+}
+
+static int read_part(int dirfd, uint32_t node, struct cr_manifest *part,
+		     struct cr_error *err)
+{
+	char name[CR_MANIFEST_NAME_MAX];
+	int rc;
+
+	cr_manifest_name_part(name, node);
+	rc = cr_manifest_read_as(dirfd, name, part, err);
+	return rc ? rc : check_image(dirfd, part, err);
+}
+
+static int add_node(const struct agent *agent, int dirfd, uint32_t node,
+		    struct cr_manifest *whole, struct cr_error *err)
+{
+	struct cr_manifest part = { 0 };
+	int rc;
+
+	if (agent->lead->peers[node].state == AGENT_PEER_LEFT)
+		rc = read_left(agent, node, &part, err);
+	else
+		rc = read_part(dirfd, node, &part, err);
+	if (!rc && part.images[0].node != node)
+		rc = cr_error_set(err, -ESTALE, "a part of node %u",
+				  part.images[0].node);
+	if (!rc)
+		rc = cr_manifest_add(whole, &part, err);
+	cr_manifest_free(&part);
+	return rc ? cr_error_prefix(err, "node %u", node) : 0;
+}
+
+static void remove_parts(const struct agent *agent, int dirfd)
+{
+	char name[CR_MANIFEST_NAME_MAX];
+
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++) {
+		cr_manifest_name_part(name, i);
+		unlinkat(dirfd, name, 0);
+	}
+}
+
+void agent_commit(struct agent *agent, struct agent_result *result)
+{
+	struct cr_manifest whole;
+	int dirfd, rc = 0;
+
+	dirfd = cr_generation_open(agent->step_dirfd, agent->lead->generation,
+				   &result->err);
+	if (dirfd < 0)
+		return;
+	init(agent, &whole);
+	for (uint32_t i = 0; i < agent->step->nr_nodes && !rc; i++)
+		rc = add_node(agent, dirfd, i, &whole, &result->err);
+	agent_hold("commit", NULL);
+	if (!rc)
+		rc = cr_manifest_commit(dirfd, &whole, &result->err);
+	agent_hold("committed", NULL);
+	if (rc == -EEXIST)
+		cr_error_set(&result->err, rc,
+			     "a node has given the checkpoint up meanwhile");
+	if (!rc) {
+		result->generation = whole.generation;
+		remove_parts(agent, dirfd);
+		cr_generation_prune(agent->step_dirfd, agent->config->keep,
+				    &result->err);
+	}
+	cr_manifest_free(&whole);
+	close(dirfd);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_lead_net.c - the lead's connections
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent_peers.h"
+
+#define BACKLOG 4096
+#define NR_PENDING (sizeof(((struct agent_lead *)0)->pending) / sizeof(void *))
+
+/* --- sending --- */
+
+void agent_lead_send(struct agent *agent, uint32_t node,
+		     const struct cr_peer_message *message)
+{
+	struct agent_peer *peer = &agent->lead->peers[node];
+	struct cr_peer_message copy = *message;
+
+	if (peer->state != AGENT_PEER_PRESENT)
+		return;
+	if (node == 0)
+		agent_local_to_member(agent, message);
+	else
+		agent_link_send(peer->link, &copy);
+}
+
+void agent_lead_send_all(struct agent *agent,
+			 const struct cr_peer_message *message)
+{
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
+		agent_lead_send(agent, i, message);
+}
+
+/* --- hearing --- */
+
+/* Of a link that has said HELLO. */
+static int node_of(struct agent *agent, const struct agent_link *link)
+{
+	for (uint32_t i = 1; i < agent->step->nr_nodes; i++)
+		if (agent->lead->peers[i].link == link)
+			return (int)i;
+	return -1;
+}
+
+static void forget_pending(struct agent_lead *lead,
+			   const struct agent_link *link)
+{
+	for (size_t i = 0; i < NR_PENDING; i++)
+		if (lead->pending[i] == link)
+			lead->pending[i] = NULL;
+}
+
+static void lost(struct agent_link *link)
+{
+	struct agent *agent = link->agent;
+	int node = node_of(agent, link);
+
+	forget_pending(agent->lead, link);
+	if (node > 0)
+		agent->lead->peers[node].link = NULL;
+	agent_link_destroy(link);
+	if (node > 0)
+		agent_lead_lost(agent, (uint32_t)node);
+}
+
+static void heard(struct agent_link *link,
+		  const struct cr_peer_message *message)
+{
+	struct agent *agent = link->agent;
+	int node = node_of(agent, link);
+
+	if (node > 0)
+		agent_lead_hear(agent, (uint32_t)node, message);
+}
+
+/* The first message: now we know who it is.  A node that comes again has lost
+ * its old connection, even if we have not noticed. */
+static void heard_first(struct agent_link *link,
+			const struct cr_peer_message *message)
+{
+	struct agent *agent = link->agent;
+	struct agent_peer *peer = &agent->lead->peers[message->from];
+
+	if (message->type != CR_PEER_HELLO || peer->state == AGENT_PEER_LEFT) {
+		agent_log(agent, LOG_WARNING, "dropped: %s of node %u first",
+			  cr_peer_type_name(message->type), message->from);
+		lost(link);
+		return;
+	}
+	forget_pending(agent->lead, link);
+	if (peer->link)
+		lost(peer->link);
+	link->expect.any_from = 0;
+	link->expect.from = message->from;
+	link->expect.session = message->session;
+	link->heard = heard;
+	peer->link = link;
+	peer->state = AGENT_PEER_PRESENT;
+	peer->heard_ms = agent_now_ms();
+	snprintf(peer->host, sizeof(peer->host), "%.63s", message->text);
+	agent_lead_came(agent, message->from);
+}
+
+/* The place of the one that has been silent for longest. */
+static size_t find_place(struct agent_lead *lead)
+{
+	static size_t next;
+
+	for (size_t i = 0; i < NR_PENDING; i++)
+		if (!lead->pending[i])
+			return i;
+	next = (next + 1) % NR_PENDING;
+	agent_link_destroy(lead->pending[next]);
+	return next;
+}
+
+static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
+		     struct sockaddr *address, int length, void *arg)
+{
+	struct agent *agent = arg;
+	struct agent_link *link = agent_link_create(agent, (int)fd);
+
+	(void)listener;
+	(void)address;
+	(void)length;
+	if (!link) {
+		close((int)fd);
+		return;
+	}
+	link->heard = heard_first;
+	link->lost = lost;
+	link->expect = (struct cr_peer_expect){
+		.job = agent->step->job,
+		.step = agent->step->step,
+		.to = 0,
+		.any_from = 1,
+		.nr_nodes = agent->step->nr_nodes,
+	};
+	memcpy(link->expect.nonce, agent->lead->rendezvous.nonce,
+	       CR_PEER_NONCE);
+	agent->lead->pending[find_place(agent->lead)] = link;
+}
+
+/* On all addresses, of both kinds if there are both. */
+static int open_listener(uint16_t *portp)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t length = sizeof(in6);
+	int zero = 0, fd;
+
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 &&
+	    (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) ||
+	     bind(fd, (struct sockaddr *)&in6, sizeof(in6)))) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd < 0) {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+			    0);
+		if (fd < 0 || bind(fd, (struct sockaddr *)&in, sizeof(in)))
+			return -errno;
+	}
+	if (listen(fd, BACKLOG) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&in6, &length) < 0)
+		return -errno;
+	*portp = ntohs(in6.sin6_port); /* at the same place for both */
+	return fd;
+}
+
+int agent_lead_listen(struct agent *agent, struct cr_error *err)
+{
+	struct agent_lead *lead = agent->lead;
+	uint16_t port = 0;
+	int fd, rc;
+
+	fd = open_listener(&port);
+	if (fd < 0)
+		return cr_error_set(err, fd, "listen for the other nodes: %s",
+				    strerror(-fd));
+	lead->listener = evconnlistener_new(agent->base, accepted, agent,
+					    LEV_OPT_CLOSE_ON_FREE |
+						    LEV_OPT_CLOSE_ON_EXEC,
+					    0, fd);
+	if (!lead->listener) {
+		close(fd);
+		return cr_error_set(err, -ENOMEM, "no memory");
+	}
+	rc = cr_rendezvous_make(agent->step, port, &lead->rendezvous, err);
+	if (!rc)
+		rc = cr_rendezvous_write(agent->step_dirfd, &lead->rendezvous,
+					 err);
+	return rc;
+}
+
+void agent_lead_unlisten(struct agent *agent)
+{
+	struct agent_lead *lead = agent->lead;
+
+	if (lead->listener)
+		evconnlistener_free(lead->listener);
+	lead->listener = NULL;
+	cr_rendezvous_remove(agent->step_dirfd, agent->step, &lead->rendezvous);
+}

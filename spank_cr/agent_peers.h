@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_peers.h - the agents of a step of several nodes together
+ *
+ * Each node's agent is a *member*; that of node 0 is the *lead* too, and
+ * talks to its own member without a socket.  The lead decides and counts at
+ * barriers, members do.  All of it happens in the event loops; what takes
+ * long is in workers (agent_worker.c), which are told to go on through a
+ * socket of their own (agent_sync.c).
+ */
+#ifndef AGENT_PEERS_H
+#define AGENT_PEERS_H
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "agent.h"
+#include "peer_message.h"
+#include "peer_seal.h"
+#include "rendezvous.h"
+#include "step_fsm.h"
+
+/* --- agent_link.c: one connection, with messages instead of bytes --- */
+
+struct agent_link {
+	struct agent *agent;
+	struct bufferevent *bev;
+	struct cr_peer_expect expect; /* of what comes */
+	uint64_t sent; /* sequence number */
+	unsigned int nr_dropped;
+	int is_connecting, is_dead;
+	/* Either may destroy the link. */
+	void (*heard)(struct agent_link *link,
+		      const struct cr_peer_message *message);
+	void (*lost)(struct agent_link *link);
+	void (*connected)(struct agent_link *link); /* or NULL */
+};
+
+/* Take @fd over; the caller fills ->heard, ->lost and ->expect.  @fd < 0: one
+ * that is to be connected.  NULL: no memory. */
+struct agent_link *agent_link_create(struct agent *agent, int fd);
+int agent_link_connect(struct agent_link *link,
+		       const struct sockaddr_storage *address);
+/* Fills in who, nonce, session and number.  A failure is logged. */
+void agent_link_send(struct agent_link *link, struct cr_peer_message *message);
+/* Send all there is now, outside of the event loop; for the last words. */
+void agent_link_flush(struct agent_link *link, int timeout_ms);
+/* NULL is allowed. */
+void agent_link_destroy(struct agent_link *link);
+
+/* --- the lead --- */
+
+enum agent_peer_state {
+	AGENT_PEER_ABSENT, /* not connected (any more) */
+	AGENT_PEER_PRESENT,
+	AGENT_PEER_LEFT, /* its part of the step is over */
+};
+
+/* A node, as the lead sees it. */
+struct agent_peer {
+	struct agent_link *link; /* NULL: absent, or node 0 */
+	enum agent_peer_state state;
+	int is_ordered; /* takes part in this round */
+	int has_arrived; /* at the barrier */
+	int leave; /* enum cr_peer_leave */
+	int64_t heard_ms; /* or since when it is absent */
+	char host[64];
+};
+
+struct agent_lead {
+	enum cr_lead_phase phase;
+	uint32_t round, generation;
+	int is_final;
+	int is_wanted; /* a final checkpoint, as soon as the round is over */
+	uint32_t nr_arrived;
+	int retries; /* of the same candidate */
+	int is_lingering; /* our own node is over, others are not */
+	int64_t began_ms, phase_ms, forward_until_ms;
+	struct cr_error why; /* of the round's failure */
+	struct agent_peer *peers; /* [nr_nodes] */
+	struct cr_rendezvous rendezvous;
+	struct evconnlistener *listener;
+	struct agent_link *pending[64]; /* have not said HELLO yet */
+	struct event *tick;
+	struct agent_worker *preparer, *committer;
+};
+
+/* Listen, and write lead.json. */
+int agent_lead_start(struct agent *agent, struct cr_error *err);
+/* In agent_lead_net.c */
+int agent_lead_listen(struct agent *agent, struct cr_error *err);
+void agent_lead_unlisten(struct agent *agent);
+void agent_lead_send(struct agent *agent, uint32_t node,
+		     const struct cr_peer_message *message);
+void agent_lead_send_all(struct agent *agent,
+			 const struct cr_peer_message *message);
+/* What a member says, and what becomes of it. */
+void agent_lead_hear(struct agent *agent, uint32_t node,
+		     const struct cr_peer_message *message);
+void agent_lead_came(struct agent *agent, uint32_t node);
+void agent_lead_lost(struct agent *agent, uint32_t node);
+
+/* SIGTERM has come on node @node. */
+void agent_lead_term(struct agent *agent, uint32_t node);
+/* It means nothing to us: all give it to their ranks. */
+void agent_lead_forward(struct agent *agent);
+/* Begin a checkpoint of the step. */
+void agent_lead_checkpoint(struct agent *agent, int is_final);
+/* There are candidates: a restart begins. */
+void agent_lead_restart(struct agent *agent);
+/* Our own node is over.  True if others are not: stay for them. */
+int agent_lead_linger(struct agent *agent);
+/* Had all ranks of all nodes exited by themselves? */
+int agent_lead_all_exited(const struct agent *agent);
+
+/* --- agent_commit.c: workers of the lead --- */
+void agent_commit_prepare(struct agent *agent, struct agent_result *result);
+void agent_commit(struct agent *agent, struct agent_result *result);
+
+/* --- a member --- */
+
+struct agent_member {
+	enum cr_member_phase phase;
+	uint32_t round, generation;
+	struct agent_link *link; /* to the lead; NULL: none, or we are it */
+	int is_met; /* the lead has answered */
+	int is_begun; /* our ranks began anew: no restart any more */
+	int is_speaker; /* we are to tell the user why it failed */
+	int has_given_up, on_failure; /* what the lead has said */
+	int64_t heard_ms; /* of the lead */
+	int64_t term_ms; /* when it was told of SIGTERM, 0: it was not */
+	uint64_t bytes_done, bytes_total, rate; /* of the image; a second */
+	struct cr_error why; /* of our failure or the lead's */
+	int has_order; /* a checkpoint that waits until we are idle */
+	struct cr_peer_message order;
+	int64_t thaw_ms; /* since when the worker is to stop */
+	struct event *tick, *meet;
+	struct cr_rendezvous rendezvous;
+	size_t next_address;
+	int64_t try_until_ms;
+	int meet_ms; /* pause between tries */
+	int sync_fd; /* to the worker, -1: none */
+	int worker_fd; /* its end, in the worker */
+	struct event *sync_event;
+};
+
+int agent_member_start(struct agent *agent, struct cr_error *err);
+/* Wait until the lead has answered, and open the image that it names. */
+int agent_member_await_lead(struct agent *agent, struct cr_error *err);
+void agent_member_hear(struct agent *agent,
+		       const struct cr_peer_message *message);
+void agent_member_lead_lost(struct agent *agent);
+void agent_member_event(struct agent *agent, enum cr_member_event event);
+/* To the lead, also if that is us. */
+void agent_member_tell(struct agent *agent, uint32_t type, int value,
+		       const char *text);
+/* SIGTERM has come to a rank: ask the lead. */
+void agent_member_term(struct agent *agent);
+/* All ranks wait to be restarted. */
+void agent_member_ranks_ready(struct agent *agent);
+/* The step is over here: tell the lead and wait until it is told. */
+void agent_member_leave(struct agent *agent, int leave);
+
+/* --- agent_meet.c: find the lead --- */
+void agent_meet_start(struct agent *agent);
+/* The connection is of no use any more. */
+void agent_meet_again(struct agent *agent);
+
+/* --- agent_local.c: what the lead and its own member say to each other --- */
+void agent_local_to_lead(struct agent *agent,
+			 const struct cr_peer_message *message);
+void agent_local_to_member(struct agent *agent,
+			   const struct cr_peer_message *message);
+
+int64_t agent_now_ms(void);
+
+#endif /* AGENT_PEERS_H */

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# nodes.sh - a step of two nodes is preempted, saved on both as one generation,
+# and goes on on the two others; requeued there, it goes on too when the lead
+# agent dies in the moment in which the generation is complete
+NODES=4
+source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/nodes_lib.sh"
+
+use_test_agent
+submit_step 160
+preempt
+await 60 "restart" restarts_are 1
+check_runs_on 0 1 2 3
+grep -q "frozen after" "$shared"/../nodes/*/log/spank_cr.log ||
+	fail "the log tells no times"
+
+say "--- the lead's agent is killed after it has committed"
+lead=$(node_of 0)
+user scancel "$blocker"
+hold "$lead" committed
+requeue
+await_held "$lead" committed
+lab exec head /run/spank_cr/bin/cr status --dir /shared/cr "$job.0" |
+	tee "$work/status"
+[ "$(grep -c ' saved ' "$work/status")" = 2 ] || fail "cr status: not saved"
+lab exec head /run/spank_cr/bin/cr status --json --dir /shared/cr "$job" |
+	grep -q '"phase": "saved"' || fail "cr status --json"
+kill_agent "$lead"
+await_log "the manifest will tell"
+release "$lead" committed
+await 60 "restart" restarts_are 2
+await_end COMPLETED
+for rank in 0 1 2 3; do
+	check_output 160 "$work/rank.$rank"
+	check_moved "$work/rank.$rank"
+done
+grep -qx 'srun ended with 0' "$(output)" || fail "srun did not end well"
+check_no_images

@@ -1,0 +1,165 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2154 # lib.sh has set them
+# nodes_lib.sh - for tests of steps of several nodes: hold an agent's worker in
+# a phase (spank_cr/agent_hold.h), and see what that does
+
+submit_step() # LAST OPTION...: two ranks on each of two nodes
+{
+	local last=$1
+	shift
+	submit -p low -N2 --ntasks-per-node=2 "$@" <<-EOF
+	#!/bin/bash
+	srun --output=rank.%t $count -n $last
+	echo "srun ended with \$?"
+	EOF
+	for rank in 0 1 2 3; do
+		await 60 "output of rank $rank" has_counted 5 "$work/rank.$rank"
+	done
+}
+
+# From the next step on; nodes are silent for 3 s at most.
+use_test_agent()
+{
+	local conf=$shared/../etc/plugstack.conf
+	[ -x "$build/lib/spank_cr-agent-test" ] || fail "no test agent is built"
+	grep -q agent-test "$conf" || sed -i \
+		's|dir=|agent=/run/spank_cr/lib/spank_cr-agent-test timeout=3 dir=|' \
+		"$conf"
+	for node in n1 n2 n3 n4; do
+		lab exec $node rm -rf /run/hold
+		lab exec $node mkdir -p /run/hold
+	done
+}
+
+hold() # NODE POINT
+{
+	lab exec "$1" touch "/run/hold/$2"
+}
+
+fail_at() # NODE POINT
+{
+	lab exec "$1" sh -c "echo fail >/run/hold/$2"
+}
+
+release() # NODE POINT
+{
+	lab exec "$1" rm -f "/run/hold/$2"
+}
+
+is_held()
+{
+	lab exec "$1" test -e "/run/hold/$2.held"
+}
+
+are_held() # NUMBER POINT: on so many nodes
+{
+	local node nr=0
+	for node in n1 n2 n3 n4; do
+		! is_held $node "$2" || nr=$((nr + 1))
+	done
+	[ $nr = "$1" ]
+}
+
+await_held() # NODE POINT
+{
+	await 30 "worker held at $2 on $1" is_held "$1" "$2"
+}
+
+node_of() # INDEX in the step
+{
+	root scontrol show hostnames "$(field NodeList)" |
+		sed -n "$(($1 + 1))p"
+}
+
+agent_of() # NODE: that of the step; its workers and keeper come later
+{
+	lab exec "$1" pgrep -o -f "^spank_cr-agent $job\.[0-9]+$"
+}
+
+kill_agent() # NODE: that of the step
+{
+	local pid
+	pid=$(agent_of "$1") || :
+	[ -n "$pid" ] || fail "no agent on $1"
+	say "killing agent $pid on $1"
+	lab exec "$1" kill -KILL "$pid"
+}
+
+generation_of() # MANIFEST
+{
+	sed -n 's|.*/gen_\([0-9]*\)/.*|\1|p' <<<"$1"
+}
+
+has_text()
+{
+	cat "$work"/rank.? "$(output)" | grep -qF -- "$1"
+}
+
+# What the user is told.
+await_text()
+{
+	await 30 "'$1' in the job's output" has_text "$1"
+}
+
+has_log()
+{
+	cat "$shared/../nodes"/*/log/spank_cr.log | grep -F " $job.0: " |
+		grep -qF -- "$1"
+}
+
+await_log()
+{
+	await 60 "'$1' in the log" has_log "$1"
+}
+
+has_node_log()
+{
+	grep -F " $job.0: " "$shared/../nodes/$1/log/spank_cr.log" |
+		grep -qF -- "$2"
+}
+
+await_node_log() # NODE TEXT
+{
+	await 30 "'$2' in the log of $1" has_node_log "$1" "$2"
+}
+
+newest_is_not()
+{
+	[ "$(manifests | tail -n 1)" != "$1" ]
+}
+
+await_new_generation()
+{
+	local newest
+	newest=$(manifests | tail -n 1)
+	await 40 "new generation" newest_is_not "$newest"
+}
+
+# A checkpoint holds all of the step, the nodes that are done too.
+check_held_still()
+{
+	local before
+	sleep 0.3
+	before=$(cat "$work"/rank.? | wc -l)
+	sleep 0.6
+	[ "$(cat "$work"/rank.? | wc -l)" = "$before" ] ||
+		fail "somebody runs while others are saved"
+}
+
+check_runs_on() # RANK...
+{
+	for rank; do
+		await 20 "more output of rank $rank" has_counted \
+			$(($(counted "$work/rank.$rank") + 2)) \
+			"$work/rank.$rank"
+	done
+}
+
+check_one_program() # RANK...: no number is missing, none is there twice
+{
+	for rank; do
+		check_output "$(counted "$work/rank.$rank")" \
+			"$work/rank.$rank"
+	done
+}
