@@ -127,6 +127,8 @@ struct trip {
 	const uint64_t *args;
 	uint64_t calls, nr_calls;
 	int64_t result; /* of the one call */
+	int signal; /* to end with */
+	int signal_harm; /* if it were delivered */
 };
 
 /* To the signal and no further, with its mask and then its registers back. */
@@ -135,11 +137,9 @@ static int go_and_return(pid_t tid, struct trip *trip,
 			 struct cr_error *err)
 {
 	struct cr_wire_regs regs = *saved;
-	int signal, harm = 0, rc, failed;
+	const int signal = trip->signal;
+	int rc, failed;
 
-	signal = cr_remote_choose_signal(tid, mask, &harm, err);
-	if (signal < 0)
-		return signal;
 	cr_remote_enter(&regs, trip->code, signal, trip->nr, trip->calls,
 			trip->nr_calls);
 	if (trip->args) {
@@ -156,7 +156,7 @@ static int go_and_return(pid_t tid, struct trip *trip,
 	rc = cr_trace_set_sigmask(tid, ~(1ull << (signal - 1)), err);
 	if (rc == 0)
 		rc = run_to_signal(tid, signal, err);
-	if (rc == 0 && harm)
+	if (rc == 0 && trip->signal_harm)
 		rc = cr_trace_interrupt(tid, err);
 	if (rc == 0 && trip->args)
 		rc = cr_trace_get_regs(tid, &regs, err);
@@ -186,7 +186,11 @@ static int make_trip(struct cr_remote *remote, pid_t tid, struct trip *trip,
 	rc = cr_trace_get_sigmask(tid, &mask, err);
 	if (rc < 0)
 		return rc;
-	cr_remote_frame_fill(&saved, mask, &frame);
+	trip->signal =
+		cr_remote_choose_signal(tid, mask, &trip->signal_harm, err);
+	if (trip->signal < 0)
+		return trip->signal;
+	cr_remote_frame_fill(&saved, mask, trip->signal, &frame);
 	rc = cr_remote_write(remote, trip->code + CR_REMOTE_CODE_LENGTH, &frame,
 			     sizeof(frame), err);
 	if (rc < 0)

@@ -26,10 +26,12 @@
 #define SYSCALL_LENGTH 2 /* of the instruction */
 #define SYS_RESTART 219 /* restart_syscall(2) */
 
-_Static_assert(CR_REMOTE_CODE_LENGTH == 384 &&
+_Static_assert(CR_REMOTE_CODE_LENGTH == 416 &&
 		       offsetof(struct cr_remote_frame, flags) == 8ul * 5 &&
 		       offsetof(struct cr_remote_frame, r8) == 8ul * 13 &&
-		       offsetof(struct cr_remote_frame, handler_ip) == 8ul * 23,
+		       offsetof(struct cr_remote_frame, handler_ip) ==
+			       8ul * 23 &&
+		       offsetof(struct cr_remote_frame, end_signal) == 8ul * 24,
 	       "remote_entry.S knows them");
 
 /* Which call is made again when the thread goes on, and where; 0: none. */
@@ -52,7 +54,7 @@ static int restart(const struct cr_wire_regs *regs, uint64_t *nr)
 }
 
 void cr_remote_frame_fill(const struct cr_wire_regs *regs, uint64_t mask,
-			  struct cr_remote_frame *frame)
+			  int signal, struct cr_remote_frame *frame)
 {
 	const int64_t error = -(int64_t)regs->ax;
 
@@ -78,6 +80,7 @@ void cr_remote_frame_fill(const struct cr_wire_regs *regs, uint64_t mask,
 		.ax = regs->ax,
 		.ip = regs->ip,
 		.handler_ip = regs->ip,
+		.end_signal = 1ull << (signal - 1),
 	};
 	if (!restart(regs, &frame->ax))
 		return;

@@ -16,7 +16,7 @@
 #include "cr_error.h"
 #include "image_wire.h"
 
-#define CR_REMOTE_CODE_LENGTH 384u /* bytes; the frame is right behind */
+#define CR_REMOTE_CODE_LENGTH 416u /* bytes; the frame is right behind */
 
 /* By which the tail goes back; the code knows the order. */
 struct cr_remote_frame {
@@ -27,6 +27,7 @@ struct cr_remote_frame {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 	uint64_t ax, ip; /* the call, if it was in one, anew */
 	uint64_t handler_ip; /* behind the call, with EINTR */
+	uint64_t end_signal; /* as a mask: taken back if it is pending */
 };
 
 #define CR_REMOTE_CODE_SIZE \
@@ -36,11 +37,12 @@ struct cr_remote_frame {
 extern const unsigned char cr_remote_code[];
 
 /*
- * The frame for a stopped thread with registers @regs and signal mask @mask.
- * A call that is to be started again is, as the kernel would do it.
+ * The frame for a stopped thread with registers @regs and signal mask @mask,
+ * which is going to end the code with @signal.  A call that is to be started
+ * again is, as the kernel would do it.
  */
 void cr_remote_frame_fill(const struct cr_wire_regs *regs, uint64_t mask,
-			  struct cr_remote_frame *frame);
+			  int signal, struct cr_remote_frame *frame);
 
 /*
  * Turn the registers of a stopped thread into those that enter the code at

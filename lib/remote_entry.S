@@ -9,8 +9,9 @@
  * read-only.
  */
 #define CALL_LENGTH 64 /* of struct cr_remote_call */
-#define CODE_LENGTH 384 /* CR_REMOTE_CODE_LENGTH */
+#define CODE_LENGTH 416 /* CR_REMOTE_CODE_LENGTH */
 #define SYS_rt_sigprocmask 14
+#define SYS_rt_sigtimedwait 128
 #define SYS_gettid 186
 #define SYS_tkill 200
 #define SYS_ppoll 271
@@ -67,6 +68,13 @@ tail:
 	mov	$SIG_SETMASK, %edi
 	lea	FRAME(0), %rsi
 	xor	%edx, %edx
+	mov	$MASK_LENGTH, %r10d
+	syscall
+	/* the thread may have blocked the signal: then it is still there */
+	mov	$SYS_rt_sigtimedwait, %eax
+	lea	FRAME(24), %rdi
+	xor	%esi, %esi
+	lea	FRAME(2), %rdx
 	mov	$MASK_LENGTH, %r10d
 	syscall
 	test	%r14d, %r14d

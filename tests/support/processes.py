@@ -69,7 +69,9 @@ def tree_of(root):
     if inside not in (None, namespace("self")):
         pids += [int(entry) for entry in os.listdir("/proc")
                  if entry.isdigit() and namespace(entry) == inside]
-    return {(pid, start_time(pid)) for pid in pids if start_time(pid)}
+    # one may end between two looks
+    starts = {pid: start_time(pid) for pid in pids}
+    return {(pid, start) for pid, start in starts.items() if start}
 
 
 def alive(tree):

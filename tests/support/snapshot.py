@@ -19,7 +19,7 @@ STAT = {7: "terminal", 18: "priority", 19: "nice", 20: "threads",
 STATUS = ("Name|Umask|Uid|Gid|Groups|NStgid|NSpid|NSpgid|NSsid|SigPnd|ShdPnd|"
           "SigBlk|SigIgn|SigCgt|Cap[A-Z][a-z]+|NoNewPrivs|Seccomp|"
           "Seccomp_filters|THP_enabled|VmLck|VmSize|VmStk|VmExe|VmLib|"
-          "HugetlbPages|Threads|CoreDumping|Cpus_allowed|Mems_allowed")
+          "Threads|CoreDumping|Cpus_allowed|Mems_allowed")
 FILES = ("comm", "cmdline", "environ", "limits", "personality",
          "oom_score_adj", "coredump_filter", "timerslack_ns", "loginuid",
          "sessionid")

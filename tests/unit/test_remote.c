@@ -367,7 +367,7 @@ static void frame_starts_a_call_again(void **state)
 					     .ip = 0x1002 };
 		struct cr_remote_frame frame;
 
-		cr_remote_frame_fill(&regs, 5, &frame);
+		cr_remote_frame_fill(&regs, 5, SIGURG, &frame);
 		assert_int_equal(frame.ax, cases[i].expected_ax);
 		assert_int_equal(frame.ip, 0x1000);
 		assert_int_equal(frame.handler_ip, 0x1002);
@@ -395,7 +395,7 @@ static void frame_leaves_other_registers(void **state)
 					     .ip = 0x1002 };
 		struct cr_remote_frame frame;
 
-		cr_remote_frame_fill(&regs, 0, &frame);
+		cr_remote_frame_fill(&regs, 0, SIGURG, &frame);
 		assert_int_equal(frame.ax, cases[i][0]);
 		assert_int_equal(frame.ip, 0x1002);
 		assert_int_equal(frame.is_ended_by_handler, 0);
