@@ -476,7 +476,7 @@ static void run_round(const char *work, int number)
 	meet(new_nodes, "restarted");
 	usleep(200000);
 	for (i = 0; i < NODES; i++) {
-		snprintf(path, sizeof(path), "%s/check", new_nodes[i].dir);
+		snprintf(path, sizeof(path), "%.255s/check", new_nodes[i].dir);
 		close(open(path, O_CREAT | O_WRONLY, 0666));
 	}
 	end_nodes(new_nodes, "going on");

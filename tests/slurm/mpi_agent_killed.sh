@@ -12,7 +12,11 @@ for pid in $(agents "$node"); do
 	! lab exec "$node" grep -qz "^$job.0" "/proc/$pid/cmdline" ||
 		lab exec "$node" kill -KILL "$pid"
 done
-[ "$(agents "$node" | wc -l)" = 1 ] || fail "it is not the script's that is left"
+one_agent_left()
+{
+	[ "$(agents "$node" | wc -l)" = 1 ]
+}
+await 10 "end of the step's agent" one_agent_left
 say "the agent is dead at $(counted)"
 await_end COMPLETED 120
 check_ended_well
