@@ -285,14 +285,21 @@ static int use_present(struct cr_file_restore *restore,
  * where names are made for sharing memory, and only its user's own.  Whoever
  * has it open keeps it.
  */
-static int remove_leftover(const struct cr_saved_file *saved, int fd,
+static int remove_leftover(const struct cr_file_restore *restore,
+			   const struct cr_saved_file *saved, int fd,
 			   struct cr_error *err)
 {
+	struct cr_file_rights rights;
 	struct stat st;
+	int rc = -1;
 
 	if (!strncmp(saved->path, "/dev/shm/", 9) && fstat(fd, &st) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_uid == saved->file->uid &&
-	    unlink(saved->path) == 0)
+	    cr_file_take_rights(restore, &rights) == 0) {
+		rc = unlink(saved->path);
+		cr_file_give_back_rights(&rights);
+	}
+	if (rc == 0)
 		return 0;
 	return cr_error_set(err, -ESTALE,
 			    "%s exists here and is another file than the one "
@@ -312,7 +319,7 @@ static int create_named(struct cr_file_restore *restore,
 	if (fd >= 0) {
 		rc = use_present(restore, saved, fd, is_filledp, err);
 		if (rc == -EEXIST)
-			rc = remove_leftover(saved, fd, err);
+			rc = remove_leftover(restore, saved, fd, err);
 		else if (rc == 0)
 			return fd;
 		close(fd);

@@ -321,22 +321,39 @@ static int make_pipe(struct cr_file_restore *restore, uint32_t id,
 	return rc;
 }
 
+/* With the task's rights: what lies on the way is its user's to change. */
+static int make_node(const struct cr_file_restore *restore, const char *path,
+		     const struct cr_wire_file *wire)
+{
+	struct cr_file_rights rights;
+	int rc = cr_file_take_rights(restore, &rights);
+	mode_t mask;
+
+	if (rc < 0)
+		return rc;
+	mask = umask(0);
+	rc = mkfifo(path, wire->mode & 07777);
+	umask(mask);
+	if (rc == 0 && geteuid() == 0 && !rights.is_changed)
+		rc = lchown(path, wire->uid, wire->gid);
+	rc = rc < 0 ? -errno : 0;
+	cr_file_give_back_rights(&rights);
+	return rc;
+}
+
 /* The FIFO as an O_PATH descriptor, made anew if it is gone. */
 static int open_fifo(struct cr_file_restore *restore,
 		     const struct cr_saved_file *saved, struct cr_error *err)
 {
-	const struct cr_wire_file *wire = saved->file;
-	int fd;
+	int fd, rc;
 
 	fd = cr_file_open_as_user(restore, saved->path, O_PATH | O_NOFOLLOW, 0);
 	if (fd == -ENOENT) {
 		cr_file_make_folders(restore, saved->path);
-		if (mkfifo(saved->path, 0600) < 0 ||
-		    chmod(saved->path, wire->mode & 07777) < 0 ||
-		    (geteuid() == 0 &&
-		     lchown(saved->path, wire->uid, wire->gid) < 0))
-			return cr_error_errno(err, "cannot make FIFO %s",
-					      saved->path);
+		rc = make_node(restore, saved->path, saved->file);
+		if (rc < 0)
+			return cr_error_set(err, rc, "cannot make FIFO %s: %s",
+					    saved->path, strerror(-rc));
 	} else if (fd >= 0) {
 		close(fd);
 	}

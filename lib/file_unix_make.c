@@ -150,34 +150,64 @@ static int connect_as_peer(const struct end *server, int client,
 	return rc;
 }
 
-/* Listen at the server's name for the moment, whatever is there. */
-static int accept_once(const struct end *server, struct end *client,
-		       const struct sockaddr_un *address, socklen_t length)
-{
-	char aside[sizeof(address->sun_path) + 8] = "";
-	int fd, rc;
+#define ASIDE_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) + 8)
 
-	fd = socket(AF_UNIX, (int)server->head->type | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
+/* Listen at the name of @address; what is there goes to @aside meanwhile.  With
+ * the task's rights: what lies on the way is its user's to change. */
+static int listen_instead(const struct cr_file_restore *restore, int fd,
+			  const struct sockaddr_un *address, socklen_t length,
+			  char aside[ASIDE_MAX])
+{
+	struct cr_file_rights rights;
+	int rc = cr_file_take_rights(restore, &rights);
+
+	aside[0] = '\0';
+	if (rc < 0)
+		return rc;
 	if (address->sun_path[0]) {
-		snprintf(aside, sizeof(aside), "%.*s.cr",
+		snprintf(aside, ASIDE_MAX, "%.*s.cr",
 			 (int)sizeof(address->sun_path), address->sun_path);
 		if (rename(address->sun_path, aside) < 0)
 			aside[0] = '\0';
 	}
 	rc = bind(fd, (const struct sockaddr *)address, length);
 	rc = rc < 0 || listen(fd, 1) < 0 ? -errno : 0;
+	cr_file_give_back_rights(&rights);
+	return rc;
+}
+
+static void put_back(const struct cr_file_restore *restore,
+		     const struct sockaddr_un *address, const char *aside)
+{
+	struct cr_file_rights rights;
+
+	if (!address->sun_path[0] || cr_file_take_rights(restore, &rights) < 0)
+		return;
+	unlink(address->sun_path);
+	if (aside[0])
+		rename(aside, address->sun_path);
+	cr_file_give_back_rights(&rights);
+}
+
+/* Listen at the server's name for the moment, whatever is there. */
+static int accept_once(const struct cr_file_restore *restore,
+		       const struct end *server, struct end *client,
+		       const struct sockaddr_un *address, socklen_t length)
+{
+	char aside[ASIDE_MAX];
+	int fd, rc;
+
+	fd = socket(AF_UNIX, (int)server->head->type | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	rc = listen_instead(restore, fd, address, length, aside);
 	if (rc == 0)
 		rc = connect_as_peer(server, client->fd, address, length);
 	if (rc == 0) {
 		rc = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 		rc = rc < 0 ? -errno : rc;
 	}
-	if (address->sun_path[0])
-		unlink(address->sun_path);
-	if (aside[0])
-		rename(aside, address->sun_path);
+	put_back(restore, address, aside);
 	close(fd);
 	return rc;
 }
@@ -206,7 +236,7 @@ static int make_accepted(struct cr_file_restore *restore, struct end *server,
 	if (!length)
 		rc = -ENOENT;
 	else if (!listener)
-		rc = accept_once(server, client, &address, length);
+		rc = accept_once(restore, server, client, &address, length);
 	else
 		rc = connect_as_peer(server, client->fd, &address, length);
 	if (rc == 0 && listener) {

@@ -47,6 +47,18 @@ static int is_stale(const struct sockaddr_un *address, socklen_t length,
 	return rc;
 }
 
+/* What the saved name was like, or that it was gone. */
+static int set_mode(const struct cr_wire_unix *head, const char *path,
+		    int is_roots)
+{
+	if (!(head->flags & CR_UNIX_F_NAME_EXISTS))
+		return unlink(path);
+	if (chmod(path, head->mode) < 0)
+		return -1;
+	return is_roots ? lchown(path, head->uid, head->gid) : 0;
+}
+
+/* With the task's rights: what lies on the way is its user's to change. */
 static int bind_as_user(struct cr_file_restore *restore, int fd,
 			const struct cr_wire_unix *head,
 			const struct sockaddr_un *address, socklen_t length)
@@ -61,6 +73,9 @@ static int bind_as_user(struct cr_file_restore *restore, int fd,
 	    is_stale(address, length, head->type) &&
 	    unlink(address->sun_path) == 0)
 		rc = bind(fd, (const struct sockaddr *)address, length);
+	if (rc == 0 && address->sun_path[0])
+		rc = set_mode(head, address->sun_path,
+			      geteuid() == 0 && !rights.is_changed);
 	rc = rc < 0 ? -errno : 0;
 	cr_file_give_back_rights(&rights);
 	return rc;
@@ -87,13 +102,5 @@ int cr_unix_bind(struct cr_file_restore *restore, uint32_t id, int fd,
 				    saved->path[0] ? saved->path :
 						     "of an abstract name",
 				    strerror(-rc));
-	if (!address.sun_path[0])
-		return 0;
-	if (!(head->flags & CR_UNIX_F_NAME_EXISTS))
-		unlink(address.sun_path);
-	else if (chmod(address.sun_path, head->mode) < 0 ||
-		 (geteuid() == 0 &&
-		  lchown(address.sun_path, head->uid, head->gid) < 0))
-		return cr_error_errno(err, "Unix socket %s: mode", saved->path);
 	return 0;
 }
