@@ -38,25 +38,35 @@ struct outcome {
 	char text[CR_ERROR_TEXT_MAX];
 };
 
+/* Pid 1 of a namespace, from its birth on: its name comes later. */
+static bool is_init(int pid)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, "NSpid:", 6) &&
+			!strcmp(strrchr(line, '\t'), "\t1\n");
+	if (file)
+		fclose(file);
+	return found;
+}
+
 /* All below @pid but the namespace's init; init's children count. */
 static size_t list_below(pid_t pid, pid_t *pids, size_t nr)
 {
-	char path[64], comm[32] = "";
+	char path[64];
 	FILE *file;
 	int child;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	file = fopen(path, "re");
 	while (file && nr < PIDS_MAX && fscanf(file, "%d", &child) == 1) {
-		FILE *name;
-
-		snprintf(path, sizeof(path), "/proc/%d/comm", child);
-		name = fopen(path, "re");
-		if (name && fgets(comm, sizeof(comm), name) &&
-		    strcmp(comm, "cr-init\n") != 0)
+		if (!is_init(child))
 			pids[nr++] = child;
-		if (name)
-			fclose(name);
 		nr = list_below(child, pids, nr);
 	}
 	if (file)
