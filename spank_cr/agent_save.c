@@ -332,12 +332,15 @@ static void save_alone(struct agent *agent, struct cr_manifest *manifest,
 	manifest->generation = result->generation;
 	rc = save_into(agent, dirfd, manifest, result);
 	close(dirfd);
-	if (rc)
+	if (rc) {
 		cr_generation_remove(agent->step_dirfd, result->generation,
 				     &ignored);
-	else
-		cr_generation_prune(agent->step_dirfd, agent->config->keep,
-				    &result->err);
+		return;
+	}
+	/* what was tried again, and worked, may have left its words */
+	result->err = (struct cr_error){ 0 };
+	cr_generation_prune(agent->step_dirfd, agent->config->keep,
+			    &result->err);
 }
 
 static void save(struct agent *agent, struct agent_result *result)

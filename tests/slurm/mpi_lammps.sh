@@ -5,7 +5,7 @@
 source "$(dirname "$0")/mpi_lib.sh"
 
 command -v lmp >/dev/null || skip "lammps is missing"
-sed 's/^run.*/run 3000/' "$top/tests/apps/in.melt" >"$work/in.melt"
+sed 's/^run.*/run 6000/' "$top/tests/apps/in.melt" >"$work/in.melt"
 
 submit_melt() # NAME OPTION...
 {
