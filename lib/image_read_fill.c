@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@
 
 #include "cr_fault.h"
 #include "crc.h"
+#include "huge_page.h"
 #include "image_chunk.h"
 #include "image_reader.h"
 
@@ -31,6 +33,7 @@ struct fill {
 	uint32_t space;
 	cr_locate_fn locate;
 	void *arg;
+	bool huge_pages_allowed;
 	size_t end; /* behind the space's last entry */
 	atomic_size_t next; /* entry that nobody has taken yet */
 	pthread_mutex_t lock;
@@ -44,6 +47,7 @@ struct filler {
 	size_t nr_pieces;
 	uint8_t *stored, *raw; /* of packed chunks */
 	size_t stored_max, raw_max;
+	bool takes_huge_pages;
 };
 
 _Static_assert(CR_CHUNK_RUNS_MAX <= 1024, "one chunk fits one preadv(2)");
@@ -133,11 +137,15 @@ static int read_pieces(const struct cr_image *image, struct filler *filler,
  * Fresh pages all at once take a fifth less time than a fault for each.  And
  * where a filesystem is full, this is an error and not a SIGBUS later.
  */
-static int populate(const struct filler *filler, struct cr_error *err)
+static int populate(struct filler *filler, struct cr_error *err)
 {
 	for (size_t i = 0; i < filler->nr_pieces; i++) {
 		const struct iovec *piece = &filler->pieces[i];
 
+		if (filler->takes_huge_pages && piece->iov_len >= CR_HUGE_PAGE)
+			filler->takes_huge_pages =
+				cr_huge_pages_take(piece->iov_base,
+						   piece->iov_len);
 		/* Older kernels do not know it: EINVAL. */
 		if (madvise(piece->iov_base, piece->iov_len,
 			    MADV_POPULATE_WRITE) &&
@@ -239,7 +247,9 @@ static void *filler_main(void *arg)
 	struct cr_error err = { 0 };
 	int rc = 0;
 
-	if (!filler)
+	if (filler)
+		filler->takes_huge_pages = fill->huge_pages_allowed;
+	else
 		rc = cr_error_set(&err, -ENOMEM, "no memory to fill a space");
 	while (!rc) {
 		size_t i = atomic_fetch_add(&fill->next, 1);
@@ -283,6 +293,7 @@ int cr_image_fill(struct cr_image *image, uint32_t space, cr_locate_fn locate,
 		.space = space,
 		.locate = locate,
 		.arg = arg,
+		.huge_pages_allowed = cr_huge_pages_are_allowed(),
 		.next = cr_image_first_entry(image, space),
 		.end = cr_image_first_entry(image, (uint64_t)space + 1),
 		.lock = PTHREAD_MUTEX_INITIALIZER,

@@ -17,6 +17,7 @@
 
 #include "cr_fault.h"
 #include "cr_image_write.h"
+#include "huge_page.h"
 #include "image_chunk.h"
 #include "image_writer.h"
 
@@ -200,22 +201,39 @@ struct cutter {
 	uint64_t used; /* bytes of the first run */
 };
 
+/*
+ * As much of @run as fits @room.  The rest begins where a huge page may:
+ * whoever reads it can then fill whole ones (image_read_fill.c).
+ */
+static uint64_t cut_run(const struct cr_wire_run *run, uint64_t room)
+{
+	uint64_t end = run->address + room;
+
+	if (run->length <= room)
+		return run->length;
+	end &= ~(CR_HUGE_PAGE - 1);
+	return end > run->address ? end - run->address : room;
+}
+
 /* Move the next runs to @to, as many as one job takes; returns their length. */
 static uint64_t cut(struct cutter *cutter, struct cr_wire_run *to,
 		    size_t *nr_to)
 {
-	uint64_t sum = 0, room;
+	uint64_t sum = 0;
+	bool is_cut = false;
 
 	*nr_to = 0;
-	while (cutter->nr_runs && sum < CR_WRITER_JOB_BYTES) {
+	while (cutter->nr_runs && sum < CR_WRITER_JOB_BYTES && !is_cut) {
 		struct cr_wire_run run = *cutter->runs;
+		uint64_t length;
 
 		run.address += cutter->used;
 		run.length -= cutter->used;
-		room = CR_WRITER_JOB_BYTES - sum;
-		if (run.length > room) {
-			run.length = room;
-			cutter->used += room;
+		length = cut_run(&run, CR_WRITER_JOB_BYTES - sum);
+		is_cut = length < run.length;
+		if (is_cut) {
+			run.length = length;
+			cutter->used += length;
 		} else {
 			cutter->used = 0;
 			cutter->runs++;

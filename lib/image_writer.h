@@ -22,9 +22,10 @@
 #define CR_WRITER_QUEUE_MAX 64 /* jobs waiting */
 /*
  * Memory of one job.  What is read must still be in the CPU's cache when it
- * is looked through and written, and 8 workers' buffers must stay small.
+ * is looked through and written, and 8 workers' buffers must stay small; but a
+ * huge page must fit.
  */
-#define CR_WRITER_JOB_BYTES (1u << 20)
+#define CR_WRITER_JOB_BYTES (2u << 20)
 
 struct cr_writer_chunk {
 	struct cr_wire_index_entry entry;

@@ -76,6 +76,9 @@ int cr_mm_map(struct cr_restarter *restarter, const struct cr_wire_vma *vma,
 		return cr_error_errno(err, "mapping %#llx-%#llx",
 				      (unsigned long long)vma->start,
 				      (unsigned long long)vma->end);
+	/* before it is filled: see huge_page.h */
+	if (vma->advice & CR_VMA_NOHUGEPAGE)
+		madvise(mapped, vma_length(vma), MADV_NOHUGEPAGE);
 	*addressp = at;
 	return 0;
 }

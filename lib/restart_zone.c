@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "huge_page.h"
 #include "restart_ctx.h"
 
 #define ADDRESS_FIRST (1ull << 20) /* above any vm.mmap_min_addr */
 #define ADDRESS_END 0x7ffffffff000ull /* TASK_SIZE of 4-level page tables */
 #define MARGIN (16ull << 20) /* growth of our own heap, guard gaps */
-#define HUGE (2ull << 20)
 
 struct ranges {
 	struct cr_wire_run *range; /* address and length */
@@ -121,22 +121,24 @@ int cr_zone_find(const struct cr_saved *saved, struct cr_zone *zone,
 	if (zone->end - zone->start < 4 * MARGIN)
 		return cr_error_set(err, -ENOMEM,
 				    "the tree leaves no free addresses");
-	zone->start = (zone->start + MARGIN + HUGE - 1) & ~(HUGE - 1);
-	zone->end = (zone->end - MARGIN) & ~(HUGE - 1);
+	zone->start =
+		(zone->start + MARGIN + CR_HUGE_PAGE - 1) & ~(CR_HUGE_PAGE - 1);
+	zone->end = (zone->end - MARGIN) & ~(CR_HUGE_PAGE - 1);
 	zone->next = zone->start;
 	return 0;
 }
 
 uint64_t cr_zone_take(struct cr_zone *zone, uint64_t length, uint64_t like)
 {
-	uint64_t start = (zone->next & ~(HUGE - 1)) + (like & (HUGE - 1));
+	uint64_t start = (zone->next & ~(CR_HUGE_PAGE - 1)) +
+			 (like & (CR_HUGE_PAGE - 1));
 
 	if (start < zone->next)
-		start += HUGE;
+		start += CR_HUGE_PAGE;
 	/* the gap keeps neighbours apart, as MAP_GROWSDOWN wants it */
 	if (length > zone->end - zone->start ||
-	    start > zone->end - length - HUGE)
+	    start > zone->end - length - CR_HUGE_PAGE)
 		return 0;
-	zone->next = start + length + HUGE;
+	zone->next = start + length + CR_HUGE_PAGE;
 	return start;
 }

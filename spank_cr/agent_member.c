@@ -36,6 +36,13 @@ static void arm(struct agent *agent)
 
 /* --- telling --- */
 
+/* Before the lead's welcome only that we leave, once it knows who we are. */
+static int may_send(const struct agent_member *member, uint32_t type)
+{
+	return member->is_met ||
+	       (type == CR_PEER_LEAVE && member->link && member->link->sent);
+}
+
 static void send_lead(struct agent *agent, struct cr_peer_message *message)
 {
 	struct agent_member *member = agent->member;
@@ -43,7 +50,7 @@ static void send_lead(struct agent *agent, struct cr_peer_message *message)
 	message->round = member->round;
 	if (!is_remote(agent))
 		agent_local_to_lead(agent, message);
-	else if (member->is_met)
+	else if (may_send(member, message->type))
 		agent_link_send(member->link, message);
 }
 
@@ -634,6 +641,6 @@ void agent_member_leave(struct agent *agent, int leave)
 	if (leave != CR_PEER_LEAVE_SAVED)
 		write_left(agent);
 	agent_member_tell(agent, CR_PEER_LEAVE, leave, "");
-	if (is_remote(agent) && member->is_met)
+	if (is_remote(agent) && may_send(member, CR_PEER_LEAVE))
 		agent_link_flush(member->link, LEAVE_MS);
 }

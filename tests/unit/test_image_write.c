@@ -281,8 +281,39 @@ static void unreadable_memory_is_named(void **state)
 	assert_int_equal(cr_image_writer_commit(writer, NULL, &err), -EFAULT);
 	assert_non_null(strstr(err.text, "space 7"));
 	assert_non_null(strstr(err.text, "pid 4711"));
-	assert_non_null(strstr(err.text, "0xb"));
+	assert_non_null(strstr(err.text, "0xa00000"));
 	assert_false(exists(PARTIAL));
+}
+
+static atomic_uint nr_begun, nr_begun_inside;
+
+/* A job reads each of its runs at once. */
+static int note_begin(const struct cr_memory_source *source, uint64_t address,
+		      void *buffer, size_t length)
+{
+	(void)source;
+	memset(buffer, 1, length);
+	atomic_fetch_add(&nr_begun, 1);
+	if (address % (2 << 20))
+		atomic_fetch_add(&nr_begun_inside, 1);
+	return 0;
+}
+
+/* Who reads them can then fill whole ones: see huge_page.h. */
+static void long_runs_are_cut_at_huge_pages(void **state)
+{
+	const struct cr_memory_source source = { .read = note_begin };
+	const struct cr_wire_run runs[] = { { 4096, 8192 },
+					    { 3 << 20, 11 << 20 } };
+	struct cr_image_writer *writer = create();
+
+	(void)state;
+	cr_image_writer_memory(writer, 1, &source, runs, 2, NULL);
+	assert_int_equal(cr_image_writer_drain(writer, NULL), 0);
+	/* the first two runs, then 4, 6, 8, 10 and 12 MiB */
+	assert_int_equal(atomic_load(&nr_begun), 7);
+	assert_int_equal(atomic_load(&nr_begun_inside), 2);
+	cr_image_writer_abort(writer);
 }
 
 static void wrong_calls_are_refused(void **state)
@@ -436,6 +467,7 @@ int main(void)
 		cmocka_unit_test(full_stream_is_an_error),
 		cmocka_unit_test(closed_pipe_is_an_error_of_the_workers),
 		cmocka_unit_test(unreadable_memory_is_named),
+		cmocka_unit_test(long_runs_are_cut_at_huge_pages),
 		cmocka_unit_test(wrong_calls_are_refused),
 		cmocka_unit_test(pages_given_twice_are_refused),
 		cmocka_unit_test(drain_waits_for_all_sources),
