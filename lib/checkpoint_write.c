@@ -278,8 +278,7 @@ int cr_checkpoint_write(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	if (rc == 0)
 		rc = put_spaces(checkpoint, err);
 	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
-		rc = cr_put_task(checkpoint->writer, checkpoint->tasks[i],
-				 err);
+		rc = cr_put_task(checkpoint->writer, checkpoint->tasks[i], err);
 	if (rc == 0)
 		rc = queue_memory(checkpoint, err);
 	return rc;

@@ -211,7 +211,7 @@ static int add_vma(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 		wire->offset = map->offset;
 	if (wire->kind == CR_VMA_ANON)
 		vma.has_pages = map->resident || map->swapped ||
-				 map->page_size > CR_WIRE_PAGE;
+				map->page_size > CR_WIRE_PAGE;
 	else if (wire->kind == CR_VMA_FILE_PRIVATE)
 		vma.has_pages = map->anonymous || map->swapped;
 	vma.may_share = vma.has_pages && map->anonymous && map->shared;

@@ -255,7 +255,8 @@ static bool is_known(int type)
 	return type <= CR_RECORD_VDSO || type == CR_RECORD_INDEX;
 }
 
-/* Of many tasks the same: a program's children have its mappings and signals. */
+/* Of many tasks the same: a program's children have its mappings and signals.
+ */
 static bool is_often_equal(int type)
 {
 	return type == CR_RECORD_TASK || type == CR_RECORD_VMAS ||

@@ -72,9 +72,8 @@ int cr_vma_writer_add(struct cr_vma_writer *writer,
 	struct cr_wire_vma *before = &writer->before;
 	const uint64_t fields[NR_FIELDS] = {
 		[FIELD_GAP] = (wire->start - before->end) / CR_WIRE_PAGE,
-		[FIELD_OFFSET] =
-			fold(wire->offset - expected_offset(before,
-							    wire->file)),
+		[FIELD_OFFSET] = fold(wire->offset -
+				      expected_offset(before, wire->file)),
 		[FIELD_PROT] = wire->prot ^ before->prot,
 		[FIELD_MAP_FLAGS] = wire->map_flags ^ before->map_flags,
 		[FIELD_KIND] = kind_bits(vma) ^ before->kind,
