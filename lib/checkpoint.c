@@ -97,23 +97,24 @@ static int collect_files(struct cr_checkpoint *checkpoint,
 			 struct cr_save_task *task, struct cr_error *err)
 {
 	struct cr_file_table *files = checkpoint->files;
+	struct cr_save_state *state = task->state;
 	const uint32_t vpid = task->link.vpid;
 	int rc;
 
-	rc = cr_file_table_add_task(files, task->pid, vpid, &task->fds,
-				    &task->nr_fds, err);
+	rc = cr_file_table_add_task(files, task->pid, vpid, &state->fds,
+				    &state->nr_fds, err);
 	if (rc == 0)
 		rc = cr_file_table_add_link(files, task->pid, vpid, "exe",
-					    &task->mm.exe, err);
+					    &state->mm.exe, err);
 	if (rc == 0)
 		rc = cr_file_table_add_link(files, task->pid, vpid, "cwd",
-					    &task->task.cwd, err);
+					    &state->task.cwd, err);
 	if (rc == 0 && !is_same_root(task))
 		rc = cr_file_table_add_link(files, task->pid, vpid, "root",
-					    &task->task.root, err);
+					    &state->task.root, err);
 	if (rc == 0)
-		rc = cr_file_table_locks(files, task->pid, &task->locks,
-					 &task->nr_locks, err);
+		rc = cr_file_table_locks(files, task->pid, &state->locks,
+					 &state->nr_locks, err);
 	return rc;
 }
 
@@ -126,7 +127,8 @@ static int collect_zombie(struct cr_save_task *task, struct cr_error *err)
 	if (rc < 0)
 		return rc;
 	text[strcspn(text, "\n")] = '\0';
-	snprintf(task->task.comm, sizeof(task->task.comm), "%.15s", text);
+	snprintf(task->state->task.comm, sizeof(task->state->task.comm),
+		 "%.15s", text);
 	free(text);
 	return 0;
 }
@@ -138,9 +140,10 @@ static int collect_task(struct cr_checkpoint *checkpoint,
 
 	if (task->is_zombie)
 		return collect_zombie(task, err);
-	task->mm.space = cr_new_space(checkpoint, CR_SPACE_MM, 0, 0);
-	if (!task->mm.space)
+	task->space = cr_new_space(checkpoint, CR_SPACE_MM, 0, 0);
+	if (!task->space)
 		return cr_error_set(err, -ENOMEM, "out of memory");
+	task->state->mm.space = task->space;
 	rc = cr_collect_process(checkpoint, task, err);
 	if (rc == 0)
 		rc = collect_files(checkpoint, task, err);
@@ -191,7 +194,9 @@ static int collect(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		rc = collect_task(checkpoint, task, err);
 		if (rc < 0)
 			cr_error_prefix(err, "process %u (%s)", task->link.vpid,
-					task->task.comm);
+					task->state->task.comm);
+		else
+			rc = cr_pack_task(task, err);
 		checkpoint->stats.nr_tasks++;
 		checkpoint->stats.nr_threads += (uint32_t)task->nr_threads;
 	}
@@ -265,7 +270,9 @@ int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	if (rc < 0)
 		return rc;
 	began_ns = cr_save_now_ns();
-	rc = cr_collect_pages(checkpoint, err);
+	rc = cr_split_vmas(checkpoint, err);
+	if (rc == 0)
+		rc = cr_collect_families(checkpoint, err);
 	if (rc == 0)
 		rc = cr_file_table_read_tcp(checkpoint->files,
 					    checkpoint->options.between_queues,
@@ -366,8 +373,9 @@ static void free_spaces(struct cr_checkpoint *checkpoint)
 	for (size_t i = 0; i < checkpoint->nr_spaces; i++) {
 		struct cr_save_space *space = checkpoint->spaces[i];
 
-		free(space->runs.runs);
+		cr_runs_clear(&space->runs);
 		free(space->owners);
+		free(space->path);
 		free(space);
 	}
 	free(checkpoint->spaces);

@@ -196,122 +196,28 @@ static int put_spaces(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	return rc;
 }
 
-static int put_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
-		    struct cr_error *err)
-{
-	struct cr_wire_vma *vmas;
-	struct iovec iov;
-	int rc;
-
-	vmas = calloc(task->nr_vmas, sizeof(*vmas));
-	if (!vmas)
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < task->nr_vmas; i++)
-		vmas[i] = task->vmas[i].wire;
-	iov = PART(vmas, task->nr_vmas * sizeof(*vmas));
-	rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_VMAS,
-				 task->link.vpid, &iov, 1, err);
-	free(vmas);
-	return rc;
-}
-
-static int put_threads(struct cr_checkpoint *checkpoint,
-		       struct cr_save_task *task, struct cr_error *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < task->nr_threads && rc == 0; i++) {
-		struct cr_save_thread *thread = &task->threads[i];
-		const struct cr_wire_thread *wire = &thread->wire;
-		struct iovec iov[] = {
-			PART(wire, sizeof(*wire)),
-			PART(thread->pending,
-			     wire->nr_pending * sizeof(thread->pending[0])),
-			PART(thread->xstate, wire->xstate_length),
-			PART(thread->groups,
-			     wire->nr_groups * sizeof(thread->groups[0])),
-		};
-
-		rc = cr_image_writer_put(checkpoint->writer, CR_RECORD_THREAD,
-					 task->link.vpid, iov, 4, err);
-	}
-	return rc;
-}
-
-static int put_task(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
-		    struct cr_error *err)
-{
-	struct {
-		int type;
-		struct iovec iov[2];
-	} records[] = {
-		{ CR_RECORD_TASK, { PART(&task->task, sizeof(task->task)) } },
-		{ CR_RECORD_MM,
-		  { PART(&task->mm, sizeof(task->mm)),
-		    PART(task->auxv, task->mm.auxv_length) } },
-		{ CR_RECORD_VMAS, { { 0 } } },
-		{ CR_RECORD_FDS,
-		  { PART(task->fds, task->nr_fds * sizeof(task->fds[0])) } },
-		{ CR_RECORD_SIGNALS,
-		  { PART(&task->signals, sizeof(task->signals)),
-		    PART(task->pending, task->signals.nr_pending *
-						sizeof(task->pending[0])) } },
-		{ CR_RECORD_TIMERS,
-		  { PART(task->timers,
-			 task->nr_timers * sizeof(task->timers[0])) } },
-		{ CR_RECORD_LOCKS,
-		  { PART(task->locks,
-			 task->nr_locks * sizeof(task->locks[0])) } },
-	};
-	size_t nr = sizeof(records) / sizeof(records[0]);
-	int rc = 0;
-
-	if (task->is_zombie)
-		nr = 1;
-	for (size_t i = 0; i < nr && rc == 0; i++) {
-		if (records[i].type == CR_RECORD_VMAS)
-			rc = put_vmas(checkpoint, task, err);
-		else
-			rc = cr_image_writer_put(checkpoint->writer,
-						 records[i].type,
-						 task->link.vpid,
-						 records[i].iov, 2, err);
-	}
-	return rc ? rc : put_threads(checkpoint, task, err);
-}
-
-/* Pages that may be left out when zero, and those that may not, in one list. */
 static int queue_task(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, struct cr_error *err)
 {
-	struct cr_runs all = { 0 };
-	size_t i = 0, j = 0;
-	int rc = 0;
+	struct cr_runs pages = { 0 }, exact = { 0 };
+	int rc;
 
-	while (rc == 0 && (i < task->pages.nr || j < task->exact.nr)) {
-		const struct cr_wire_run *run;
-
-		if (j == task->exact.nr ||
-		    (i < task->pages.nr &&
-		     task->pages.runs[i].address < task->exact.runs[j].address))
-			run = &task->pages.runs[i++];
-		else
-			run = &task->exact.runs[j++];
-		rc = cr_runs_add(&all, run->address, run->length);
-	}
-	if (rc < 0) {
-		free(all.runs);
-		return cr_error_set(err, rc, "out of memory");
-	}
-	task->source.read = read_task;
-	task->source.pid = task->pid;
-	task->source.fd = -1;
-	task->source.skip_zero = 1;
-	task->source.keep = task->exact.runs;
-	task->source.nr_keep = task->exact.nr;
-	rc = cr_image_writer_memory(checkpoint->writer, task->mm.space,
-				    &task->source, all.runs, all.nr, err);
-	free(all.runs);
+	rc = cr_collect_pages(task, &pages, &exact, err);
+	task->source = (struct cr_memory_source){
+		.read = read_task,
+		.pid = task->pid,
+		.fd = -1,
+		.skip_zero = 1,
+		.keep = exact.runs,
+		.nr_keep = exact.nr,
+	};
+	if (rc == 0)
+		rc = cr_image_writer_memory(checkpoint->writer, task->space,
+					    &task->source, pages.runs, pages.nr,
+					    err);
+	task->source.nr_keep = 0;
+	cr_runs_clear(&pages);
+	cr_runs_clear(&exact);
 	return rc;
 }
 
@@ -372,7 +278,7 @@ int cr_checkpoint_write(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	if (rc == 0)
 		rc = put_spaces(checkpoint, err);
 	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
-		rc = put_task(checkpoint, checkpoint->tasks[i], err);
+		rc = cr_put_task(checkpoint->writer, checkpoint->tasks[i], err);
 	if (rc == 0)
 		rc = queue_memory(checkpoint, err);
 	return rc;

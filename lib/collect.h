@@ -20,6 +20,8 @@
 #include "cr_image_write.h"
 #include "image_wire.h"
 #include "procfs.h"
+#include "runs.h"
+#include "vma_list.h"
 
 struct cr_file_table;
 struct cr_remote;
@@ -39,33 +41,33 @@ struct cr_waiting {
 
 struct cr_save_thread {
 	pid_t tid;
+	uint32_t vtid; /* once collected */
 	int is_seized; /* ours, perhaps not stopped yet */
 	int is_stopped;
 	int stop_signal; /* of a group stop, or 0 */
 	struct cr_waiting waiting;
-	struct cr_wire_thread wire;
-	uint8_t *xstate; /* [wire.xstate_length] */
-	struct cr_wire_siginfo *pending; /* [wire.nr_pending] */
-	uint32_t *groups; /* [wire.nr_groups] */
+	/* all below: until the task is packed */
+	struct cr_wire_thread *wire;
+	struct cr_packed xstate; /* of wire->xstate_length bytes */
+	struct cr_wire_siginfo *pending; /* [wire->nr_pending] */
+	uint32_t *groups; /* [wire->nr_groups] */
 };
 
-/* A mapping, with what is needed to read its pages. */
-struct cr_save_vma {
-	struct cr_wire_vma wire;
-	int may_share; /* has pages that relatives may share */
-	int has_pages; /* of its own: private ones */
-	int is_scanned; /* its pages are noted already */
+/* What a process has once, while it is collected. */
+struct cr_save_state {
+	struct cr_wire_task task;
+	/* all below: not for zombies */
+	struct cr_wire_mm mm;
+	char *auxv; /* [mm.auxv_length] */
+	struct cr_wire_fd *fds;
+	size_t nr_fds;
+	struct cr_wire_signals *signals;
+	struct cr_wire_siginfo *pending; /* [signals->nr_pending] */
+	struct cr_wire_timer *timers;
+	size_t nr_timers;
+	struct cr_wire_lock *locks;
+	size_t nr_locks;
 };
-
-/* A growing list of page runs. */
-struct cr_runs {
-	struct cr_wire_run *runs;
-	size_t nr;
-};
-
-int cr_runs_add(struct cr_runs *runs, uint64_t address, uint64_t length);
-void cr_runs_merge(struct cr_runs *runs); /* sorted and disjoint afterwards */
-uint64_t cr_runs_length(const struct cr_runs *runs);
 
 struct cr_save_task {
 	pid_t pid;
@@ -77,24 +79,16 @@ struct cr_save_task {
 	struct cr_save_thread *threads; /* leader first */
 	size_t nr_threads;
 	struct cr_remote *remote;
-	/* all below: not for zombies */
 	uint32_t terminal; /* device of the controlling one, 0: none */
 	uint64_t ignored, caught; /* signals */
-	struct cr_wire_task task;
-	struct cr_wire_mm mm;
-	char *auxv; /* [mm.auxv_length] */
-	struct cr_save_vma *vmas;
-	size_t nr_vmas;
-	struct cr_wire_fd *fds;
-	size_t nr_fds;
-	struct cr_wire_signals signals;
-	struct cr_wire_siginfo *pending; /* [signals.nr_pending] */
-	struct cr_wire_timer *timers;
-	size_t nr_timers;
-	struct cr_wire_lock *locks;
-	size_t nr_locks;
-	struct cr_runs pages; /* anonymous: zeros need not be kept */
-	struct cr_runs exact; /* to be kept whatever they hold */
+	struct cr_save_state *state; /* NULL: packed */
+	struct cr_packed records; /* all of it but the mappings */
+	/* all below: not for zombies */
+	uint32_t space; /* of its private memory */
+	struct cr_vma_list vmas;
+	/* of mappings that are of a family, those that are not the family's: */
+	struct cr_run_list pages; /* anonymous: zeros need not be kept */
+	struct cr_run_list exact; /* to be kept whatever they hold */
 	struct cr_memory_source source;
 };
 
@@ -108,7 +102,7 @@ struct cr_owner {
 struct cr_save_space {
 	struct cr_wire_space wire;
 	uint64_t device, inode; /* SHMEM, SYSV */
-	char path[96]; /* SHMEM, SYSV: to open it, while the tree is frozen */
+	char *path; /* SHMEM, SYSV: to open it, while the tree is frozen */
 	struct cr_memory_source source;
 	struct cr_runs runs;
 	struct cr_owner *owners; /* FAMILY: sorted, [nr_owners] */
@@ -220,8 +214,10 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, const struct cr_proc_map *map,
 		      enum cr_space_kind kind, uint32_t *idp,
 		      struct cr_error *err);
-/* Which pages are to be saved, families included. */
-int cr_collect_pages(struct cr_checkpoint *checkpoint, struct cr_error *err);
+/* Pages of the task to be saved in its own space, sorted; @exact are those of
+ * them that are kept even if they are zero.  After cr_collect_families(). */
+int cr_collect_pages(const struct cr_save_task *task, struct cr_runs *pages,
+		     struct cr_runs *exact, struct cr_error *err);
 /* Cut mappings of relatives at each other's ends, so that what they share lies
  * in mappings of one size. */
 int cr_split_vmas(struct cr_checkpoint *checkpoint, struct cr_error *err);
@@ -238,6 +234,16 @@ uint32_t cr_new_space(struct cr_checkpoint *checkpoint, enum cr_space_kind kind,
  * not the zero page.  Uses /proc/PID/pagemap @fd. */
 int cr_scan_pages(int fd, uint64_t start, uint64_t end, int is_file,
 		  struct cr_runs *runs);
+
+/* ---- save_task.c ---- */
+
+/* Make records of all that has been collected of the task but its mappings, and
+ * forget it.  What is needed to let its threads go stays. */
+int cr_pack_task(struct cr_save_task *task, struct cr_error *err);
+/* Write the records of a packed task, mappings included. */
+int cr_put_task(struct cr_image_writer *writer, const struct cr_save_task *task,
+		struct cr_error *err);
+void cr_free_state(struct cr_save_task *task);
 
 /* ---- checkpoint_write.c ---- */
 

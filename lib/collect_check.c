@@ -74,12 +74,12 @@ static void check_threads(struct cr_checkpoint *checkpoint,
 			cr_refuse(checkpoint,
 				  "process %u: thread %u has descriptors of "
 				  "its own",
-				  task->link.vpid, task->threads[i].wire.tid);
+				  task->link.vpid, task->threads[i].vtid);
 		if (kcmp(task->pid, tid, KCMP_FS) > 0)
 			cr_refuse(checkpoint,
 				  "process %u: thread %u has a working "
 				  "directory of its own",
-				  task->link.vpid, task->threads[i].wire.tid);
+				  task->link.vpid, task->threads[i].vtid);
 	}
 }
 

@@ -19,37 +19,9 @@
 #include "family.h"
 #include "pagemap.h"
 
-#define ENTRIES_MAX (1u << 20) /* of all members at a time */
+#define ENTRIES_MAX (1u << 18) /* of all members at a time */
 #define WINDOW_MAX 2048u /* pages */
-
-static int compare_members(const void *a, const void *b)
-{
-	const struct cr_member *x = a, *y = b;
-	const struct cr_wire_vma *left = &x->vma->wire, *right = &y->vma->wire;
-
-	if (left->start != right->start)
-		return left->start < right->start ? -1 : 1;
-	if (left->kind != right->kind)
-		return left->kind < right->kind ? -1 : 1;
-	if (left->file != right->file)
-		return left->file < right->file ? -1 : 1;
-	if (left->offset != right->offset)
-		return left->offset < right->offset ? -1 : 1;
-	if (left->map_flags != right->map_flags)
-		return left->map_flags < right->map_flags ? -1 : 1;
-	/* saved order: the first that has a page is its source */
-	return (x->task->order > y->task->order) -
-	       (x->task->order < y->task->order);
-}
-
-static int is_same_group(const struct cr_member *a, const struct cr_member *b)
-{
-	const struct cr_wire_vma *left = &a->vma->wire, *right = &b->vma->wire;
-
-	return left->start == right->start && left->kind == right->kind &&
-	       left->file == right->file && left->offset == right->offset &&
-	       left->map_flags == right->map_flags;
-}
+#define RANGES_MAX 1024u /* before they are merged */
 
 static int make_family(struct cr_checkpoint *checkpoint, struct cr_group *group,
 		       size_t cluster)
@@ -75,7 +47,9 @@ static int make_family(struct cr_checkpoint *checkpoint, struct cr_group *group,
 		if (group->members[i].cluster != cluster)
 			continue;
 		group->members[i].vma->wire.space = id;
-		group->members[i].vma->is_scanned = 1;
+		if (cr_vma_list_set_family(&group->members[i].task->vmas,
+					   group->members[i].index, id) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -89,8 +63,19 @@ static size_t cluster_size(const struct cr_group *group, size_t cluster)
 	return nr;
 }
 
+/* Relatives have most of them in common. */
+static void merge_ranges(struct cr_runs *ranges, size_t *limit)
+{
+	if (ranges->nr < *limit)
+		return;
+	cr_runs_merge(ranges);
+	if (*limit < 2 * ranges->nr)
+		*limit = 2 * ranges->nr;
+}
+
 static int open_members(struct cr_group *group, uint64_t *entries)
 {
+	size_t limit = RANGES_MAX;
 	char path[64];
 	int rc;
 
@@ -111,6 +96,7 @@ static int open_members(struct cr_group *group, uint64_t *entries)
 				   &group->ranges);
 		if (rc < 0)
 			return rc;
+		merge_ranges(&group->ranges, &limit);
 	}
 	cr_runs_merge(&group->ranges);
 	return 0;
@@ -145,41 +131,9 @@ static int collect_group(struct cr_checkpoint *checkpoint,
 	for (size_t i = 0; i < group->nr; i++)
 		if (group->members[i].fd >= 0)
 			close(group->members[i].fd);
-	free(group->ranges.runs);
-	memset(&group->ranges, 0, sizeof(group->ranges));
+	cr_runs_clear(&group->ranges);
 	free(entries);
 	return rc;
-}
-
-/* Mappings that may share pages, of all tasks. */
-static int list_members(struct cr_checkpoint *checkpoint,
-			struct cr_member **membersp, size_t *nrp)
-{
-	struct cr_member *members = NULL;
-	size_t nr = 0;
-
-	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
-		struct cr_save_task *task = checkpoint->tasks[i];
-
-		task->order = i;
-		for (size_t j = 0; j < task->nr_vmas; j++) {
-			struct cr_save_vma *vma = &task->vmas[j];
-
-			if (!vma->may_share ||
-			    (vma->wire.map_flags & MAP_HUGETLB))
-				continue;
-			if (cr_array_grow(&members, nr, sizeof(*members)) < 0) {
-				free(members);
-				return -ENOMEM;
-			}
-			memset(&members[nr], 0, sizeof(*members));
-			members[nr].task = task;
-			members[nr++].vma = vma;
-		}
-	}
-	*membersp = members;
-	*nrp = nr;
-	return 0;
 }
 
 /* The frame that reads of untouched memory are given. */
@@ -205,25 +159,18 @@ static uint64_t find_zero_frame(void)
 int cr_collect_families(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
 	struct cr_group group = { .zero_frame = find_zero_frame() };
-	struct cr_member *members;
-	size_t nr, i, j;
+	struct cr_walk walk;
 	int rc;
 
-	rc = list_members(checkpoint, &members, &nr);
-	if (rc < 0)
-		return cr_error_set(err, rc, "out of memory");
-	if (nr)
-		qsort(members, nr, sizeof(*members), compare_members);
-	for (i = 0; i < nr && rc == 0; i = j) {
-		for (j = i + 1; j < nr; j++)
-			if (!is_same_group(&members[i], &members[j]))
-				break;
-		group.members = members + i;
-		group.nr = j - i;
+	rc = cr_walk_open(checkpoint, &walk);
+	group.members = calloc(checkpoint->nr_tasks, sizeof(*group.members));
+	if (!group.members)
+		rc = -ENOMEM;
+	while (rc == 0 && (group.nr = cr_walk_next(&walk, group.members)) > 0)
 		if (group.nr > 1)
 			rc = collect_group(checkpoint, &group);
-	}
-	free(members);
+	free(group.members);
+	cr_walk_close(&walk);
 	if (rc < 0)
 		return cr_error_set(err, rc, "shared pages: %s", strerror(-rc));
 	return 0;

@@ -14,7 +14,6 @@
 #include "collect.h"
 
 #define NS 1000000000ll
-#define XCR0_OFFSET 464u /* in the XSAVE area of NT_X86_XSTATE */
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -77,9 +76,11 @@ static void fill_vdso(struct cr_checkpoint *checkpoint,
 		      const struct cr_save_task *task)
 {
 	struct cr_wire_head *head = &checkpoint->head;
+	struct cr_vma_cursor cursor;
 
-	for (size_t i = 0; i < task->nr_vmas; i++) {
-		const struct cr_wire_vma *vma = &task->vmas[i].wire;
+	cr_vma_begin(&task->vmas, &cursor);
+	while (cr_vma_next(&cursor)) {
+		const struct cr_wire_vma *vma = &cursor.vma.wire;
 
 		if (vma->kind != CR_VMA_VDSO)
 			continue;
@@ -124,14 +125,9 @@ int cr_collect_head(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	snprintf(head->node, sizeof(head->node), "%.63s", name.nodename);
 	fill_cpus(checkpoint, head);
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
-		const struct cr_save_task *task = checkpoint->tasks[i];
-
-		if (task->is_zombie ||
-		    task->threads[0].wire.xstate_length < XCR0_OFFSET + 8)
+		if (checkpoint->tasks[i]->is_zombie)
 			continue;
-		fill_vdso(checkpoint, task);
-		memcpy(&head->xfeatures, task->threads[0].xstate + XCR0_OFFSET,
-		       sizeof(head->xfeatures));
+		fill_vdso(checkpoint, checkpoint->tasks[i]);
 		break;
 	}
 	return 0;

@@ -36,34 +36,6 @@ struct scan_region {
 #define SCAN_SWAPPED (1u << 4)
 #define SCAN_ZERO (1u << 5)
 
-int cr_runs_add(struct cr_runs *runs, uint64_t address, uint64_t length)
-{
-	struct cr_wire_run *last;
-
-	if (runs->nr) {
-		last = &runs->runs[runs->nr - 1];
-		if (last->address + last->length == address) {
-			last->length += length;
-			return 0;
-		}
-	}
-	if (cr_array_grow(&runs->runs, runs->nr, sizeof(*last)) < 0)
-		return -ENOMEM;
-	runs->runs[runs->nr].address = address;
-	runs->runs[runs->nr].length = length;
-	runs->nr++;
-	return 0;
-}
-
-uint64_t cr_runs_length(const struct cr_runs *runs)
-{
-	uint64_t length = 0;
-
-	for (size_t i = 0; i < runs->nr; i++)
-		length += runs->runs[i].length;
-	return length;
-}
-
 static int scan_by_ioctl(int fd, uint64_t start, uint64_t end, int is_file,
 			 struct cr_runs *runs)
 {
@@ -151,35 +123,10 @@ int cr_scan_pages(int fd, uint64_t start, uint64_t end, int is_file,
 	return rc;
 }
 
-static int compare_runs(const void *a, const void *b)
+static int scan_task(const struct cr_save_task *task, struct cr_runs *pages,
+		     struct cr_runs *exact, struct cr_error *err)
 {
-	const struct cr_wire_run *left = a, *right = b;
-
-	return (left->address > right->address) -
-	       (left->address < right->address);
-}
-
-void cr_runs_merge(struct cr_runs *runs)
-{
-	struct cr_wire_run *last = runs->runs;
-
-	if (!runs->nr)
-		return;
-	qsort(runs->runs, runs->nr, sizeof(runs->runs[0]), compare_runs);
-	for (size_t i = 1; i < runs->nr; i++) {
-		const struct cr_wire_run *run = &runs->runs[i];
-		uint64_t end = run->address + run->length;
-
-		if (run->address > last->address + last->length)
-			*++last = *run;
-		else if (end > last->address + last->length)
-			last->length = end - last->address;
-	}
-	runs->nr = (size_t)(last - runs->runs) + 1;
-}
-
-static int collect_task(struct cr_save_task *task, struct cr_error *err)
-{
+	struct cr_vma_cursor cursor;
 	char path[64];
 	int fd, rc = 0;
 
@@ -187,34 +134,37 @@ static int collect_task(struct cr_save_task *task, struct cr_error *err)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return cr_error_errno(err, "%s", path);
-	for (size_t i = 0; i < task->nr_vmas && rc == 0; i++) {
-		struct cr_save_vma *vma = &task->vmas[i];
+	cr_vma_begin(&task->vmas, &cursor);
+	while (rc == 0 && cr_vma_next(&cursor)) {
+		const struct cr_save_vma *vma = &cursor.vma;
 		int is_file = vma->wire.kind == CR_VMA_FILE_PRIVATE;
 
 		if (vma->has_pages && !vma->is_scanned)
 			rc = cr_scan_pages(fd, vma->wire.start, vma->wire.end,
-					   is_file,
-					   is_file ? &task->exact :
-						     &task->pages);
+					   is_file, is_file ? exact : pages);
 	}
 	close(fd);
 	if (rc < 0)
 		return cr_error_set(err, rc, "%s: %s", path, strerror(-rc));
-	/* families have added theirs out of order */
-	cr_runs_merge(&task->pages);
-	cr_runs_merge(&task->exact);
 	return 0;
 }
 
-int cr_collect_pages(struct cr_checkpoint *checkpoint, struct cr_error *err)
+int cr_collect_pages(const struct cr_save_task *task, struct cr_runs *pages,
+		     struct cr_runs *exact, struct cr_error *err)
 {
 	int rc;
 
-	rc = cr_split_vmas(checkpoint, err);
-	if (rc == 0)
-		rc = cr_collect_families(checkpoint, err);
-	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
-		if (!checkpoint->tasks[i]->is_zombie)
-			rc = collect_task(checkpoint->tasks[i], err);
-	return rc;
+	if (cr_run_list_get(&task->pages, pages) < 0 ||
+	    cr_run_list_get(&task->exact, exact) < 0)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	rc = scan_task(task, pages, exact, err);
+	if (rc < 0)
+		return rc;
+	cr_runs_merge(exact);
+	for (size_t i = 0; i < exact->nr; i++)
+		if (cr_runs_add(pages, exact->runs[i].address,
+				exact->runs[i].length) < 0)
+			return cr_error_set(err, -ENOMEM, "out of memory");
+	cr_runs_merge(pages);
+	return 0;
 }

@@ -128,22 +128,23 @@ static uint32_t result_of(const struct batch *batch, size_t index)
 static void take_process(struct cr_save_task *task, const struct batch *batch,
 			 const struct answers *answers)
 {
-	struct cr_wire_task *wire = &task->task;
+	struct cr_wire_task *wire = &task->state->task;
 
-	memcpy(wire->comm, task->threads[0].wire.comm, sizeof(wire->comm));
+	memcpy(wire->comm, task->threads[0].wire->comm, sizeof(wire->comm));
 	wire->pdeath_signal = (uint32_t)answers->pdeath_signal;
 	wire->child_subreaper = answers->child_subreaper != 0;
 	wire->dumpable = result_of(batch, batch->dumpable) == 1;
 	wire->thp_disabled = result_of(batch, batch->thp_disabled);
 	wire->personality = result_of(batch, batch->personality);
-	task->mm.brk = (uint64_t)batch->calls[batch->brk].result;
+	task->state->mm.brk = (uint64_t)batch->calls[batch->brk].result;
 	for (int i = 0; i < 3; i++) {
 		wire->itimer[i].interval_us =
 			microseconds(&answers->itimer[i].it_interval);
 		wire->itimer[i].value_us =
 			microseconds(&answers->itimer[i].it_value);
 	}
-	memcpy(task->signals.action, answers->action, sizeof(answers->action));
+	memcpy(task->state->signals->action, answers->action,
+	       sizeof(answers->action));
 }
 
 static int collect_oom(struct cr_save_task *task, struct cr_error *err)
@@ -154,7 +155,7 @@ static int collect_oom(struct cr_save_task *task, struct cr_error *err)
 	rc = cr_proc_read(task->pid, "oom_score_adj", &text, NULL, err);
 	if (rc < 0)
 		return rc;
-	task->task.oom_score_adj = (int32_t)strtol(text, NULL, 10);
+	task->state->task.oom_score_adj = (int32_t)strtol(text, NULL, 10);
 	free(text);
 	return 0;
 }
@@ -168,15 +169,15 @@ static int collect_files(struct cr_save_task *task, struct cr_error *err)
 	rc = cr_proc_read(task->pid, "limits", &text, NULL, err);
 	if (rc < 0)
 		return rc;
-	rc = cr_proc_parse_limits(text, task->task.rlimit);
+	rc = cr_proc_parse_limits(text, task->state->task.rlimit);
 	free(text);
 	if (rc < 0)
 		return cr_error_set(err, rc, "/proc/%d/limits is strange",
 				    task->pid);
-	rc = cr_proc_read(task->pid, "auxv", &task->auxv, &length, err);
+	rc = cr_proc_read(task->pid, "auxv", &task->state->auxv, &length, err);
 	if (rc < 0)
 		return rc;
-	task->mm.auxv_length = (uint32_t)length;
+	task->state->mm.auxv_length = (uint32_t)length;
 	return collect_oom(task, err);
 }
 
@@ -186,6 +187,7 @@ int cr_collect_process(struct cr_checkpoint *checkpoint,
 	const uint64_t signals =
 		(task->caught | task->ignored | 1ull << (SIGCHLD - 1)) &
 		~(1ull << (SIGKILL - 1)) & ~(1ull << (SIGSTOP - 1));
+	struct cr_save_state *state = task->state;
 	struct answers answers;
 	struct batch batch;
 	int rc;
@@ -193,8 +195,11 @@ int cr_collect_process(struct cr_checkpoint *checkpoint,
 	rc = collect_files(task, err);
 	if (rc < 0)
 		return rc;
-	rc = cr_collect_pending(task->pid, 1, &task->pending,
-				&task->signals.nr_pending, err);
+	state->signals = calloc(1, sizeof(*state->signals));
+	if (!state->signals)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	rc = cr_collect_pending(task->pid, 1, &state->pending,
+				&state->signals->nr_pending, err);
 	if (rc < 0)
 		return rc;
 	rc = cr_remote_open(task->pid, &task->remote, err);
@@ -209,7 +214,7 @@ int cr_collect_process(struct cr_checkpoint *checkpoint,
 		rc = run(task, &task->threads[i], &batch, &answers, err);
 		if (rc < 0)
 			return rc;
-		take_thread(&task->threads[i].wire, &batch, &answers);
+		take_thread(task->threads[i].wire, &batch, &answers);
 		if (i == 0)
 			take_process(task, &batch, &answers);
 	}

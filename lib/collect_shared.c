@@ -123,9 +123,12 @@ static int look_into(struct cr_save_task *task, const struct cr_proc_map *map,
 	struct stat st;
 	int fd, rc;
 
-	snprintf(space->path, sizeof(space->path),
-		 "/proc/%d/map_files/%llx-%llx", task->pid,
-		 (unsigned long long)map->start, (unsigned long long)map->end);
+	if (asprintf(&space->path, "/proc/%d/map_files/%llx-%llx", task->pid,
+		     (unsigned long long)map->start,
+		     (unsigned long long)map->end) < 0) {
+		space->path = NULL;
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	}
 	fd = open(space->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return cr_error_errno(err, "%s", space->path);

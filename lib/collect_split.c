@@ -20,10 +20,13 @@ struct cut {
 	uint32_t kind, file;
 };
 
+/* Relatives have most ends in common: each is kept once. */
 struct cuts {
 	struct cut *cuts;
-	size_t nr;
+	size_t nr, room;
 };
+
+#define ROOM_MIN 1024u
 
 static int may_split(const struct cr_save_vma *vma)
 {
@@ -35,14 +38,47 @@ static int compare_cuts(const void *a, const void *b)
 {
 	const struct cut *left = a, *right = b;
 
-	return (left->address > right->address) -
-	       (left->address < right->address);
+	if (left->address != right->address)
+		return left->address < right->address ? -1 : 1;
+	if (left->kind != right->kind)
+		return left->kind < right->kind ? -1 : 1;
+	return (left->file > right->file) - (left->file < right->file);
+}
+
+/* Sort them and drop what is there twice. */
+static void settle(struct cuts *cuts)
+{
+	size_t nr = 0;
+
+	if (!cuts->nr)
+		return;
+	qsort(cuts->cuts, cuts->nr, sizeof(cuts->cuts[0]), compare_cuts);
+	for (size_t i = 1; i < cuts->nr; i++)
+		if (compare_cuts(&cuts->cuts[nr], &cuts->cuts[i]))
+			cuts->cuts[++nr] = cuts->cuts[i];
+	cuts->nr = nr + 1;
+}
+
+static int make_room(struct cuts *cuts)
+{
+	size_t room = cuts->room ? cuts->room * 2 : ROOM_MIN;
+	struct cut *more;
+
+	settle(cuts);
+	if (cuts->room && cuts->nr <= cuts->room / 2)
+		return 0;
+	more = reallocarray(cuts->cuts, room, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	cuts->cuts = more;
+	cuts->room = room;
+	return 0;
 }
 
 static int add_cut(struct cuts *cuts, const struct cr_wire_vma *vma,
 		   uint64_t address)
 {
-	if (cr_array_grow(&cuts->cuts, cuts->nr, sizeof(cuts->cuts[0])) < 0)
+	if (cuts->nr == cuts->room && make_room(cuts) < 0)
 		return -ENOMEM;
 	cuts->cuts[cuts->nr++] = (struct cut){
 		.address = address,
@@ -54,21 +90,20 @@ static int add_cut(struct cuts *cuts, const struct cr_wire_vma *vma,
 
 static int list_cuts(struct cr_checkpoint *checkpoint, struct cuts *cuts)
 {
+	struct cr_vma_cursor cursor;
+
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
-		struct cr_save_task *task = checkpoint->tasks[i];
+		cr_vma_begin(&checkpoint->tasks[i]->vmas, &cursor);
+		while (cr_vma_next(&cursor)) {
+			const struct cr_wire_vma *vma = &cursor.vma.wire;
 
-		for (size_t j = 0; j < task->nr_vmas; j++) {
-			const struct cr_wire_vma *vma = &task->vmas[j].wire;
-
-			if (may_split(&task->vmas[j]) &&
+			if (may_split(&cursor.vma) &&
 			    (add_cut(cuts, vma, vma->start) < 0 ||
 			     add_cut(cuts, vma, vma->end) < 0))
 				return -ENOMEM;
 		}
 	}
-	if (cuts->nr)
-		qsort(cuts->cuts, cuts->nr, sizeof(cuts->cuts[0]),
-		      compare_cuts);
+	settle(cuts);
 	return 0;
 }
 
@@ -99,20 +134,49 @@ static uint64_t find_cut(const struct cuts *cuts, const struct cr_wire_vma *vma)
 	return 0;
 }
 
-/* Cut the mapping at @index once; the rest comes next. */
-static int split(struct cr_save_task *task, size_t index, uint64_t address)
+/* Add the pieces of @vma to a list; returns how many, or -ENOMEM. */
+static int add_pieces(const struct cuts *cuts, struct cr_vma_writer *writer,
+		      struct cr_save_vma vma)
 {
-	struct cr_save_vma *vma;
+	int nr = 1;
 
-	if (cr_array_grow(&task->vmas, task->nr_vmas, sizeof(*vma)) < 0)
-		return -ENOMEM;
-	vma = &task->vmas[index];
-	memmove(vma + 1, vma, (task->nr_vmas - index) * sizeof(*vma));
-	task->nr_vmas++;
-	vma[0].wire.end = address;
-	vma[1].wire.start = address;
-	if (vma->wire.kind == CR_VMA_FILE_PRIVATE)
-		vma[1].wire.offset += address - vma[0].wire.start;
+	for (;; nr++) {
+		struct cr_save_vma piece = vma;
+		uint64_t address = 0;
+
+		if (may_split(&vma))
+			address = find_cut(cuts, &vma.wire);
+		if (address)
+			piece.wire.end = address;
+		if (cr_vma_writer_add(writer, &piece) < 0)
+			return -ENOMEM;
+		if (!address)
+			return nr;
+		vma.wire.start = address;
+		if (vma.wire.kind == CR_VMA_FILE_PRIVATE)
+			vma.wire.offset += address - piece.wire.start;
+	}
+}
+
+static int split_task(const struct cuts *cuts, struct cr_save_task *task)
+{
+	struct cr_vma_list list = { 0 };
+	struct cr_vma_writer writer = { .list = &list };
+	struct cr_vma_cursor cursor;
+	int nr = 0, is_cut = 0;
+
+	cr_vma_begin(&task->vmas, &cursor);
+	while (cr_vma_next(&cursor) && nr >= 0) {
+		nr = add_pieces(cuts, &writer, cursor.vma);
+		is_cut |= nr > 1;
+	}
+	if (nr < 0 || !is_cut) {
+		cr_vma_list_clear(&list);
+		return nr < 0 ? nr : 0;
+	}
+	cr_vma_list_clear(&task->vmas);
+	task->vmas = list;
+	cr_vma_list_trim(&task->vmas);
 	return 0;
 }
 
@@ -122,18 +186,8 @@ int cr_split_vmas(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	int rc;
 
 	rc = list_cuts(checkpoint, &cuts);
-	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++) {
-		struct cr_save_task *task = checkpoint->tasks[i];
-
-		for (size_t j = 0; j < task->nr_vmas && rc == 0; j++) {
-			uint64_t address = 0;
-
-			if (may_split(&task->vmas[j]))
-				address = find_cut(&cuts, &task->vmas[j].wire);
-			if (address)
-				rc = split(task, j, address);
-		}
-	}
+	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
+		rc = split_task(&cuts, checkpoint->tasks[i]);
 	free(cuts.cuts);
 	if (rc < 0)
 		return cr_error_set(err, rc, "out of memory");

@@ -24,6 +24,7 @@
 #include "syscall_resume.h"
 
 #define XSTATE_MAX 16384u
+#define XCR0_OFFSET 464u /* in the XSAVE area of NT_X86_XSTATE */
 #define PENDING_STEP 32u
 #define USER_CODE_SEGMENT 0x33 /* of 64-bit programs */
 #define IOPRIO_WHO_PROCESS 1
@@ -111,8 +112,10 @@ int cr_collect_pending(pid_t tid, int shared, struct cr_wire_siginfo **pendingp,
 	return 0;
 }
 
-static int collect_xstate(struct cr_save_thread *thread, struct cr_error *err)
+static int collect_xstate(struct cr_checkpoint *checkpoint,
+			  struct cr_save_thread *thread, struct cr_error *err)
 {
+	uint64_t *xfeatures = &checkpoint->head.xfeatures;
 	uint8_t buffer[XSTATE_MAX];
 	struct iovec iov = { buffer, sizeof(buffer) };
 
@@ -120,17 +123,19 @@ static int collect_xstate(struct cr_save_thread *thread, struct cr_error *err)
 	    0)
 		return cr_error_errno(err, "extended state of thread %d",
 				      thread->tid);
-	thread->xstate = malloc(iov.iov_len);
-	if (!thread->xstate)
+	if (cr_packed_add_bytes(&thread->xstate, buffer, iov.iov_len) < 0)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	memcpy(thread->xstate, buffer, iov.iov_len);
-	thread->wire.xstate_length = (uint32_t)iov.iov_len;
+	cr_packed_trim(&thread->xstate);
+	thread->wire->xstate_length = (uint32_t)iov.iov_len;
+	/* of the CPU, the same for all */
+	if (iov.iov_len >= XCR0_OFFSET + sizeof(*xfeatures))
+		memcpy(xfeatures, buffer + XCR0_OFFSET, sizeof(*xfeatures));
 	return 0;
 }
 
 static void collect_sched(struct cr_save_thread *thread)
 {
-	struct cr_wire_sched *sched = &thread->wire.sched;
+	struct cr_wire_sched *sched = &thread->wire->sched;
 	struct sched_attr_1 attr = { 0 };
 	long priority;
 
@@ -159,7 +164,7 @@ static void collect_sched(struct cr_save_thread *thread)
  */
 static void leave_rseq(struct cr_save_thread *thread)
 {
-	struct cr_wire_thread *wire = &thread->wire;
+	struct cr_wire_thread *wire = thread->wire;
 	const uint64_t none = 0;
 	struct rseq_cs cs;
 	uint64_t address;
@@ -184,9 +189,9 @@ static void collect_rseq(struct cr_save_thread *thread)
 		   &rseq) < 0 ||
 	    !rseq.rseq_abi_pointer)
 		return;
-	thread->wire.rseq_pointer = rseq.rseq_abi_pointer;
-	thread->wire.rseq_length = rseq.rseq_abi_size;
-	thread->wire.rseq_signature = rseq.signature;
+	thread->wire->rseq_pointer = rseq.rseq_abi_pointer;
+	thread->wire->rseq_length = rseq.rseq_abi_size;
+	thread->wire->rseq_signature = rseq.signature;
 	leave_rseq(thread);
 }
 
@@ -216,7 +221,7 @@ static int has_signal(const struct cr_save_task *task,
 {
 	uint64_t deliver = status->pending | status->shared_pending;
 
-	deliver &= ~(thread->wire.signal_mask | task->ignored);
+	deliver &= ~(thread->wire->signal_mask | task->ignored);
 	/* those without a handler do nothing if that is their default */
 	return (deliver & ~(IGNORED_BY_DEFAULT & ~task->caught)) != 0;
 }
@@ -227,7 +232,7 @@ static int decide_resume(const struct cr_checkpoint *checkpoint,
 			 const struct cr_proc_status *status,
 			 struct cr_error *err)
 {
-	struct cr_wire_regs *regs = &thread->wire.regs;
+	struct cr_wire_regs *regs = &thread->wire->regs;
 	struct cr_resume_stop stop = {
 		.nr = (long)regs->orig_ax,
 		.elapsed_ns = thread->waiting.elapsed_ns,
@@ -246,7 +251,7 @@ static int decide_resume(const struct cr_checkpoint *checkpoint,
 
 	if (stop.nr == SYS_restart_syscall)
 		stop.nr = thread->waiting.nr;
-	if (!cr_resume_decide(&stop, regs, &thread->wire.resume))
+	if (!cr_resume_decide(&stop, regs, &thread->wire->resume))
 		return 0;
 	return cr_trace_set_regs(thread->tid, regs, err);
 }
@@ -268,10 +273,10 @@ static int collect_status(struct cr_checkpoint *checkpoint,
 	if (rc < 0)
 		return cr_error_set(err, rc, "/proc/%d/%s is strange",
 				    task->pid, name);
-	thread->wire.tid = status.vpid;
-	copy_creds(&thread->wire.creds, &status);
+	thread->wire->tid = thread->vtid = status.vpid;
+	copy_creds(&thread->wire->creds, &status);
 	thread->groups = status.groups;
-	thread->wire.nr_groups = status.nr_groups;
+	thread->wire->nr_groups = status.nr_groups;
 	rc = decide_resume(checkpoint, task, thread, &status, err);
 	if (rc < 0)
 		return rc;
@@ -294,7 +299,7 @@ static int collect_comm(const struct cr_save_task *task,
 	if (rc < 0)
 		return rc;
 	text[strcspn(text, "\n")] = '\0';
-	snprintf(thread->wire.comm, sizeof(thread->wire.comm), "%.15s", text);
+	snprintf(thread->wire->comm, sizeof(thread->wire->comm), "%.15s", text);
 	free(text);
 	return 0;
 }
@@ -303,9 +308,12 @@ int cr_collect_thread(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, struct cr_save_thread *thread,
 		      struct cr_error *err)
 {
-	struct cr_wire_thread *wire = &thread->wire;
+	struct cr_wire_thread *wire;
 	int rc;
 
+	wire = thread->wire = calloc(1, sizeof(*wire));
+	if (!wire)
+		return cr_error_set(err, -ENOMEM, "out of memory");
 	rc = cr_trace_get_regs(thread->tid, &wire->regs, err);
 	if (rc < 0)
 		return rc;
@@ -315,7 +323,7 @@ int cr_collect_thread(struct cr_checkpoint *checkpoint,
 	rc = cr_trace_get_sigmask(thread->tid, &wire->signal_mask, err);
 	if (rc < 0)
 		return rc;
-	rc = collect_xstate(thread, err);
+	rc = collect_xstate(checkpoint, thread, err);
 	if (rc < 0)
 		return rc;
 	rc = cr_collect_pending(thread->tid, 0, &thread->pending,

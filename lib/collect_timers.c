@@ -24,15 +24,16 @@ static uint64_t nanoseconds(const struct timespec *ts)
 static int list_timers(struct cr_checkpoint *checkpoint,
 		       struct cr_save_task *task, const char *text)
 {
+	struct cr_save_state *state = task->state;
 	struct cr_proc_timer timer;
 	struct cr_wire_timer *wire;
 	int rc;
 
 	while ((rc = cr_proc_next_timer(&text, &timer)) > 0) {
-		if (cr_array_grow(&task->timers, task->nr_timers,
+		if (cr_array_grow(&state->timers, state->nr_timers,
 				  sizeof(*wire)) < 0)
 			return -ENOMEM;
-		wire = &task->timers[task->nr_timers++];
+		wire = &state->timers[state->nr_timers++];
 		memset(wire, 0, sizeof(*wire));
 		wire->id = timer.id;
 		wire->clock = timer.clock;
@@ -96,11 +97,11 @@ int cr_collect_timers(struct cr_checkpoint *checkpoint,
 	if (rc < 0)
 		return cr_error_set(err, rc, "/proc/%d/timers is strange",
 				    task->pid);
-	for (size_t i = 0; i < task->nr_timers && rc == 0; i += BATCH) {
-		size_t nr = task->nr_timers - i;
+	for (size_t i = 0; i < task->state->nr_timers && rc == 0; i += BATCH) {
+		size_t nr = task->state->nr_timers - i;
 
-		rc = ask_timers(task, task->timers + i, nr < BATCH ? nr : BATCH,
-				err);
+		rc = ask_timers(task, task->state->timers + i,
+				nr < BATCH ? nr : BATCH, err);
 	}
 	return rc;
 }

@@ -28,13 +28,18 @@ static int fill_link(struct cr_save_task *task, struct cr_error *err)
 	if (rc < 0)
 		return cr_error_set(err, rc, "/proc/%d/status is strange",
 				    task->pid);
+	task->state = calloc(1, sizeof(*task->state));
+	if (!task->state) {
+		cr_proc_status_free(&status);
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	}
 	task->ppid = status.ppid;
 	task->link.vpid = status.vpid;
 	task->link.pgid = status.vpgid;
 	task->link.sid = status.vsid;
 	task->ignored = status.ignored;
 	task->caught = status.caught;
-	task->task.umask = status.umask;
+	task->state->task.umask = status.umask;
 	cr_proc_status_free(&status);
 
 	rc = cr_proc_read(task->pid, "stat", &text, NULL, err);
@@ -45,23 +50,23 @@ static int fill_link(struct cr_save_task *task, struct cr_error *err)
 	if (rc < 0)
 		return cr_error_set(err, rc, "/proc/%d/stat is strange",
 				    task->pid);
-	task->task.exit_signal = stat.exit_signal;
+	task->state->task.exit_signal = stat.exit_signal;
 	if (task->is_zombie) {
 		task->link.flags |= CR_LINK_F_ZOMBIE;
 		task->link.exit_status = stat.exit_code;
 		return 0;
 	}
 	task->terminal = stat.terminal;
-	task->mm.start_code = stat.start_code;
-	task->mm.end_code = stat.end_code;
-	task->mm.start_data = stat.start_data;
-	task->mm.end_data = stat.end_data;
-	task->mm.start_brk = stat.start_brk;
-	task->mm.start_stack = stat.start_stack;
-	task->mm.arg_start = stat.arg_start;
-	task->mm.arg_end = stat.arg_end;
-	task->mm.env_start = stat.env_start;
-	task->mm.env_end = stat.env_end;
+	task->state->mm.start_code = stat.start_code;
+	task->state->mm.end_code = stat.end_code;
+	task->state->mm.start_data = stat.start_data;
+	task->state->mm.end_data = stat.end_data;
+	task->state->mm.start_brk = stat.start_brk;
+	task->state->mm.start_stack = stat.start_stack;
+	task->state->mm.arg_start = stat.arg_start;
+	task->state->mm.arg_end = stat.arg_end;
+	task->state->mm.env_start = stat.env_start;
+	task->state->mm.env_end = stat.env_end;
 	return 0;
 }
 
@@ -208,7 +213,7 @@ uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid)
 			return task->link.vpid;
 		for (size_t j = 0; j < task->nr_threads; j++)
 			if (task->threads[j].tid == tid)
-				return task->threads[j].wire.tid;
+				return task->threads[j].vtid;
 	}
 	return 0;
 }

@@ -193,16 +193,13 @@ static int find_object(struct cr_checkpoint *checkpoint,
 }
 
 static int add_vma(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
-		   const struct cr_proc_map *map, struct cr_error *err)
+		   const struct cr_proc_map *map, struct cr_vma_writer *writer,
+		   struct cr_error *err)
 {
-	struct cr_wire_vma *wire;
-	struct cr_save_vma *vma;
+	struct cr_save_vma vma = { 0 };
+	struct cr_wire_vma *wire = &vma.wire;
+	int rc;
 
-	if (cr_array_grow(&task->vmas, task->nr_vmas, sizeof(*vma)) < 0)
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	vma = &task->vmas[task->nr_vmas++];
-	memset(vma, 0, sizeof(*vma));
-	wire = &vma->wire;
 	wire->start = map->start;
 	wire->end = map->end;
 	wire->prot = map->prot;
@@ -213,14 +210,17 @@ static int add_vma(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 	    wire->kind != CR_VMA_VVAR)
 		wire->offset = map->offset;
 	if (wire->kind == CR_VMA_ANON)
-		vma->has_pages = map->resident || map->swapped ||
-				 map->page_size > CR_WIRE_PAGE;
+		vma.has_pages = map->resident || map->swapped ||
+				map->page_size > CR_WIRE_PAGE;
 	else if (wire->kind == CR_VMA_FILE_PRIVATE)
-		vma->has_pages = map->anonymous || map->swapped;
-	vma->may_share = vma->has_pages && map->anonymous && map->shared;
+		vma.has_pages = map->anonymous || map->swapped;
+	vma.may_share = vma.has_pages && map->anonymous && map->shared;
 	if (!is_special(map))
 		check_flags(checkpoint, task, map);
-	return find_object(checkpoint, task, map, wire, err);
+	rc = find_object(checkpoint, task, map, wire, err);
+	if (rc == 0 && cr_vma_writer_add(writer, &vma) < 0)
+		rc = cr_error_set(err, -ENOMEM, "out of memory");
+	return rc;
 }
 
 /* mlockall(MCL_FUTURE) shows in memory that was mapped after it. */
@@ -229,14 +229,15 @@ static void note_locked(struct cr_save_task *task,
 {
 	if (!cr_proc_map_has(map, "lo"))
 		return;
-	task->mm.locked = MCL_FUTURE;
+	task->state->mm.locked = MCL_FUTURE;
 	if (cr_proc_map_has(map, "lf"))
-		task->mm.locked |= MCL_ONFAULT;
+		task->state->mm.locked |= MCL_ONFAULT;
 }
 
 int cr_collect_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 		    struct cr_error *err)
 {
+	struct cr_vma_writer writer = { .list = &task->vmas };
 	struct cr_proc_map *map;
 	char path[64];
 	FILE *file;
@@ -258,12 +259,13 @@ int cr_collect_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 			note_locked(task, map);
 			continue;
 		}
-		rc = add_vma(checkpoint, task, map, err);
+		rc = add_vma(checkpoint, task, map, &writer, err);
 		if (rc < 0)
 			goto out;
 	}
 	if (rc < 0)
 		cr_error_set(err, rc, "%s is strange", path);
+	cr_vma_list_trim(&task->vmas);
 out:
 	free(map);
 	fclose(file);

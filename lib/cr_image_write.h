@@ -51,7 +51,8 @@ struct cr_memory_source {
 	/* Leave all-zero pages out: true where a hole reads as zero (anonymous
 	 * memory), false for written pages of a private file mapping. */
 	int skip_zero;
-	/* Where all-zero pages are kept all the same: sorted and disjoint. */
+	/* Where all-zero pages are kept all the same: sorted and disjoint.
+	 * Only looked at within cr_image_writer_memory(). */
 	const struct cr_wire_run *keep;
 	size_t nr_keep;
 };

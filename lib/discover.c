@@ -19,11 +19,11 @@ int cr_array_grow(void *itemsp, size_t nr, size_t size)
 {
 	void *items, *larger;
 
-	/* room is always the next power of two from 4 on */
-	if (nr && (nr < 4 || (nr & (nr - 1))))
+	/* room is always the next power of two: most lists are short */
+	if (nr && (nr & (nr - 1)))
 		return 0;
 	memcpy(&items, itemsp, sizeof(items));
-	larger = reallocarray(items, nr ? nr * 2 : 4, size);
+	larger = reallocarray(items, nr ? nr * 2 : 1, size);
 	if (!larger)
 		return -ENOMEM;
 	memcpy(itemsp, &larger, sizeof(larger));
@@ -39,26 +39,14 @@ struct cr_save_task *cr_find_task(const struct cr_checkpoint *checkpoint,
 	return NULL;
 }
 
-static void free_thread(struct cr_save_thread *thread)
-{
-	free(thread->xstate);
-	free(thread->pending);
-	free(thread->groups);
-}
-
 static void free_task(struct cr_save_task *task)
 {
-	for (size_t i = 0; i < task->nr_threads; i++)
-		free_thread(&task->threads[i]);
+	cr_free_state(task);
 	free(task->threads);
-	free(task->auxv);
-	free(task->vmas);
-	free(task->fds);
-	free(task->pending);
-	free(task->timers);
-	free(task->locks);
-	free(task->pages.runs);
-	free(task->exact.runs);
+	cr_packed_clear(&task->records);
+	cr_vma_list_clear(&task->vmas);
+	cr_run_list_clear(&task->pages);
+	cr_run_list_clear(&task->exact);
 	free(task);
 }
 

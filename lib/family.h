@@ -2,8 +2,8 @@
 /*
  * family.h - mappings of several tasks that may share pages
  *
- * Private to collect_family.c, which makes groups and families, and to
- * family_pages.c, which compares their page frames.
+ * Private to collect_family.c, which makes families, family_walk.c, which finds
+ * who may be of one, and family_pages.c, which compares their page frames.
  */
 #ifndef FAMILY_H
 #define FAMILY_H
@@ -12,7 +12,8 @@
 
 struct cr_member {
 	struct cr_save_task *task;
-	struct cr_save_vma *vma;
+	struct cr_save_vma *vma; /* of the walk */
+	uint32_t index; /* of the mapping in the task */
 	int fd; /* pagemap */
 	size_t cluster; /* index of a member that it shares with, or its own */
 	uint64_t *entries; /* of the window */
@@ -25,6 +26,24 @@ struct cr_group {
 	size_t window; /* pages */
 	uint64_t zero_frame;
 };
+
+/* All mappings of all tasks that may share pages, by address. */
+struct cr_walk {
+	struct cr_walker *walkers; /* one per task */
+	struct cr_walker **heap; /* [nr_heap]; those that are out, up to nr */
+	size_t nr_heap, nr;
+};
+
+/* Sets task->order.  0 or -ENOMEM; cr_walk_close() in either case. */
+int cr_walk_open(struct cr_checkpoint *checkpoint, struct cr_walk *walk);
+void cr_walk_close(struct cr_walk *walk);
+
+/*
+ * The next mappings of the same place and kind, at most one of each task, in
+ * saved order; @members has room for as many as there are tasks.  member->vma
+ * is good until the next call.  Returns how many; 0: no more.
+ */
+size_t cr_walk_next(struct cr_walk *walk, struct cr_member *members);
 
 /* Find out which members share frames: those get one cluster. */
 int cr_group_find_clusters(struct cr_group *group);

@@ -185,7 +185,7 @@ static int sort_page(struct cr_checkpoint *checkpoint, struct cr_group *group,
 	for (size_t i = 0; i < group->nr; i++) {
 		struct cr_member *member = &group->members[i];
 		int is_file = member->vma->wire.kind == CR_VMA_FILE_PRIVATE;
-		struct cr_runs *runs = &member->task->pages;
+		struct cr_run_list *runs = &member->task->pages;
 
 		if (member->cluster != cluster ||
 		    address >= member->vma->wire.end)
@@ -201,7 +201,7 @@ static int sort_page(struct cr_checkpoint *checkpoint, struct cr_group *group,
 			continue;
 		if (frame || is_file)
 			runs = &member->task->exact;
-		if (cr_runs_add(runs, address, CR_WIRE_PAGE) < 0)
+		if (cr_run_list_add(runs, address, CR_WIRE_PAGE) < 0)
 			return -ENOMEM;
 	}
 	return 0;

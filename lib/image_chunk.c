@@ -42,43 +42,27 @@ static void add_page(struct cr_wire_run *runs, size_t *nr_runs,
 	++*nr_runs;
 }
 
-static bool is_kept(const struct cr_memory_source *source, uint64_t address)
-{
-	size_t low = 0, high = source->nr_keep;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct cr_wire_run *run = &source->keep[middle];
-
-		if (address < run->address)
-			high = middle;
-		else if (address - run->address >= run->length)
-			low = middle + 1;
-		else
-			return true;
-	}
-	return false;
-}
-
-size_t cr_chunk_drop_zeros(uint8_t *data, const struct cr_memory_source *source,
+size_t cr_chunk_drop_zeros(uint8_t *data, const uint64_t *keep,
 			   const struct cr_wire_run *runs, size_t nr_runs,
 			   struct cr_wire_run *kept, size_t *nr_kept)
 {
 	const uint8_t *from = data;
 	uint8_t *to = data;
+	size_t page = 0;
 
 	*nr_kept = 0;
 	for (size_t i = 0; i < nr_runs; i++) {
 		for (uint64_t at = 0; at < runs[i].length; at += CR_WIRE_PAGE) {
-			uint64_t address = runs[i].address + at;
+			bool is_kept = keep[page / 64] >> page % 64 & 1;
 
-			if (!page_is_zero(from) || is_kept(source, address)) {
-				add_page(kept, nr_kept, address);
+			if (is_kept || !page_is_zero(from)) {
+				add_page(kept, nr_kept, runs[i].address + at);
 				if (to != from)
 					memcpy(to, from, CR_WIRE_PAGE);
 				to += CR_WIRE_PAGE;
 			}
 			from += CR_WIRE_PAGE;
+			page++;
 		}
 	}
 	return (size_t)(to - data);

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crc.h"
 #include "image_chunk.h"
 #include "image_loader.h"
 
 struct cr_load_block {
 	struct cr_load_block *next;
+	size_t length; /* of the payload in it */
 	_Alignas(16) uint8_t bytes[];
 };
 
@@ -253,22 +255,52 @@ static bool is_known(int type)
 	return type <= CR_RECORD_VDSO || type == CR_RECORD_INDEX;
 }
 
+/* Of many tasks the same: a program's children have its mappings and signals.
+ */
+static bool is_often_equal(int type)
+{
+	return type == CR_RECORD_TASK || type == CR_RECORD_VMAS ||
+	       type == CR_RECORD_FDS || type == CR_RECORD_SIGNALS;
+}
+
+/* A copy of the payload, which one before may have been.  NULL: no memory. */
+static const uint8_t *keep_payload(struct cr_loader *loader,
+				   const struct cr_record *record)
+{
+	const size_t length = (size_t)record->length;
+	struct cr_load_block **last = NULL;
+	uint8_t *copy;
+
+	if (is_often_equal(record->type)) {
+		last = &loader->last[cr_crc32c(0, record->payload, length) %
+				     CR_LOAD_LAST];
+		if (*last && (*last)->length == length &&
+		    !memcmp((*last)->bytes, record->payload, length))
+			return (*last)->bytes;
+	}
+	copy = new_block(loader, length + 1);
+	if (!copy)
+		return NULL;
+	memcpy(copy, record->payload, length);
+	loader->private->blocks->length = length;
+	if (last)
+		*last = loader->private->blocks;
+	return copy;
+}
+
 static int load_record(struct cr_loader *loader, const struct cr_record *record,
 		       struct cr_error *err)
 {
 	struct cr_load_cursor cursor = { .left = (size_t)record->length };
-	uint8_t *copy;
 	int rc;
 
 	if (record->type == CR_RECORD_CHUNK)
 		return load_chunk(loader, record, err);
 	if (!is_known(record->type))
 		return 0;
-	copy = new_block(loader, cursor.left + 1);
-	if (!copy)
+	cursor.at = keep_payload(loader, record);
+	if (!cursor.at)
 		return no_memory(err);
-	memcpy(copy, record->payload, cursor.left);
-	cursor.at = copy;
 	rc = load_payload(loader, record, &cursor, err);
 	return !rc && cursor.left ? wrong_length(err) : rc;
 }

@@ -42,6 +42,8 @@ struct cr_load_chunk {
 	uint64_t start, end;
 };
 
+#define CR_LOAD_LAST 256 /* payloads that later ones may be equal to */
+
 struct cr_loader {
 	struct cr_image *image;
 	struct cr_saved *saved;
@@ -52,6 +54,7 @@ struct cr_loader {
 	struct cr_load_chunk *chunks;
 	size_t nr_chunks, max_chunks;
 	bool has_index;
+	struct cr_load_block *last[CR_LOAD_LAST]; /* by checksum, the last */
 };
 
 /* A payload being taken apart; parts are padded to CR_WIRE_ALIGN. */

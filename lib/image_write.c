@@ -265,6 +265,47 @@ static int check_runs(const struct cr_wire_run *runs, size_t nr_runs,
 	return 0;
 }
 
+/* Index of the first run of @source's keep that ends behind @address. */
+static size_t first_kept(const struct cr_memory_source *source,
+			 uint64_t address)
+{
+	size_t low = 0, high = source->nr_keep;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct cr_wire_run *run = &source->keep[middle];
+
+		if (run->address + run->length > address)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* Mark what @source keeps of @run, whose first page is bit @bit of @keep. */
+static void mark_kept(const struct cr_memory_source *source,
+		      const struct cr_wire_run *run, uint64_t bit,
+		      uint64_t *keep)
+{
+	const uint64_t end = run->address + run->length;
+
+	for (size_t i = first_kept(source, run->address);
+	     i < source->nr_keep && source->keep[i].address < end; i++) {
+		uint64_t from = source->keep[i].address;
+		uint64_t to = from + source->keep[i].length;
+
+		from = from > run->address ? from : run->address;
+		to = to < end ? to : end;
+		for (; from < to; from += CR_WIRE_PAGE) {
+			uint64_t at =
+				bit + (from - run->address) / CR_WIRE_PAGE;
+
+			keep[at / 64] |= 1ull << at % 64;
+		}
+	}
+}
+
 static int queue_next(struct cr_image_writer *writer, uint32_t space,
 		      const struct cr_memory_source *source,
 		      struct cutter *cutter, struct cr_error *err)
@@ -272,7 +313,7 @@ static int queue_next(struct cr_image_writer *writer, uint32_t space,
 	struct cr_wire_run runs[CR_WRITER_JOB_BYTES / CR_WIRE_PAGE];
 	struct cr_writer_job *job;
 	size_t nr_runs;
-	uint64_t length = cut(cutter, runs, &nr_runs);
+	uint64_t length = cut(cutter, runs, &nr_runs), bit = 0;
 
 	job = malloc(sizeof(*job) + nr_runs * sizeof(*runs));
 	if (!job)
@@ -283,6 +324,11 @@ static int queue_next(struct cr_image_writer *writer, uint32_t space,
 	job->length = length;
 	job->nr_runs = nr_runs;
 	memcpy(job->runs, runs, nr_runs * sizeof(*runs));
+	memset(job->keep, 0, sizeof(job->keep));
+	for (size_t i = 0; i < nr_runs; i++) {
+		mark_kept(source, &runs[i], bit, job->keep);
+		bit += runs[i].length / CR_WIRE_PAGE;
+	}
 	return cr_writer_queue_job(writer, job, err);
 }
 

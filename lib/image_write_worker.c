@@ -112,7 +112,7 @@ static int store(struct worker *worker, const struct cr_writer_job *job,
 
 	if (job->source->skip_zero) {
 		packed.raw_length =
-			cr_chunk_drop_zeros(worker->buffer, job->source,
+			cr_chunk_drop_zeros(worker->buffer, job->keep,
 					    job->runs, job->nr_runs,
 					    worker->kept, &packed.nr_runs);
 		packed.runs = worker->kept;

@@ -32,11 +32,15 @@ struct cr_writer_chunk {
 	uint64_t start, end; /* addresses of its first and last run */
 };
 
+#define CR_WRITER_JOB_PAGES (CR_WRITER_JOB_BYTES / CR_WIRE_PAGE)
+
 struct cr_writer_job {
 	struct cr_writer_job *next;
 	const struct cr_memory_source *source;
 	uint32_t space;
 	uint64_t length; /* sum of the runs */
+	/* bit i: page i of the job is kept even if it is zero */
+	uint64_t keep[CR_WRITER_JOB_PAGES / 64];
 	size_t nr_runs;
 	struct cr_wire_run runs[];
 };

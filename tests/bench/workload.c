@@ -4,12 +4,17 @@
  *
  *	workload memory MIB FILE	one process with so much private memory
  *	workload tree N FILE		N small processes: one parent, with
- *pipes workload tcp N FILE		two processes with N connections on
+ *pipes workload areas N FILE		the same, each with 150 mappings more,
+ *					where no other process has them
+ *	workload tcp N FILE		two processes with N connections on
  *					loopback, data under way on each
  *	workload limits FOLDER MIB	GiB/s of memcpy and of write(2) to a new
  *					file in FOLDER, forks per second
  *
  * FILE is made when all is prepared; then the process waits to be killed.
+ *
+ *	workload peak FILE COMMAND...	run it; FILE: its largest resident set,
+ *					KiB, not that of whoever started this
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +32,8 @@
 
 #define MIB (1ul << 20)
 #define NR_FORKS 500
+#define NR_AREAS 150
+#define AREAS_AT 0x100000000000ul
 
 static __attribute__((noreturn)) void die(const char *what)
 {
@@ -61,7 +69,23 @@ static void mark(const char *path)
 		die(path);
 }
 
-static void make_tree(long nr)
+/* Every second page has another protection. */
+static void make_areas(long nr)
+{
+	const size_t length = NR_AREAS * 4096;
+	char *areas =
+		mmap((char *)AREAS_AT + nr * 2 * (long)length, length,
+		     PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (areas == MAP_FAILED)
+		die("mmap");
+	for (size_t at = 0; at < length; at += 2 * 4096)
+		if (mprotect(areas + at, 4096, PROT_READ) < 0)
+			die("mprotect");
+}
+
+static void make_tree(long nr, int with_areas)
 {
 	int ends[2];
 	char byte;
@@ -74,6 +98,8 @@ static void make_tree(long nr)
 		case -1:
 			die("fork");
 		case 0:
+			if (with_areas)
+				make_areas(nr);
 			if (write(ends[1], "r", 1) == 1)
 				for (;;)
 					pause();
@@ -177,8 +203,32 @@ static void limits(const char *folder, size_t length)
 	       write_rate(folder, from, length), forks);
 }
 
+/* A program's peak begins with that of the program that it was executed from,
+ * which here is small. */
+static int peak(const char *path, char **command)
+{
+	struct rusage usage;
+	FILE *file;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execvp(command[0], command);
+		die(command[0]);
+	}
+	if (pid < 0 || wait4(pid, &status, 0, &usage) < 0)
+		die("fork");
+	file = fopen(path, "we");
+	if (!file || fprintf(file, "%ld\n", usage.ru_maxrss) < 0 ||
+	    fclose(file) < 0)
+		die(path);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 int main(int argc, char **argv)
 {
+	if (argc >= 4 && !strcmp(argv[1], "peak"))
+		return peak(argv[2], argv + 3);
 	if (argc != 4) {
 		fprintf(stderr, "usage: see workload.c\n");
 		return 2;
@@ -192,7 +242,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(argv[1], "tcp"))
 		make_connections(strtol(argv[2], NULL, 10));
 	else
-		make_tree(strtol(argv[2], NULL, 10));
+		make_tree(strtol(argv[2], NULL, 10), !strcmp(argv[1], "areas"));
 	mark(argv[3]);
 	for (;;)
 		pause();
