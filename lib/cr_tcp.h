@@ -42,12 +42,19 @@ struct cr_tcp_address {
 /* "10.0.0.1:40", "[::1]:40".  Returns @text, of CR_TCP_ADDRESS_TEXT bytes. */
 const char *cr_tcp_print(const struct cr_tcp_address *address, char *text);
 
+/* The same back, from such text alone.  0 or -EINVAL. */
+int cr_tcp_scan(const char *text, struct cr_tcp_address *address);
+
+/* Of this node itself: 127.0.0.0/8, ::1. */
+int cr_tcp_is_loopback(const struct cr_tcp_address *address);
+
 enum cr_tcp_end_kind {
 	CR_TCP_END = 1, /* a socket of the tree */
 	CR_TCP_END_WAITING = 2, /* waits at a listener of the tree for
 				 * accept(2); nothing has been received on it */
 	CR_TCP_END_CONNECTING = 3, /* a socket of the tree; its other end waits
-				    * for accept(2), or does not exist yet */
+				    * for accept(2), or does not exist yet:
+				    * without a match it is connected again */
 };
 
 /* One end of a connection, for the caller to match. */
@@ -94,6 +101,9 @@ enum cr_tcp_peer_kind {
 	CR_TCP_PEER_END = 1, /* in another image, restarted at the same time */
 	CR_TCP_PEER_WAITING = 2, /* at a listener of another image: connect */
 	CR_TCP_PEER_CLOSED = 3, /* nowhere: the program gets ECONNRESET */
+	CR_TCP_PEER_GONE = 4, /* nowhere, but it had sent a FIN, which has been
+			       * received: the program gets end of file, and
+			       * another name of the other end */
 };
 
 /* The other end of a connection of this image. */

@@ -100,7 +100,6 @@ static inline size_t cr_tcp_pad(size_t length)
 int cr_tcp_is_same(const struct cr_tcp_address *a,
 		   const struct cr_tcp_address *b);
 int cr_tcp_is_any(const struct cr_tcp_address *address);
-int cr_tcp_is_loopback(const struct cr_tcp_address *address);
 int cr_tcp_is_mapped(const struct cr_tcp_address *address); /* IPv4 */
 /* Does a socket bound to @name get what is sent to @to? */
 int cr_tcp_is_for(const struct cr_tcp_address *name,
@@ -145,6 +144,12 @@ int cr_tcp_diag(const struct cr_wire_tcp *head, struct cr_tcp_entry *entry);
 /* End the connection @head (its family and addresses count) if no process has
  * it. */
 void cr_tcp_end_orphan(const struct cr_wire_tcp *head);
+/*
+ * What is left of connections that nobody has any more (TIME_WAIT) holds the
+ * name @address for a minute: end it, as far as this kernel can.  Returns how
+ * many there were; 0 if there were none, or somebody lives there too.
+ */
+int cr_tcp_end_remains(const struct cr_tcp_address *address);
 
 /* ---- saving ---- */
 
@@ -236,6 +241,9 @@ void cr_tcp_shape(const struct cr_tcp_making *making,
  */
 int cr_tcp_mirror_fins(const struct cr_tcp_making *making, int fd,
 		       struct cr_error *err);
+/* Of a connection that nobody has the other end of: have that at an address of
+ * ours, whose packets stay here. */
+int cr_tcp_come_home(struct cr_tcp_making *making, struct cr_error *err);
 /* @fd, in repair mode and without an address, becomes one whose connection has
  * been reset, with the bytes received of @making. */
 int cr_tcp_mirror_reset(const struct cr_tcp_making *making, int fd,

@@ -6,9 +6,11 @@
  * one connection.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "file_tcp.h"
@@ -133,4 +135,34 @@ const char *cr_tcp_print(const struct cr_tcp_address *address, char *text)
 			 address->port);
 	}
 	return text;
+}
+
+static int scan_host(const char *host, struct cr_tcp_address *address)
+{
+	if (host[0] == '[')
+		return inet_pton(AF_INET6, host + 1, address->ip) == 1;
+	memcpy(address->ip, mapped_prefix, sizeof(mapped_prefix));
+	return inet_pton(AF_INET, host, address->ip + 12) == 1;
+}
+
+int cr_tcp_scan(const char *text, struct cr_tcp_address *address)
+{
+	char host[CR_TCP_ADDRESS_TEXT], *colon, *end;
+	unsigned long port;
+
+	memset(address, 0, sizeof(*address));
+	if (strlen(text) >= sizeof(host))
+		return -EINVAL;
+	strcpy(host, text);
+	colon = strrchr(host, ':');
+	if (!colon || colon[1] < '0' || colon[1] > '9')
+		return -EINVAL;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || port > UINT16_MAX)
+		return -EINVAL;
+	if (host[0] == '[' && (colon == host || *--colon != ']'))
+		return -EINVAL;
+	*colon = '\0';
+	address->port = (uint16_t)port;
+	return scan_host(host, address) ? 0 : -EINVAL;
 }

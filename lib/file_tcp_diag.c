@@ -170,6 +170,50 @@ void cr_tcp_end_orphan(const struct cr_wire_tcp *head)
 	close(fd);
 }
 
+static int holds(const struct cr_tcp_entry *entry,
+		 const struct cr_tcp_address *name)
+{
+	return entry->local.port == name->port &&
+	       (cr_tcp_is_any(name) || cr_tcp_is_any(&entry->local) ||
+		!memcmp(entry->local.ip, name->ip, sizeof(name->ip)));
+}
+
+/* All has been said, and acknowledged. */
+static void end_remain(const struct cr_tcp_entry *entry)
+{
+	struct cr_wire_tcp head = { .local = entry->local,
+				    .remote = entry->remote };
+
+	head.family = cr_tcp_is_mapped(&head.local) ? AF_INET : AF_INET6;
+	if (entry->state == CR_TCP_TIME_WAIT ||
+	    entry->state == CR_TCP_FIN_WAIT2)
+		cr_tcp_end_orphan(&head);
+}
+
+int cr_tcp_end_remains(const struct cr_tcp_address *address)
+{
+	struct cr_tcp_list list;
+	int nr = 0;
+	size_t i;
+
+	if (cr_tcp_list_open(&list, NULL) < 0)
+		return 0;
+	for (i = 0; i < list.nr && nr >= 0; i++) {
+		if (!holds(&list.entries[i], address))
+			continue;
+		if (list.entries[i].inode ||
+		    list.entries[i].state == CR_TCP_LISTEN)
+			nr = -1;
+		else
+			nr++;
+	}
+	for (i = 0; i < list.nr && nr > 0; i++)
+		if (holds(&list.entries[i], address))
+			end_remain(&list.entries[i]);
+	cr_tcp_list_free(&list);
+	return nr > 0 ? nr : 0;
+}
+
 int cr_tcp_diag(const struct cr_wire_tcp *head, struct cr_tcp_entry *entry)
 {
 	_Alignas(struct nlmsghdr) char answer[4096];

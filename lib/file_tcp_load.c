@@ -217,6 +217,16 @@ static int use_table(struct cr_tcp_making *making,
 	case CR_TCP_PEER_WAITING:
 		making->kind = CR_TCP_CONNECTING;
 		return 0;
+	case CR_TCP_PEER_GONE:
+		if (!(head->flags & CR_TCP_F_FIN_RECEIVED))
+			return cr_error_set(err, -EINVAL,
+					    "TCP connection %s -> %s: nobody "
+					    "has closed it",
+					    cr_tcp_print(&head->local, from),
+					    cr_tcp_print(&head->remote, to));
+		making->is_gone = 1;
+		making->send_window = head->send_window;
+		return 0;
 	case CR_TCP_PEER_CLOSED:
 		making->kind = CR_TCP_CLOSED;
 		making->error = ECONNRESET;

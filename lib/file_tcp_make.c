@@ -14,10 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "file_tcp.h"
 
+#define REMAINS_MS 45000 /* TIME_WAIT lasts 60 s, and has begun before */
+#define REMAINS_NAP_MS 100
 #define PIECE 32768 /* bytes put into a receive queue at a time */
 #define MSS_WISH_MAX 32767
 #define OPTION_MSS 2 /* of a TCP header */
@@ -338,6 +341,25 @@ static int is_to_be_named(const struct cr_file_restore *restore, uint32_t id)
 	       !restore->places[id - 1].vpid && has_name(file->data);
 }
 
+/* A closed connection of an earlier program may be in the way for a while. */
+static int bind_name(int fd, uint32_t family,
+		     const struct cr_tcp_address *address, struct cr_error *err)
+{
+	const struct timespec nap = { .tv_nsec = REMAINS_NAP_MS * 1000000L };
+	int waited_ms, rc;
+
+	for (waited_ms = 0;; waited_ms += REMAINS_NAP_MS) {
+		rc = bind_to(fd, family, address, err);
+		if (rc != -EADDRINUSE || waited_ms >= REMAINS_MS ||
+		    !cr_tcp_end_remains(address))
+			break;
+		nanosleep(&nap, NULL);
+	}
+	if (rc == 0 && err)
+		memset(err, 0, sizeof(*err));
+	return rc;
+}
+
 static int make_named(struct cr_file_restore *restore, uint32_t id,
 		      struct cr_error *err)
 {
@@ -353,7 +375,7 @@ static int make_named(struct cr_file_restore *restore, uint32_t id,
 	if (fd < 0)
 		return fd;
 	cr_tcp_set_late_options(head, fd);
-	rc = bind_to(fd, head->family, &making.local, err);
+	rc = bind_name(fd, head->family, &making.local, err);
 	if (rc < 0) {
 		close(fd);
 		return rc;
@@ -409,6 +431,8 @@ int cr_tcp_make(struct cr_file_restore *restore, uint32_t id,
 	if (rc < 0 || restore->places[id - 1].vpid)
 		return rc;
 	rc = cr_tcp_prepare(restore->saved, restore->tcp, id, &making, err);
+	if (rc == 0 && making.is_gone)
+		rc = cr_tcp_come_home(&making, err);
 	if (rc < 0)
 		return rc;
 	fd = new_socket(making.tcp.head, cr_file_saved(restore, id)->file, err);

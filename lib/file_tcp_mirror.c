@@ -182,6 +182,20 @@ static int find_remote(struct cr_tcp_shape *shape, struct cr_error *err)
 	return rc;
 }
 
+int cr_tcp_come_home(struct cr_tcp_making *making, struct cr_error *err)
+{
+	struct cr_tcp_shape shape;
+	int rc;
+
+	if (cr_tcp_is_own(&making->remote))
+		return 0;
+	cr_tcp_shape(making, &shape);
+	rc = find_remote(&shape, err);
+	if (rc == 0)
+		making->remote = shape.remote;
+	return rc;
+}
+
 static void set_loopback(struct cr_tcp_address *address)
 {
 	const int is_mapped = cr_tcp_is_mapped(address);

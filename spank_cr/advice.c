@@ -15,6 +15,8 @@ static const struct {
 } known[] = {
 	{ "/dev/infiniband/",
 	  " (RDMA: OMPI_MCA_pml=ob1 OMPI_MCA_btl=vader,self avoids it)" },
+	{ "whose other end is not in the ",
+	  " (--cr-tcp=close lets the program find it reset)" },
 	{ "/dev/hfi1",
 	  " (RDMA: OMPI_MCA_pml=ob1 OMPI_MCA_btl=vader,self avoids it)" },
 };

@@ -33,6 +33,7 @@ struct agent_lead;
 struct agent_member;
 struct cr_manifest;
 struct cr_restart_external;
+struct cr_tcp_restart;
 struct cr_seal;
 
 struct agent_rank {
@@ -174,6 +175,19 @@ int agent_image_open_next(struct agent *agent);
 int agent_image_open(struct agent *agent, uint32_t number,
 		     struct cr_error *err);
 void agent_image_close(struct agent *agent);
+/* --- agent_tcp.c: in workers --- */
+/* This node's addresses, and, when the tree is saved, ends of connections to
+ * other nodes.  0 or a negative errno. */
+int agent_tcp_note_addresses(const struct agent *agent,
+			     struct cr_manifest *manifest,
+			     struct cr_error *err);
+int agent_tcp_note_ends(const struct agent *agent,
+			const struct cr_checkpoint *checkpoint,
+			struct cr_manifest *manifest, struct cr_error *err);
+/* What the restart of the open image is to be told; never freed. */
+int agent_tcp_prepare(const struct agent *agent, struct cr_tcp_restart *tcp,
+		      struct cr_error *err);
+
 /* --- agent_streams.c --- */
 /* While the tree is frozen; in a worker. */
 void agent_streams_note(const struct agent *agent,

@@ -16,6 +16,7 @@
 
 #include "agent_hold.h"
 #include "agent_peers.h"
+#include "connections.h"
 #include "generation.h"
 #include "manifest.h"
 
@@ -132,6 +133,8 @@ void agent_commit(struct agent *agent, struct agent_result *result)
 	init(agent, &whole);
 	for (uint32_t i = 0; i < agent->step->nr_nodes && !rc; i++)
 		rc = add_node(agent, dirfd, i, &whole, &result->err);
+	if (!rc && !agent->config->tcp_close)
+		rc = cr_connections_check(&whole, &result->err);
 	agent_hold("commit", NULL);
 	if (!rc)
 		rc = cr_manifest_commit(dirfd, &whole, &result->err);

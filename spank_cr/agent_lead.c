@@ -61,6 +61,8 @@ static void pass(struct agent *agent, enum cr_barrier barrier)
 	struct cr_peer_message message = compose(agent, CR_PEER_PASS);
 
 	message.barrier = barrier;
+	if (barrier == CR_BARRIER_READY)
+		agent_tcp_spread_moves(agent);
 	agent_lead_send_all(agent, &message);
 }
 
@@ -303,6 +305,8 @@ static void next_candidate(struct agent *agent)
 	else if (!agent->refused.code)
 		agent->refused = lead->why;
 	memset(&lead->why, 0, sizeof(lead->why));
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
+		agent_moves_clear(&lead->peers[i].moves);
 	lead->round++;
 	lead->began_ms = agent_now_ms();
 	lead->generation = 0;
@@ -444,6 +448,9 @@ void agent_lead_hear(struct agent *agent, uint32_t node,
 			     message->value < 0 ? message->value : -EIO, "%s",
 			     message->text);
 		break;
+	case CR_PEER_MOVES:
+		agent_tcp_lead_hears(agent, node, message);
+		break;
 	case CR_PEER_LEAVE:
 		left(agent, node, message->value);
 		break;
@@ -483,6 +490,7 @@ void agent_lead_lost(struct agent *agent, uint32_t node)
 	if (peer->has_arrived)
 		lead->nr_arrived--;
 	peer->has_arrived = 0;
+	agent_moves_clear(&peer->moves);
 	if (lead->phase == CR_LEAD_JOIN || lead->phase == CR_LEAD_PREPARE)
 		return; /* it may come back */
 	if (cr_lead_barrier(lead->phase))

@@ -150,6 +150,8 @@ static int make_ready(struct agent *agent, struct cr_error *err)
 	}
 	if (!rc)
 		rc = agent_restart_renew(agent, err);
+	if (!rc)
+		rc = agent_tcp_tell_moves(agent, err);
 	return rc;
 }
 
@@ -381,6 +383,7 @@ static void restart(struct agent *agent, const struct cr_peer_message *message)
 	member->round = message->round;
 	member->generation = message->generation;
 	member->on_failure = message->value;
+	agent_moves_clear(&member->moves);
 	if (message->generation && (is_waiting || !member->is_begun)) {
 		agent->is_restart = 1;
 		agent_member_event(agent, CR_MEMBER_EV_RESTART);
@@ -421,6 +424,9 @@ void agent_member_hear(struct agent *agent,
 	case CR_PEER_WELCOME:
 	case CR_PEER_RESTART:
 		restart(agent, message);
+		break;
+	case CR_PEER_MOVES:
+		agent_tcp_member_hears(agent, message);
 		break;
 	case CR_PEER_FORWARD:
 		forward(agent);
@@ -628,8 +634,10 @@ static void write_left(struct agent *agent)
 	cr_manifest_name_left(name, step->node);
 	if (agent->step_dirfd < 0 || !image.ranks ||
 	    count_ended(agent, &part) ||
+	    agent_tcp_note_addresses(agent, &part, &err) ||
 	    cr_manifest_write_as(agent->step_dirfd, name, &part, &err))
 		agent_log(agent, LOG_WARNING, "%s: %s", name, err.text);
+	free(part.addresses);
 	free(part.ended);
 	free(image.ranks);
 }

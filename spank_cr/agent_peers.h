@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "agent.h"
+#include "cr_tcp.h"
 #include "peer_message.h"
 #include "peer_seal.h"
 #include "rendezvous.h"
@@ -48,6 +49,24 @@ void agent_link_flush(struct agent_link *link, int timeout_ms);
 /* NULL is allowed. */
 void agent_link_destroy(struct agent_link *link);
 
+/* --- agent_tcp.c: addresses and TCP connections --- */
+
+struct agent_moves {
+	struct cr_tcp_move *moves;
+	size_t nr;
+};
+
+void agent_moves_clear(struct agent_moves *moves);
+/* An image is chosen: tell the lead what its addresses are here. */
+int agent_tcp_tell_moves(struct agent *agent, struct cr_error *err);
+/* What others have told; that of an older round is dropped. */
+void agent_tcp_lead_hears(struct agent *agent, uint32_t node,
+			  const struct cr_peer_message *message);
+void agent_tcp_member_hears(struct agent *agent,
+			    const struct cr_peer_message *message);
+/* The lead has heard of all: tell all. */
+void agent_tcp_spread_moves(struct agent *agent);
+
 /* --- the lead --- */
 
 enum agent_peer_state {
@@ -64,6 +83,7 @@ struct agent_peer {
 	int has_arrived; /* at the barrier */
 	int leave; /* enum cr_peer_leave */
 	int64_t heard_ms; /* or since when it is absent */
+	struct agent_moves moves; /* of its image, in this round */
 	char host[64];
 };
 
@@ -134,6 +154,7 @@ struct agent_member {
 	int has_order; /* a checkpoint that waits until we are idle */
 	struct cr_peer_message order;
 	int64_t thaw_ms; /* since when the worker is to stop */
+	struct agent_moves moves; /* of all nodes' images */
 	struct event *tick, *meet;
 	struct cr_rendezvous rendezvous;
 	size_t next_address;

@@ -138,9 +138,11 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 	options.external = agent_external_restart;
 	options.external_arg = agent;
 	options.at_gate = at_gate;
+	rc = agent_tcp_prepare(agent, &options.tcp, err);
 	if (agent->member)
 		agent_sync_use(agent->member->worker_fd);
-	rc = cr_restart(agent->image, &options, restarted, err);
+	if (!rc)
+		rc = cr_restart(agent->image, &options, restarted, err);
 	free(roots);
 	return rc;
 }

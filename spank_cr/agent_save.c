@@ -96,7 +96,7 @@ static int manifest_init(const struct agent *agent,
 		 "node_%u.img", step->node);
 	manifest->images[0].ranks = agent_ranks_print(agent);
 	note_ended(agent, manifest);
-	return 0;
+	return agent_tcp_note_addresses(agent, manifest, err);
 }
 
 static int note_size(int dirfd, struct cr_manifest *manifest,
@@ -174,6 +174,13 @@ static void progress(void *arg, uint64_t done, uint64_t total)
 		_exit(1);
 }
 
+/* All send queues of the step are read, and no receive queue is. */
+static int between_queues(void *arg, struct cr_error *err)
+{
+	(void)arg;
+	return agent_sync_pass(CR_BARRIER_QUEUES, err);
+}
+
 static int save_frozen(struct agent *agent, struct cr_checkpoint *checkpoint,
 		       int dirfd, struct cr_manifest *manifest,
 		       struct cr_error *err)
@@ -184,11 +191,10 @@ static int save_frozen(struct agent *agent, struct cr_checkpoint *checkpoint,
 		rc = agent_relay_tell(agent, CR_MSG_RELAY_QUIESCE, err);
 	if (!rc)
 		agent_streams_note(agent, manifest);
-	/* send queues of sockets are read before, receive queues after it */
-	if (!rc)
-		rc = agent_sync_pass(CR_BARRIER_QUEUES, err);
 	if (!rc)
 		rc = cr_checkpoint_save(checkpoint, err);
+	if (!rc && agent->member)
+		rc = agent_tcp_note_ends(agent, checkpoint, manifest, err);
 	if (!rc)
 		rc = agent_hold("write", err);
 	if (!rc)
@@ -218,6 +224,9 @@ static int save_tree(struct agent *agent, int dirfd,
 		.image_fd = -1,
 		.external = agent_external_save,
 		.external_arg = agent,
+		.peers_elsewhere = agent->member != NULL,
+		.tcp_close = agent->config->tcp_close,
+		.between_queues = between_queues,
 		.compression = agent->config->compression,
 		.job = step->job,
 		.step = step->step,

@@ -121,6 +121,20 @@ static int set_on_failure(struct cr_config *config, const char *value,
 	return 0;
 }
 
+static int set_tcp(struct cr_config *config, const char *value,
+		   struct cr_error *err)
+{
+	if (!strcmp(value, "refuse"))
+		config->tcp_close = 0;
+	else if (!strcmp(value, "close"))
+		config->tcp_close = 1;
+	else
+		return cr_error_set(err, -EINVAL,
+				    "tcp '%s' is neither 'refuse' nor 'close'",
+				    value);
+	return 0;
+}
+
 static int set_agent(struct cr_config *config, const char *value,
 		     struct cr_error *err)
 {
@@ -157,6 +171,7 @@ static const struct setting settings[CR_NR_SETTINGS] = {
 				  set_compress },
 	[CR_SETTING_ON_FAILURE] = { "on-failure", "SPANK_CR_ON_FAILURE",
 				    set_on_failure },
+	[CR_SETTING_TCP] = { "tcp", "SPANK_CR_TCP", set_tcp },
 	[CR_SETTING_AGENT] = { "agent", NULL, set_agent },
 	[CR_SETTING_LOG] = { "log", NULL, set_log },
 	[CR_SETTING_POLL] = { "poll", NULL, set_poll },

@@ -30,6 +30,7 @@ enum cr_setting {
 	CR_SETTING_KEEP,
 	CR_SETTING_COMPRESS,
 	CR_SETTING_ON_FAILURE,
+	CR_SETTING_TCP,
 	CR_NR_USER_SETTINGS,
 	/* from here on in plugstack.conf only */
 	CR_SETTING_AGENT = CR_NR_USER_SETTINGS,
@@ -55,6 +56,8 @@ struct cr_config {
 			       * of several nodes is saved or restarted */
 	int compression; /* enum cr_compression */
 	int on_failure; /* enum cr_on_failure */
+	int tcp_close; /* TCP connections that lead out of the step are reset at
+			* a restart; 0: they cannot be saved */
 	char dir[CR_CONFIG_PATH_MAX]; /* absolute; "" if there is none */
 	char agent[CR_CONFIG_PATH_MAX]; /* program; "": beside the plugin */
 	char log[CR_CONFIG_PATH_MAX]; /* file; "": syslog only */

@@ -14,6 +14,7 @@
 
 #include "cr_fault.h"
 #include "manifest.h"
+#include "manifest_json.h"
 
 #define RANKS_MAX 65536 /* characters */
 #define SIZE_MAX_BYTES (32l << 20)
@@ -83,21 +84,22 @@ static json_t *pack_command(const char *command)
 
 static json_t *pack(const struct cr_manifest *manifest)
 {
-	return json_pack("{si sI sI sI sI sI sI sI sb sI ss so so so so sn}",
-			 "format", CR_MANIFEST_FORMAT, "generation",
-			 (json_int_t)manifest->generation, "job",
-			 (json_int_t)manifest->job, "step",
-			 (json_int_t)manifest->step, "uid",
-			 (json_int_t)manifest->uid, "nodes",
-			 (json_int_t)manifest->nr_nodes, "ranks",
-			 (json_int_t)manifest->nr_ranks, "restart_count",
-			 (json_int_t)manifest->restart_count, "final",
-			 manifest->is_final, "time", (json_int_t)manifest->time,
-			 "identity", manifest->identity, "command",
-			 pack_command(manifest->command), "images",
-			 pack_images(manifest), "streams",
-			 pack_streams(manifest), "ended", pack_ended(manifest),
-			 "seal");
+	return json_pack(
+		"{si sI sI sI sI sI sI sI sb sI ss so so so so so so sn}",
+		"format", CR_MANIFEST_FORMAT, "generation",
+		(json_int_t)manifest->generation, "job",
+		(json_int_t)manifest->job, "step", (json_int_t)manifest->step,
+		"uid", (json_int_t)manifest->uid, "nodes",
+		(json_int_t)manifest->nr_nodes, "ranks",
+		(json_int_t)manifest->nr_ranks, "restart_count",
+		(json_int_t)manifest->restart_count, "final",
+		manifest->is_final, "time", (json_int_t)manifest->time,
+		"identity", manifest->identity, "command",
+		pack_command(manifest->command), "images",
+		pack_images(manifest), "streams", pack_streams(manifest),
+		"ended", pack_ended(manifest), "addresses",
+		cr_manifest_pack_addresses(manifest), "connections",
+		cr_manifest_pack_ends(manifest), "seal");
 }
 
 static int write_all(int fd, const char *text, size_t length)
@@ -265,8 +267,7 @@ out:
 	return rc;
 }
 
-/* An unsigned number that fits into 32 bits, or 0 with *@bad set. */
-static uint32_t get_u32(const json_t *object, const char *key, int *bad)
+uint32_t cr_json_u32(const json_t *object, const char *key, int *bad)
 {
 	const json_t *value = json_object_get(object, key);
 	json_int_t number = json_integer_value(value);
@@ -286,8 +287,7 @@ static uint64_t get_u64(const json_t *object, const char *key, int *bad)
 	return (uint64_t)json_integer_value(value);
 }
 
-static int get_text(const json_t *object, const char *key, char *text,
-		    size_t size)
+int cr_json_text(const json_t *object, const char *key, char *text, size_t size)
 {
 	const char *value = json_string_value(json_object_get(object, key));
 
@@ -313,9 +313,9 @@ static void unpack_ranks(const json_t *json, struct cr_manifest_image *image,
 static void unpack_image(const json_t *json, struct cr_manifest_image *image,
 			 int *bad)
 {
-	image->node = get_u32(json, "node", bad);
+	image->node = cr_json_u32(json, "node", bad);
 	image->size = get_u64(json, "size", bad);
-	if (get_text(json, "name", image->name, sizeof(image->name)) ||
+	if (cr_json_text(json, "name", image->name, sizeof(image->name)) ||
 	    image->name[0] == '.' || strchr(image->name, '/'))
 		*bad = 1;
 	unpack_ranks(json, image, bad);
@@ -324,8 +324,8 @@ static void unpack_image(const json_t *json, struct cr_manifest_image *image,
 static void unpack_stream(const json_t *json, struct cr_manifest_stream *s,
 			  int *bad)
 {
-	s->rank = get_u32(json, "rank", bad);
-	s->fd = get_u32(json, "fd", bad);
+	s->rank = cr_json_u32(json, "rank", bad);
+	s->fd = cr_json_u32(json, "fd", bad);
 	s->device = get_u64(json, "device", bad);
 	s->inode = get_u64(json, "inode", bad);
 	s->size = get_u64(json, "size", bad);
@@ -337,8 +337,8 @@ static void unpack_stream(const json_t *json, struct cr_manifest_stream *s,
 static void unpack_ended(const json_t *json, struct cr_manifest_ended *ended,
 			 int *bad)
 {
-	ended->rank = get_u32(json, "rank", bad);
-	ended->status = get_u32(json, "status", bad);
+	ended->rank = cr_json_u32(json, "rank", bad);
+	ended->status = cr_json_u32(json, "status", bad);
 }
 
 static void unpack_arrays(const json_t *json, struct cr_manifest *manifest,
@@ -384,28 +384,29 @@ static int unpack(const json_t *json, struct cr_manifest *manifest,
 {
 	int bad = 0;
 
-	if (get_u32(json, "format", &bad) != CR_MANIFEST_FORMAT || bad)
+	if (cr_json_u32(json, "format", &bad) != CR_MANIFEST_FORMAT || bad)
 		return cr_error_set(err, bad ? -EBADMSG : -EPROTONOSUPPORT,
 				    CR_MANIFEST_NAME " is of an unknown "
 						     "format");
-	manifest->generation = get_u32(json, "generation", &bad);
-	manifest->job = get_u32(json, "job", &bad);
-	manifest->step = get_u32(json, "step", &bad);
-	manifest->uid = get_u32(json, "uid", &bad);
-	manifest->nr_nodes = get_u32(json, "nodes", &bad);
-	manifest->nr_ranks = get_u32(json, "ranks", &bad);
-	manifest->restart_count = get_u32(json, "restart_count", &bad);
+	manifest->generation = cr_json_u32(json, "generation", &bad);
+	manifest->job = cr_json_u32(json, "job", &bad);
+	manifest->step = cr_json_u32(json, "step", &bad);
+	manifest->uid = cr_json_u32(json, "uid", &bad);
+	manifest->nr_nodes = cr_json_u32(json, "nodes", &bad);
+	manifest->nr_ranks = cr_json_u32(json, "ranks", &bad);
+	manifest->restart_count = cr_json_u32(json, "restart_count", &bad);
 	manifest->is_final = json_is_true(json_object_get(json, "final"));
 	manifest->time = (int64_t)get_u64(json, "time", &bad);
-	if (get_text(json, "identity", manifest->identity,
-		     sizeof(manifest->identity)) ||
+	if (cr_json_text(json, "identity", manifest->identity,
+			 sizeof(manifest->identity)) ||
 	    (manifest->identity[0] &&
 	     !cr_identity_is_valid(manifest->identity)))
 		bad = 1;
-	if (get_text(json, "command", manifest->command,
-		     sizeof(manifest->command)))
+	if (cr_json_text(json, "command", manifest->command,
+			 sizeof(manifest->command)))
 		bad = 1;
 	unpack_arrays(json, manifest, &bad);
+	cr_manifest_unpack_tcp(json, manifest, &bad);
 	if (bad) {
 		cr_manifest_free(manifest);
 		return cr_error_set(err, -EBADMSG,
@@ -467,6 +468,11 @@ void cr_manifest_free(struct cr_manifest *manifest)
 	free(manifest->images);
 	free(manifest->streams);
 	free(manifest->ended);
+	free(manifest->addresses);
+	free(manifest->ends);
+	manifest->addresses = NULL;
+	manifest->ends = NULL;
+	manifest->nr_addresses = manifest->nr_ends = 0;
 	manifest->images = NULL;
 	manifest->streams = NULL;
 	manifest->ended = NULL;

@@ -14,12 +14,15 @@
 #include <sys/types.h>
 
 #include "cr_error.h"
+#include "cr_tcp.h"
 #include "step.h"
 
 #define CR_MANIFEST_NAME "manifest.json"
 #define CR_MANIFEST_FORMAT 1
 #define CR_MANIFEST_IMAGES_MAX 65536
 #define CR_MANIFEST_NAME_MAX 32
+#define CR_MANIFEST_ADDRESSES_MAX 64 /* of a node */
+#define CR_MANIFEST_ENDS_MAX 100000 /* of a step */
 
 /*
  * A step of several nodes: each node's agent writes its part, a manifest of one
@@ -51,6 +54,21 @@ struct cr_manifest_ended {
 	uint32_t status; /* as of wait(2) */
 };
 
+/* An address that a node had: no loopback, no link-local one. */
+struct cr_manifest_address {
+	uint32_t node;
+	uint32_t prefix; /* length of the network's part, bits */
+	char interface[16];
+	struct cr_tcp_address address; /* port 0 */
+};
+
+/* An end of a TCP connection whose other end is in no image of its node.
+ * ->file and ->has_peer are 0. */
+struct cr_manifest_end {
+	uint32_t node;
+	struct cr_tcp_end end;
+};
+
 struct cr_manifest {
 	uint32_t generation;
 	uint32_t job, step;
@@ -67,6 +85,10 @@ struct cr_manifest {
 	size_t nr_streams;
 	struct cr_manifest_ended *ended;
 	size_t nr_ended;
+	struct cr_manifest_address *addresses; /* in the nodes' own order */
+	size_t nr_addresses;
+	struct cr_manifest_end *ends;
+	size_t nr_ends;
 };
 
 /* Make @manifest durable in @dirfd under its name. 0 or a negative errno. */
@@ -109,7 +131,8 @@ void cr_manifest_name_left(char name[CR_MANIFEST_NAME_MAX], uint32_t node);
 
 /*
  * Add what @part, a manifest of one image, says to @whole.  -ESTALE if it is
- * not of the same generation and step, or the node is in @whole already.
+ * not of the same generation and step, or the node is in @whole already; -E2BIG
+ * if that were more connections than a manifest can have.
  */
 int cr_manifest_add(struct cr_manifest *whole, const struct cr_manifest *part,
 		    struct cr_error *err);

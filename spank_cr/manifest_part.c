@@ -64,9 +64,47 @@ static int check_part(const struct cr_manifest *whole,
 		return cr_error_set(err, -ESTALE,
 				    "the part of a node is of another step or "
 				    "generation");
+	if (whole->nr_ends + part->nr_ends > CR_MANIFEST_ENDS_MAX)
+		return cr_error_set(err, -E2BIG,
+				    "more than %d TCP connections between "
+				    "nodes",
+				    CR_MANIFEST_ENDS_MAX);
 	if (cr_manifest_image(whole, node))
 		return cr_error_set(err, -ESTALE, "node %u has two parts",
 				    node);
+	return 0;
+}
+
+/* Of several arrays the first that fails leaves the rest out. */
+static int add_arrays(struct cr_manifest *whole, const struct cr_manifest *part)
+{
+	const struct {
+		void *array; /* a pointer to the pointer */
+		size_t *nr;
+		const void *more;
+		size_t nr_more, size;
+	} all[] = {
+		{ &whole->streams, &whole->nr_streams, part->streams,
+		  part->nr_streams, sizeof(*part->streams) },
+		{ &whole->ended, &whole->nr_ended, part->ended, part->nr_ended,
+		  sizeof(*part->ended) },
+		{ &whole->addresses, &whole->nr_addresses, part->addresses,
+		  part->nr_addresses, sizeof(*part->addresses) },
+		{ &whole->ends, &whole->nr_ends, part->ends, part->nr_ends,
+		  sizeof(*part->ends) },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		void *longer;
+
+		memcpy(&longer, all[i].array, sizeof(longer));
+		longer = append(longer, *all[i].nr, all[i].more, all[i].nr_more,
+				all[i].size);
+		if (!longer)
+			return -ENOMEM;
+		memcpy(all[i].array, &longer, sizeof(longer));
+		*all[i].nr += all[i].nr_more;
+	}
 	return 0;
 }
 
@@ -89,18 +127,8 @@ int cr_manifest_add(struct cr_manifest *whole, const struct cr_manifest *part,
 	if (image->ranks && !(ranks = strdup(image->ranks)))
 		goto no_memory;
 	whole->images[whole->nr_images++].ranks = ranks;
-	longer = append(whole->streams, whole->nr_streams, part->streams,
-			part->nr_streams, sizeof(*part->streams));
-	if (!longer)
+	if (add_arrays(whole, part))
 		goto no_memory;
-	whole->streams = longer;
-	whole->nr_streams += part->nr_streams;
-	longer = append(whole->ended, whole->nr_ended, part->ended,
-			part->nr_ended, sizeof(*part->ended));
-	if (!longer)
-		goto no_memory;
-	whole->ended = longer;
-	whole->nr_ended += part->nr_ended;
 	return 0;
 no_memory:
 	return cr_error_set(err, -ENOMEM, "no memory for the manifest");

@@ -33,6 +33,10 @@ static struct spank_option options[CR_NR_USER_SETTINGS] = {
 	  "when no checkpoint can be restarted: begin the program anew, or "
 	  "fail the step (restart)",
 	  1, CR_SETTING_ON_FAILURE, remember },
+	{ "cr-tcp", "refuse|close",
+	  "TCP connections that lead out of the step: do not checkpoint, or "
+	  "let the program find them reset (refuse)",
+	  1, CR_SETTING_TCP, remember },
 };
 
 static char *given[CR_NR_USER_SETTINGS];

@@ -146,7 +146,7 @@ const char *cr_peer_type_name(uint32_t type)
 	static const char *const names[CR_NR_PEER_TYPES] = {
 		"?",	    "HELLO", "TERM",	"ARRIVED", "FAILED",
 		"PROGRESS", "LEAVE", "WELCOME", "FORWARD", "CHECKPOINT",
-		"PASS",	    "ABORT", "RESTART", "PING",
+		"PASS",	    "ABORT", "RESTART", "PING",	   "MOVES",
 	};
 
 	return names[type < CR_NR_PEER_TYPES ? type : 0];

@@ -33,6 +33,9 @@ enum cr_peer_type {
 	CR_PEER_RESTART, /* @round: restart from @generation; 0: none is left;
 			  * then value: enum cr_on_failure; text why */
 	CR_PEER_PING, /* alive */
+	/* both ways, before @round passes the barrier `ready': what addresses
+	 * have become (addresses.h), of the member's image; then of all */
+	CR_PEER_MOVES,
 	CR_NR_PEER_TYPES,
 };
 

@@ -8,6 +8,8 @@
  * PMIx' "ds" modules share a memory segment between the server and the ranks.
  * A new server has a new one, of which a rank does not hear: so the ranks are
  * told to keep to the module "hash", which asks the server.
+ *
+ * Here, too, are the few things that an MPI is told so that it can be moved.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@
 #include "pmix_redirect.h"
 
 #define ANSWER_TIMEOUT_MS 10000
+#define PRECONNECT_MAX 256 /* ranks: that many connections for each of them */
 #define URI_MAX 512
 #define ADDRESS "tcp4://127.0.0.1:"
 
@@ -53,6 +56,29 @@ static int ask(int agent, long server)
 	return message.value;
 }
 
+static long number_of(spank_t spank, const char *name)
+{
+	char value[32];
+
+	return spank_getenv(spank, name, value, sizeof(value)) ==
+			       ESPANK_SUCCESS ?
+		       strtol(value, NULL, 10) :
+		       0;
+}
+
+/*
+ * Open MPI makes a connection when it is first needed, to an address that it
+ * was told at its start, and takes one only from such an address.  After a move
+ * there is nobody there.  So it makes all of them at its start; what the user
+ * says counts more.
+ */
+static void preconnect(spank_t spank)
+{
+	if (number_of(spank, "SLURM_STEP_NUM_NODES") > 1 &&
+	    number_of(spank, "SLURM_STEP_NUM_TASKS") <= PRECONNECT_MAX)
+		spank_setenv(spank, "OMPI_MCA_mpi_preconnect_mpi", "1", 0);
+}
+
 void cr_pmix_redirect(spank_t spank, int agent)
 {
 	char uri[URI_MAX], *at;
@@ -77,4 +103,5 @@ void cr_pmix_redirect(spank_t spank, int agent)
 		return;
 	spank_setenv(spank, "PMIX_GDS_MODULE", "hash", 1);
 	spank_setenv(spank, "PMIX_MCA_gds", "hash", 1);
+	preconnect(spank);
 }

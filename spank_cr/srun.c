@@ -100,6 +100,8 @@ static int export_settings(const struct cr_config *config)
 			 config->compression != admin.compression);
 	rc |= export_one(CR_SETTING_ON_FAILURE, on_failures[config->on_failure],
 			 config->on_failure != admin.on_failure);
+	rc |= export_one(CR_SETTING_TCP, config->tcp_close ? "close" : "refuse",
+			 config->tcp_close != admin.tcp_close);
 	return rc ? -ENOMEM : 0;
 }
 

@@ -13,16 +13,33 @@
 #include "cr_checkpoint.h"
 #include "target.h"
 
+enum key {
+	KEY_TCP = 0x100,
+};
+
+struct arguments {
+	pid_t pid;
+	int tcp_close;
+};
+
+static const struct argp_option option_table[] = {
+	{ "tcp", KEY_TCP, "refuse|close", 0, CR_TARGET_TCP_DOC, 0 },
+	{ 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	pid_t *pid = state->input;
+	struct arguments *arguments = state->input;
 
 	switch (key) {
+	case KEY_TCP:
+		arguments->tcp_close = cr_target_parse_tcp(arg, state);
+		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0)
 			argp_usage(state);
-		*pid = cr_target_parse(arg);
-		if (!*pid)
+		arguments->pid = cr_target_parse(arg);
+		if (!arguments->pid)
 			argp_error(state, "%s is no process id", arg);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
@@ -34,6 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
+	.options = option_table,
 	.parser = parse,
 	.args_doc = "PID",
 	.doc = "Say what keeps the process tree of PID from being saved."
@@ -55,12 +73,13 @@ int cmd_check(int argc, char **argv)
 	struct cr_error err = { 0 };
 	size_t nr_reports = 0;
 	struct cr_root root;
-	pid_t pid = 0;
+	struct arguments arguments = { 0 };
 	int rc;
 
 	argp_err_exit_status = CR_EXIT_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &pid);
-	rc = cr_target(pid, &root, &options, &err);
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	options.tcp_close = arguments.tcp_close;
+	rc = cr_target(arguments.pid, &root, &options, &err);
 	if (rc == 0)
 		rc = cr_checkpoint_open(&options, &checkpoint, &err);
 	cr_target_hold_signals(SIG_BLOCK);

@@ -42,10 +42,7 @@ static const struct argp_option option_table[] = {
 	  "threads that write memory (default: as many as CPUs)", 0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0,
 	  "give up when the tree cannot be stopped so soon (default: 10)", 0 },
-	{ "tcp", KEY_TCP, "refuse|close", 0,
-	  "TCP connections that lead out of the tree: refuse to save them "
-	  "(default), or let the program find them reset",
-	  0 },
+	{ "tcp", KEY_TCP, "refuse|close", 0, CR_TARGET_TCP_DOC, 0 },
 	{ "verbose", 'v', NULL, 0, "tell sizes and times", 0 },
 	{ 0 },
 };
@@ -63,13 +60,6 @@ static int parse_compression(const char *name, struct argp_state *state)
 			return i;
 	argp_error(state, "no such compression: %s", name);
 	return 0;
-}
-
-static int parse_tcp(const char *what, struct argp_state *state)
-{
-	if (strcmp(what, "close") && strcmp(what, "refuse"))
-		argp_error(state, "--tcp is refuse or close, not %s", what);
-	return !strcmp(what, "close");
 }
 
 static unsigned int parse_number(const char *text, unsigned long maximum,
@@ -109,7 +99,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->timeout_ms = parse_number(arg, 3600, state) * 1000;
 		return 0;
 	case KEY_TCP:
-		options->tcp_close = parse_tcp(arg, state);
+		options->tcp_close = cr_target_parse_tcp(arg, state);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 0)

@@ -2,6 +2,7 @@
 /*
  * target.c - find the tree that a user means; see target.h
  */
+#include <argp.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -145,4 +146,11 @@ int cr_target(pid_t pid, struct cr_root *root,
 	options->nr_roots = 1;
 	options->guess_streams = 1;
 	return 0;
+}
+
+int cr_target_parse_tcp(const char *what, struct argp_state *state)
+{
+	if (strcmp(what, "close") && strcmp(what, "refuse"))
+		argp_error(state, "--tcp is refuse or close, not %s", what);
+	return !strcmp(what, "close");
 }

@@ -22,7 +22,8 @@ fi
 export LAB_NAME
 shared=/var/tmp/spank_cr-$LAB_NAME/shared
 work=$shared/$test_name
-count=/run/spank_cr/tests/slurm/count
+programs=/run/spank_cr/tests/slurm
+count=$programs/count
 job=
 
 lab()

@@ -3,9 +3,6 @@
 # mpi_lib.sh - what the tests with several ranks on one node share
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# shellcheck disable=SC2034 # for those who source this
-programs=/run/spank_cr/tests/slurm
-
 need() # PROGRAM PACKAGE: that the build has made it
 {
 	[ -x "$build/tests/slurm/$(basename "$1")" ] ||
@@ -23,6 +20,38 @@ submit_ranks()
 	srun --mpi=pmix --overcommit --ntasks=4 $command
 	echo "srun ended with \$?"
 	EOF
+}
+
+# submit_nodes RANKS "COMMAND" OPTION...: so many on each of two nodes
+submit_nodes()
+{
+	local ranks=$1 command=$2
+	shift 2
+	submit -p low --nodes=2 --ntasks-per-node=2 "$@" <<-EOF
+	#!/bin/bash
+	export OMPI_MCA_pml=ob1
+	export OMPI_MCA_osc=pt2pt # Debian's choice of itself fails over TCP
+	${btl:+export OMPI_MCA_btl=$btl}
+	srun --mpi=pmix --overcommit --ntasks=$((2 * ranks)) \
+		--ntasks-per-node=$ranks $command
+	echo "srun ended with \$?"
+	EOF
+}
+
+# Jobs of partition high take both nodes; the ranks go on on two others.
+move_nodes() # RESTARTS RANKS: so many on each
+{
+	preempt
+	await 90 "restart $1" restarts_are "$1"
+	await 90 "ranks on other nodes" are_restarted "$1" "$2"
+	root scancel "$blocker"
+	say "they run on $(field NodeList)"
+}
+
+are_restarted() # TIMES RANKS
+{
+	[ "$(cat "$shared/../nodes"/*/log/spank_cr.log |
+		grep -c "$job.0: restarted $2 rank trees")" = $((2 * $1)) ]
 }
 
 # A job of partition high takes the node; the ranks go on on another.

@@ -2,7 +2,7 @@
 /*
  * mpi_stress.c - an MPI program that checks every byte it is sent
  *
- *	mpi_stress [-n ROUNDS] [-u MICROSECONDS] [-l] [-a ROUND]
+ *	mpi_stress [-n ROUNDS] [-u MICROSECONDS] [-l] [-a ROUND] [-s]
  *
  * Each round: messages around a ring (small ones and ones that need a
  * rendezvous, blocking and not), allreduce, alltoall, broadcast, scan, and
@@ -13,6 +13,8 @@
  * -l: the ranks form pairs, and members of different pairs do not meet before
  * the file "meet" is in the working directory: only then do they, for the first
  * time, and the rounds follow.  -a: rank 1 calls MPI_Abort(7) in that round.
+ *-s: no number of rounds, but until the file "stop" is in the working
+ *directory.
  */
 #include <mpi.h>
 #include <stdint.h>
@@ -177,6 +179,15 @@ static void meet_later(void)
 	}
 }
 
+/* All do the same number of rounds. */
+static int is_stopped(void)
+{
+	int stop = rank == 0 && access("stop", F_OK) == 0;
+
+	MPI_Bcast(&stop, 1, MPI_INT, 0, MPI_COMM_WORLD);
+	return stop;
+}
+
 static void say(uint32_t round, unsigned int token)
 {
 	char host[64];
@@ -191,20 +202,22 @@ static void say(uint32_t round, unsigned int token)
 int main(int argc, char **argv)
 {
 	unsigned int nr_rounds = 100, pause_us = 0, abort_in = 0, token;
-	int option, is_late = 0;
+	int option, is_late = 0, until_stop = 0;
 	uint32_t *memory;
 	MPI_Win window;
 
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &nr_ranks);
-	while ((option = getopt(argc, argv, "n:u:la:")) != -1) {
+	while ((option = getopt(argc, argv, "n:u:la:s")) != -1) {
 		if (option == 'n')
 			nr_rounds = (unsigned int)atoi(optarg);
 		else if (option == 'u')
 			pause_us = (unsigned int)atoi(optarg);
 		else if (option == 'a')
 			abort_in = (unsigned int)atoi(optarg);
+		else if (option == 's')
+			until_stop = 1;
 		else
 			is_late = 1;
 	}
@@ -219,7 +232,8 @@ int main(int argc, char **argv)
 			 MPI_INFO_NULL, MPI_COMM_WORLD, &memory, &window);
 	memset(memory, 0, (1 + WINDOW) * sizeof(uint32_t));
 	MPI_Barrier(MPI_COMM_WORLD);
-	for (uint32_t round = 1; round <= nr_rounds; round++) {
+	for (uint32_t round = 1;
+	     until_stop ? !is_stopped() : round <= nr_rounds; round++) {
 		ring(round, SMALL);
 		ring(round, LARGE);
 		collectives(round);

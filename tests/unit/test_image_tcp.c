@@ -72,6 +72,44 @@ FORGERY(fin_too_early, image->tcp[1].flags = CR_TCP_F_FIN_RECEIVED;
 #name, forge_##name, code \
 	}
 
+static void addresses_are_read_as_they_are_printed(void **state)
+{
+	static const char *const good[] = { "10.0.0.1:40", "0.0.0.0:0",
+					    "[::1]:65535", "[fd00::1:2]:1" };
+	static const char *const bad[] = {
+		"",
+		"10.0.0.1",
+		"10.0.0.1:",
+		"10.0.0.1:65536",
+		"10.0.0:1",
+		"10.0.0.1:1x",
+		"::1:5",
+		"[::1:5",
+		"[::1]5",
+		"[10.0.0.1]:5",
+		"[]:5",
+		":5",
+		"10.0.0.1:-1",
+		"host:5",
+		"10.0.0.1: 5",
+		"]:5",
+		"[:5",
+	};
+	char text[CR_TCP_ADDRESS_TEXT], longest[CR_TCP_ADDRESS_TEXT + 9];
+	struct cr_tcp_address address;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		assert_int_equal(cr_tcp_scan(good[i], &address), 0);
+		assert_string_equal(cr_tcp_print(&address, text), good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(cr_tcp_scan(bad[i], &address), -EINVAL);
+	memset(longest, '1', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(cr_tcp_scan(longest, &address), -EINVAL);
+}
+
 static const struct forgery forgeries[] = {
 	ROW(nothing, 0),
 	ROW(alone, 0),
@@ -149,7 +187,7 @@ static void every_forgery_is_refused(void **state)
 }
 
 /* Of the second end's image, where the first one is elsewhere. */
-static struct cr_saved *load_lone(struct cr_image **imagep)
+static struct cr_saved *load_lone(struct cr_image **imagep, uint32_t flags)
 {
 	struct small_image small;
 	struct cr_saved *saved = NULL;
@@ -159,7 +197,7 @@ static struct cr_saved *load_lone(struct cr_image **imagep)
 	small.heap_pages = 2;
 	small.has_tcp = 1;
 	small.tcp_peers[0] = small.tcp_peers[1] = 0;
-	small.tcp[0].flags = small.tcp[1].flags = CR_TCP_F_ELSEWHERE;
+	small.tcp[0].flags = small.tcp[1].flags = CR_TCP_F_ELSEWHERE | flags;
 	*imagep = open_small(&small);
 	if (cr_saved_load(*imagep, &saved, &err))
 		fail_msg("%s", err.text);
@@ -171,7 +209,7 @@ static void prepare_wants_to_know_the_other_end(void **state)
 	struct cr_tcp_making making;
 	struct cr_error err = { 0 };
 	struct cr_image *image;
-	struct cr_saved *saved = load_lone(&image);
+	struct cr_saved *saved = load_lone(&image, 0);
 	const struct cr_wire_tcp *head = saved->files[SMALL_FILE_TCP - 1].data;
 	struct cr_tcp_peer peer = { .local = head->local,
 				    .remote = head->remote,
@@ -204,6 +242,36 @@ static void prepare_wants_to_know_the_other_end(void **state)
 	assert_int_equal(making.error, ECONNRESET);
 	cr_saved_free(saved);
 	cr_image_close(image);
+}
+
+static int prepare_gone(uint32_t flags, struct cr_tcp_making *making,
+			struct cr_error *err)
+{
+	struct cr_image *image;
+	struct cr_saved *saved = load_lone(&image, flags);
+	const struct cr_wire_tcp *head = saved->files[SMALL_FILE_TCP - 1].data;
+	const struct cr_tcp_peer peer = { .local = head->local,
+					  .remote = head->remote,
+					  .kind = CR_TCP_PEER_GONE };
+	const struct cr_tcp_restart restart = { .peers = &peer, .nr_peers = 1 };
+	int rc = cr_tcp_prepare(saved, &restart, SMALL_FILE_TCP, making, err);
+
+	cr_saved_free(saved);
+	cr_image_close(image);
+	return rc;
+}
+
+static void only_a_closed_connection_can_be_gone(void **state)
+{
+	struct cr_tcp_making making;
+	struct cr_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(prepare_gone(0, &making, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "nobody has closed it"));
+	assert_int_equal(prepare_gone(CR_TCP_F_FIN_RECEIVED, &making, &err), 0);
+	assert_int_equal(making.kind, CR_TCP_CONNECTED);
+	assert_int_equal(making.is_gone, 1);
 }
 
 static void addresses_move_but_loopback_stays(void **state)
@@ -287,6 +355,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_forgery_is_refused),
+		cmocka_unit_test(addresses_are_read_as_they_are_printed),
+		cmocka_unit_test(only_a_closed_connection_can_be_gone),
 		cmocka_unit_test(prepare_wants_to_know_the_other_end),
 		cmocka_unit_test(addresses_move_but_loopback_stays),
 		cmocka_unit_test(connections_tell_the_ends),

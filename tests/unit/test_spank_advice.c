@@ -22,6 +22,15 @@ static void rdma_is_told_with_its_setting(void **state)
 			       "RDMA"));
 }
 
+static void a_connection_is_told_with_its_option(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(cr_advice("node 0: vpid 2 fd 3: TCP connection "
+					 "a -> b, whose other end is not in "
+					 "the step"),
+			       "--cr-tcp=close"));
+}
+
 static void nothing_is_said_of_what_we_do_not_know(void **state)
 {
 	(void)state;
@@ -32,6 +41,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rdma_is_told_with_its_setting),
+		cmocka_unit_test(a_connection_is_told_with_its_option),
 		cmocka_unit_test(nothing_is_said_of_what_we_do_not_know),
 	};
 

@@ -24,6 +24,8 @@ struct fixture {
 	struct cr_manifest_image image;
 	struct cr_manifest_stream stream;
 	struct cr_manifest_ended ended;
+	struct cr_manifest_address address;
+	struct cr_manifest_end end;
 	struct cr_manifest manifest;
 };
 
@@ -40,6 +42,19 @@ static int setup(void **state)
 	strcpy(f->image.name, "node_0.img");
 	f->stream = (struct cr_manifest_stream){ 1, 2, 77, 88, 99, 5 };
 	f->ended = (struct cr_manifest_ended){ 0, 256 };
+	f->address = (struct cr_manifest_address){ .prefix = 24,
+						   .interface = "eth0" };
+	cr_tcp_scan("10.0.0.1:0", &f->address.address);
+	f->end.end = (struct cr_tcp_end){ .kind = CR_TCP_END_CONNECTING,
+					  .vpid = 4,
+					  .fd = 5,
+					  .send_first = UINT32_MAX,
+					  .send_end = 6,
+					  .received = 7,
+					  .window_end = 8,
+					  .fin_sent = 1 };
+	cr_tcp_scan("10.0.0.1:40", &f->end.end.local);
+	cr_tcp_scan("[fd00::2]:65535", &f->end.end.remote);
 	f->manifest = (struct cr_manifest){
 		.generation = 3,
 		.job = 12,
@@ -57,6 +72,10 @@ static int setup(void **state)
 		.nr_streams = 1,
 		.ended = &f->ended,
 		.nr_ended = 1,
+		.addresses = &f->address,
+		.nr_addresses = 1,
+		.ends = &f->end,
+		.nr_ends = 1,
 	};
 	return 0;
 }
@@ -92,6 +111,10 @@ static void what_is_written_is_read(void **state)
 	assert_memory_equal(m.streams, &f->stream, sizeof(f->stream));
 	assert_int_equal(m.nr_ended, 1);
 	assert_int_equal(m.ended[0].status, 256);
+	assert_int_equal(m.nr_addresses, 1);
+	assert_memory_equal(m.addresses, &f->address, sizeof(f->address));
+	assert_int_equal(m.nr_ends, 1);
+	assert_memory_equal(m.ends, &f->end, sizeof(f->end));
 	cr_manifest_free(&m);
 }
 
@@ -164,6 +187,41 @@ static void what_is_not_consistent_is_refused(void **state)
 	f->manifest.nr_nodes = 2;
 	cr_manifest_write(f->dirfd, &f->manifest, NULL);
 	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -EBADMSG);
+}
+
+static void a_connection_that_cannot_be_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct cr_manifest_end good = f->end;
+	struct cr_manifest m;
+
+	for (int i = 0; i < 5; i++) {
+		f->end = good;
+		f->end.end.kind = i == 0 ? 0 : i == 1 ? 4 : good.end.kind;
+		f->end.end.fin_sent = i == 2 ? 2 : 0;
+		f->end.end.fin_received = i == 3 ? 2 : 0;
+		f->address.prefix = i == 4 ? 129 : 24;
+		cr_manifest_write(f->dirfd, &f->manifest, NULL);
+		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL),
+				 -EBADMSG);
+	}
+}
+
+/* One of before connections were in it. */
+static void a_manifest_without_connections_is_read(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	write_text(f, "{\"format\": 1, \"generation\": 1, \"job\": 1, "
+		      "\"step\": 0, \"uid\": 0, \"nodes\": 1, \"ranks\": 1, "
+		      "\"restart_count\": 0, \"time\": 1, \"identity\": "
+		      "\"\", \"command\": \"a\", \"images\": [{\"node\": 0, "
+		      "\"size\": 1, \"name\": \"node_0.img\"}]}");
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	assert_int_equal(m.nr_addresses, 0);
+	assert_int_equal(m.nr_ends, 0);
+	cr_manifest_free(&m);
 }
 
 static void a_newer_format_is_refused(void **state)
@@ -289,6 +347,9 @@ static void parts_become_a_whole(void **state)
 	whole.images = NULL;
 	whole.streams = NULL;
 	whole.ended = NULL;
+	whole.addresses = NULL;
+	whole.ends = NULL;
+	whole.nr_addresses = whole.nr_ends = 0;
 	whole.nr_images = whole.nr_streams = whole.nr_ended = 0;
 	f->image.ranks = ranks;
 	for (uint32_t node = 0; node < 2; node++) {
@@ -317,6 +378,9 @@ static void parts_become_a_whole(void **state)
 	assert_string_equal(cr_manifest_image(&again, 1)->name, "");
 	assert_int_equal(again.nr_streams, 2);
 	assert_int_equal(again.nr_ended, 2);
+	assert_int_equal(again.nr_addresses, 2);
+	assert_int_equal(again.nr_ends, 2);
+	assert_memory_equal(&again.ends[1], &f->end, sizeof(f->end));
 	cr_manifest_free(&again);
 }
 
@@ -336,6 +400,16 @@ static void a_part_of_another_step_is_refused(void **state)
 		f->image.node = i == 5 ? 1 : 0; /* there is none */
 		assert_int_equal(cr_manifest_add(&whole, &part, NULL), -ESTALE);
 	}
+}
+
+static void there_are_not_too_many_connections(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_manifest whole = f->manifest;
+
+	whole.nr_images = 0;
+	whole.nr_ends = CR_MANIFEST_ENDS_MAX;
+	assert_int_equal(cr_manifest_add(&whole, &f->manifest, NULL), -E2BIG);
 }
 
 static void without_all_nodes_it_is_no_manifest(void **state)
@@ -401,6 +475,9 @@ int main(void)
 		TEST(a_step_without_ranks_is_read),
 		TEST(no_damage_crashes_the_reader),
 		TEST(what_is_not_consistent_is_refused),
+		TEST(a_connection_that_cannot_be_is_refused),
+		TEST(a_manifest_without_connections_is_read),
+		TEST(there_are_not_too_many_connections),
 		TEST(a_newer_format_is_refused),
 		TEST(a_link_is_not_followed),
 		TEST(another_users_file_is_refused),

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * addresses.c - list a node's addresses, and find those that take the place of
+ * another node's; see addresses.h
+ */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "addresses.h"
+
+#define MAPPED_BITS 96 /* before an IPv4 address written as IPv6 does */
+#define MOVE_TEXT (2ul * CR_TCP_ADDRESS_TEXT)
+
+static int is_ipv4(const struct cr_tcp_address *address)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(address->ip, prefix, sizeof(prefix));
+}
+
+static int is_same(const struct cr_tcp_address *a,
+		   const struct cr_tcp_address *b)
+{
+	return !memcmp(a->ip, b->ip, sizeof(a->ip));
+}
+
+/* --- listing --- */
+
+static uint32_t count_bits(const uint8_t *mask, size_t length)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < 8 * length; i++) {
+		if (!(mask[i / 8] & (0x80u >> (i % 8))))
+			break;
+		bits++;
+	}
+	return bits;
+}
+
+/* 1: @one has an address that other nodes can mean. */
+static int take(const struct ifaddrs *one, struct cr_manifest_address *to)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const struct sockaddr *address = one->ifa_addr, *mask;
+
+	mask = one->ifa_netmask;
+	if (!address || !mask || !(one->ifa_flags & IFF_UP))
+		return 0;
+	memset(to, 0, sizeof(*to));
+	if (address->sa_family == AF_INET) {
+		memcpy(to->address.ip, mapped, sizeof(mapped));
+		memcpy(to->address.ip + 12,
+		       &((const struct sockaddr_in *)address)->sin_addr, 4);
+		to->prefix =
+			count_bits((const uint8_t *)&(
+					   (const struct sockaddr_in *)mask)
+					   ->sin_addr,
+				   4);
+	} else if (address->sa_family == AF_INET6) {
+		memcpy(to->address.ip,
+		       &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
+		to->prefix =
+			count_bits((const uint8_t *)&(
+					   (const struct sockaddr_in6 *)mask)
+					   ->sin6_addr,
+				   16);
+		if (IN6_IS_ADDR_LINKLOCAL(
+			    &((const struct sockaddr_in6 *)address)->sin6_addr))
+			return 0;
+	} else {
+		return 0;
+	}
+	snprintf(to->interface, sizeof(to->interface), "%.15s", one->ifa_name);
+	return !cr_tcp_is_loopback(&to->address);
+}
+
+int cr_addresses_list(uint32_t node, struct cr_manifest_address **addressesp,
+		      size_t *nr_addressesp, struct cr_error *err)
+{
+	struct cr_manifest_address *addresses;
+	struct ifaddrs *interfaces;
+	size_t nr = 0;
+
+	if (getifaddrs(&interfaces) < 0)
+		return cr_error_errno(err, "list the node's addresses");
+	addresses = calloc(CR_MANIFEST_ADDRESSES_MAX, sizeof(*addresses));
+	for (struct ifaddrs *i = interfaces; addresses && i; i = i->ifa_next) {
+		if (nr == CR_MANIFEST_ADDRESSES_MAX)
+			break;
+		if (!take(i, &addresses[nr]))
+			continue;
+		addresses[nr++].node = node;
+	}
+	freeifaddrs(interfaces);
+	if (!addresses)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	*addressesp = addresses;
+	*nr_addressesp = nr;
+	return 0;
+}
+
+/* --- moving --- */
+
+static int is_same_network(const struct cr_manifest_address *a,
+			   const struct cr_manifest_address *b)
+{
+	const uint8_t *left = a->address.ip, *right = b->address.ip;
+	const uint32_t bits =
+		a->prefix + (is_ipv4(&a->address) ? MAPPED_BITS : 0);
+	uint8_t mask;
+
+	if (a->prefix != b->prefix || bits > 128 ||
+	    memcmp(left, right, bits / 8) != 0)
+		return 0;
+	if (bits % 8 == 0)
+		return 1;
+	mask = (uint8_t)(0xffu << (8 - bits % 8));
+	return !((left[bits / 8] ^ right[bits / 8]) & mask);
+}
+
+/* How well does @now take the place of @was?  0: not at all. */
+static int rate(const struct cr_manifest_address *was,
+		const struct cr_manifest_address *now, int is_only)
+{
+	if (is_ipv4(&was->address) != is_ipv4(&now->address))
+		return 0;
+	if (is_same(&was->address, &now->address))
+		return 5;
+	if (is_same_network(was, now))
+		return strcmp(was->interface, now->interface) ? 3 : 4;
+	if (!strcmp(was->interface, now->interface))
+		return 2;
+	return is_only;
+}
+
+static const struct cr_manifest_address *
+find_best(const struct cr_manifest_address *was,
+	  const struct cr_manifest_address *now, size_t nr_now)
+{
+	const struct cr_manifest_address *best = NULL;
+	int best_rate = 0, nr_family = 0;
+
+	for (size_t i = 0; i < nr_now; i++)
+		nr_family += is_ipv4(&was->address) == is_ipv4(&now[i].address);
+	for (size_t i = 0; i < nr_now; i++) {
+		int this_rate = rate(was, &now[i], nr_family == 1);
+
+		if (this_rate <= best_rate)
+			continue;
+		best = &now[i];
+		best_rate = this_rate;
+	}
+	return best;
+}
+
+int cr_addresses_move(const struct cr_manifest *manifest, uint32_t node,
+		      const struct cr_manifest_address *now, size_t nr_now,
+		      struct cr_tcp_move **movesp, size_t *nr_movesp,
+		      struct cr_error *err)
+{
+	struct cr_tcp_move *moves =
+		calloc(manifest->nr_addresses + 1, sizeof(*moves));
+	size_t nr = 0;
+
+	if (!moves)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	for (size_t i = 0; i < manifest->nr_addresses; i++) {
+		const struct cr_manifest_address *was = &manifest->addresses[i];
+		const struct cr_manifest_address *best;
+
+		if (was->node != node)
+			continue;
+		best = find_best(was, now, nr_now);
+		if (best)
+			moves[nr++] =
+				(struct cr_tcp_move){ .from = was->address,
+						      .to = best->address };
+	}
+	*movesp = moves;
+	*nr_movesp = nr;
+	return 0;
+}
+
+int cr_addresses_is_used(const struct cr_manifest *manifest, uint32_t node,
+			 const struct cr_tcp_move *move)
+{
+	for (size_t i = 0; i < manifest->nr_ends; i++) {
+		const struct cr_manifest_end *one = &manifest->ends[i];
+
+		if (is_same(one->node == node ? &one->end.local :
+						&one->end.remote,
+			    &move->from))
+			return 1;
+	}
+	return 0;
+}
+
+/* --- messages --- */
+
+int cr_addresses_print(const struct cr_tcp_move *moves, size_t nr_moves,
+		       size_t *nextp, char *text, size_t size)
+{
+	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (; *nextp < nr_moves && used + MOVE_TEXT + 2 < size; (*nextp)++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s>%s",
+					 used ? " " : "",
+					 cr_tcp_print(&moves[*nextp].from,
+						      from),
+					 cr_tcp_print(&moves[*nextp].to, to));
+	return used != 0;
+}
+
+static int scan_one(char *word, struct cr_tcp_move *move)
+{
+	char *to = strchr(word, '>');
+
+	if (!to)
+		return -EBADMSG;
+	*to++ = '\0';
+	return cr_tcp_scan(word, &move->from) || cr_tcp_scan(to, &move->to) ?
+		       -EBADMSG :
+		       0;
+}
+
+int cr_addresses_scan(const char *text, struct cr_tcp_move *moves,
+		      size_t *nr_movesp, size_t room)
+{
+	char copy[CR_ERROR_TEXT_MAX], *rest = copy, *word;
+	size_t nr = *nr_movesp;
+
+	if (strlen(text) >= sizeof(copy))
+		return -EBADMSG;
+	strcpy(copy, text);
+	while ((word = strsep(&rest, " "))) {
+		if (nr == room)
+			return -E2BIG;
+		if (scan_one(word, &moves[nr]))
+			return -EBADMSG;
+		nr++;
+	}
+	*nr_movesp = nr;
+	return 0;
+}

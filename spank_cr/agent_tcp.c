@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_tcp.c - TCP connections of a step's trees: note them, and tell
+ * restarters what has become of the other ends and of all addresses
+ *
+ * At a checkpoint each worker puts its ends and its node's addresses into its
+ * part of the manifest.  At a restart each member says what its image's
+ * addresses are now, the lead tells all, and the restarters, who have the
+ * whole manifest, do the rest.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "addresses.h"
+#include "agent_peers.h"
+#include "connections.h"
+#include "cr_restart.h"
+#include "manifest.h"
+
+#define MOVES_PER_TEXT 64 /* more than fit into one */
+
+/* --- in the worker that saves --- */
+
+int agent_tcp_note_addresses(const struct agent *agent,
+			     struct cr_manifest *manifest, struct cr_error *err)
+{
+	return cr_addresses_list(agent->step->node, &manifest->addresses,
+				 &manifest->nr_addresses, err);
+}
+
+int agent_tcp_note_ends(const struct agent *agent,
+			const struct cr_checkpoint *checkpoint,
+			struct cr_manifest *manifest, struct cr_error *err)
+{
+	struct cr_tcp_end *ends;
+	size_t nr_ends;
+	int rc;
+
+	rc = cr_checkpoint_connections(checkpoint, &ends, &nr_ends, err);
+	if (rc)
+		return rc;
+	manifest->ends = calloc(nr_ends + 1, sizeof(*manifest->ends));
+	if (!manifest->ends)
+		rc = cr_error_set(err, -ENOMEM, "no memory");
+	for (size_t i = 0; i < nr_ends && !rc; i++) {
+		if (ends[i].has_peer)
+			continue;
+		ends[i].file = 0;
+		manifest->ends[manifest->nr_ends++] =
+			(struct cr_manifest_end){ .node = agent->step->node,
+						  .end = ends[i] };
+	}
+	free(ends);
+	return rc;
+}
+
+/* --- in the restarter --- */
+
+static int join_moves(const struct cr_tcp_move *own, size_t nr_own,
+		      const struct agent_moves *others,
+		      struct cr_tcp_restart *tcp, struct cr_error *err)
+{
+	const size_t nr_others = others ? others->nr : 0;
+	struct cr_tcp_move *moves =
+		calloc(nr_own + nr_others + 1, sizeof(*moves));
+
+	if (!moves)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	/* what is ours first: other nodes may use the same for themselves */
+	if (nr_own)
+		memcpy(moves, own, nr_own * sizeof(*moves));
+	if (nr_others)
+		memcpy(moves + nr_own, others->moves,
+		       nr_others * sizeof(*moves));
+	tcp->moves = moves;
+	tcp->nr_moves = nr_own + nr_others;
+	return 0;
+}
+
+static int list_moves(const struct agent *agent, struct cr_tcp_move **movesp,
+		      size_t *nr_movesp, struct cr_error *err)
+{
+	struct cr_manifest_address *now;
+	size_t nr_now;
+	int rc = cr_addresses_list(agent->step->node, &now, &nr_now, err);
+
+	if (rc)
+		return rc;
+	rc = cr_addresses_move(agent->manifest, agent->image_node, now, nr_now,
+			       movesp, nr_movesp, err);
+	free(now);
+	return rc;
+}
+
+int agent_tcp_prepare(const struct agent *agent, struct cr_tcp_restart *tcp,
+		      struct cr_error *err)
+{
+	struct cr_tcp_peer *peers;
+	struct cr_tcp_move *own;
+	size_t nr_own;
+	int rc = list_moves(agent, &own, &nr_own, err);
+
+	if (rc)
+		return rc;
+	rc = join_moves(own, nr_own,
+			agent->member ? &agent->member->moves : NULL, tcp, err);
+	free(own);
+	if (rc)
+		return rc;
+	rc = cr_connections_peers(agent->manifest, agent->image_node, &peers,
+				  &tcp->nr_peers, err);
+	if (!rc)
+		tcp->peers = peers;
+	return rc;
+}
+
+/* --- in the agents --- */
+
+static int add_moves(struct agent *agent, struct agent_moves *to,
+		     const struct cr_peer_message *message)
+{
+	const size_t room = to->nr + MOVES_PER_TEXT;
+	struct cr_tcp_move *moves =
+		reallocarray(to->moves, room, sizeof(*moves));
+	int rc = -ENOMEM;
+
+	if (moves) {
+		to->moves = moves;
+		rc = cr_addresses_scan(message->text, moves, &to->nr, room);
+	}
+	if (rc)
+		agent_log(agent, LOG_ERR, "addresses of node %u: %s: %.200s",
+			  message->from, strerror(-rc), message->text);
+	return rc;
+}
+
+void agent_moves_clear(struct agent_moves *moves)
+{
+	free(moves->moves);
+	memset(moves, 0, sizeof(*moves));
+}
+
+/* What does not fit one text goes with the next. */
+static void send_moves(struct agent *agent, const struct agent_moves *moves,
+		       void (*give)(struct agent *agent,
+				    struct cr_peer_message *message))
+{
+	size_t next = 0;
+
+	for (;;) {
+		struct cr_peer_message message = { .type = CR_PEER_MOVES };
+
+		if (!cr_addresses_print(moves->moves, moves->nr, &next,
+					message.text, sizeof(message.text)))
+			return;
+		give(agent, &message);
+	}
+}
+
+static void give_lead(struct agent *agent, struct cr_peer_message *message)
+{
+	agent_member_tell(agent, message->type, 0, message->text);
+}
+
+int agent_tcp_tell_moves(struct agent *agent, struct cr_error *err)
+{
+	struct agent_moves moves = { 0 };
+	size_t nr_used = 0;
+	int rc;
+
+	if (!agent->manifest->nr_ends)
+		return 0;
+	rc = list_moves(agent, &moves.moves, &moves.nr, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < moves.nr; i++)
+		if (cr_addresses_is_used(agent->manifest, agent->image_node,
+					 &moves.moves[i]))
+			moves.moves[nr_used++] = moves.moves[i];
+	moves.nr = nr_used;
+	send_moves(agent, &moves, give_lead);
+	agent_moves_clear(&moves);
+	return 0;
+}
+
+void agent_tcp_member_hears(struct agent *agent,
+			    const struct cr_peer_message *message)
+{
+	if (message->round == agent->member->round)
+		add_moves(agent, &agent->member->moves, message);
+}
+
+void agent_tcp_lead_hears(struct agent *agent, uint32_t node,
+			  const struct cr_peer_message *message)
+{
+	struct agent_moves *moves = &agent->lead->peers[node].moves;
+
+	if (message->round == agent->lead->round &&
+	    moves->nr < CR_MANIFEST_ADDRESSES_MAX)
+		add_moves(agent, moves, message);
+}
+
+static void give_all(struct agent *agent, struct cr_peer_message *message)
+{
+	message->round = agent->lead->round;
+	agent_lead_send_all(agent, message);
+}
+
+void agent_tcp_spread_moves(struct agent *agent)
+{
+	const struct agent_lead *lead = agent->lead;
+	struct agent_moves all = { 0 };
+	size_t room = 0;
+
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
+		room += lead->peers[i].moves.nr;
+	all.moves = calloc(room + 1, sizeof(*all.moves));
+	if (!all.moves) {
+		agent_log(agent, LOG_ERR, "no memory for addresses");
+		return; /* restarters will miss them, by name */
+	}
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++) {
+		const struct agent_moves *one = &lead->peers[i].moves;
+
+		if (one->nr)
+			memcpy(all.moves + all.nr, one->moves,
+			       one->nr * sizeof(*one->moves));
+		all.nr += one->nr;
+	}
+	send_moves(agent, &all, give_all);
+	agent_moves_clear(&all);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * manifest_json.h - what the files that write and read manifests share
+ *
+ * Private to manifest*.c.  Reading never trusts: whatever is not as it should
+ * be sets *@bad.
+ */
+#ifndef MANIFEST_JSON_H
+#define MANIFEST_JSON_H
+
+#include <jansson.h>
+
+#include "manifest.h"
+
+/* An unsigned number that fits into 32 bits, or 0 with *@bad set. */
+uint32_t cr_json_u32(const json_t *object, const char *key, int *bad);
+/* Copy a text that is shorter than @size.  Not 0: there is none. */
+int cr_json_text(const json_t *object, const char *key, char *text,
+		 size_t size);
+
+/* --- manifest_tcp.c --- */
+json_t *cr_manifest_pack_addresses(const struct cr_manifest *manifest);
+json_t *cr_manifest_pack_ends(const struct cr_manifest *manifest);
+/* Both; a manifest from before they were there has none. */
+void cr_manifest_unpack_tcp(const json_t *json, struct cr_manifest *manifest,
+			    int *bad);
+
+#endif /* MANIFEST_JSON_H */

@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# mpi_nodes.sh - ranks of Open MPI on two nodes talk all the time, and are moved
+# to two others again and again at random moments; every byte that they get is
+# checked.  Periodic checkpoints are made too
+NODES=4
+source "$(dirname "$0")/mpi_lib.sh"
+
+need mpi_stress libopenmpi-dev
+times=${MPI_MOVES:-3}
+ranks=${MPI_RANKS:-2} # on each node
+submit_nodes "$ranks" "$programs/mpi_stress -s -u 30000" --cr-interval=4
+for i in $(seq "$times"); do
+	await_count $(($(counted) + 5 + RANDOM % 20))
+	move_nodes "$i" "$ranks"
+done
+await_count $(($(counted) + 5))
+touch "$work/stop"
+await_end COMPLETED 180
+check_ended_well
+check_output "$(counted)"
+check_moved
+check_no_images
+await 30 "end of the relays" no_relay_left

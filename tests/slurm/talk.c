@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * talk.c - ranks of two nodes talk by TCP until a file is there
+ *
+ *	talk FOLDER STOP-FILE
+ *
+ * Rank r of the first half listens and is called by rank r + half, over four
+ * connections:
+ *	0  both send all the time, more than is read: queues are always full
+ *	1  the same from the server only; the client has shut its side down
+ *	2  the client has sent something and closed; nobody reads it until the
+ *end 3  is not accepted before the end Every byte is checked.  When STOP-FILE
+ *is there all shut down, read to the end, and say how much it was.  Progress is
+ *told as count.c does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS 10
+#define TICKS_PER_LINE 10
+#define READ_MAX 49152
+#define CLOSED_BYTES 10000
+#define LATE_BYTES 1000
+#define PERIOD 65521 /* a prime: no buffer fits it */
+
+struct talk {
+	int fd;
+	uint64_t sent, received;
+	int is_shut, is_over; /* our side; the other's */
+};
+
+static int rank, half;
+static const char *folder, *stop_file;
+static uint8_t sequence[2 * PERIOD];
+static struct talk talks[4] = {
+	{ .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }
+};
+static int listener = -1;
+
+static void __attribute__((noreturn, format(printf, 1, 2)))
+die(const char *format, ...)
+{
+	va_list args;
+
+	printf("WRONG: rank %d: ", rank);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	exit(1);
+}
+
+static void nap(void)
+{
+	const struct timespec time = { 0, TICK_MS * 1000000L };
+
+	nanosleep(&time, NULL);
+}
+
+static int is_stopped(void)
+{
+	return access(stop_file, F_OK) == 0;
+}
+
+static void tell_count(unsigned int number)
+{
+	static uint32_t token;
+	char host[64] = "";
+
+	while (!token)
+		if (getrandom(&token, sizeof(token), 0) < 0)
+			die("getrandom");
+	gethostname(host, sizeof(host) - 1);
+	printf("count %u %08x %s\n", number, token, host);
+}
+
+/* --- the connections --- */
+
+static void find_own(struct sockaddr_in *address)
+{
+	const struct addrinfo hints = { .ai_family = AF_INET };
+	struct addrinfo *found;
+	char host[64] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	if (getaddrinfo(host, NULL, &hints, &found))
+		die("no address of %s", host);
+	memcpy(address, found->ai_addr, sizeof(*address));
+	freeaddrinfo(found);
+}
+
+static void path_of(int server, char *path, size_t size)
+{
+	snprintf(path, size, "%s/address.%d", folder, server);
+}
+
+static void publish(const struct sockaddr_in *address)
+{
+	char path[512], temporary[520];
+	FILE *file;
+
+	path_of(rank, path, sizeof(path));
+	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
+	file = fopen(temporary, "w");
+	if (!file || fwrite(address, sizeof(*address), 1, file) != 1 ||
+	    fclose(file) || rename(temporary, path))
+		die("%s: %s", path, strerror(errno));
+}
+
+static void look_up(struct sockaddr_in *address)
+{
+	char path[512];
+	FILE *file;
+
+	path_of(rank - half, path, sizeof(path));
+	while (!(file = fopen(path, "r")))
+		nap();
+	if (fread(address, sizeof(*address), 1, file) != 1)
+		die("%s is too short", path);
+	fclose(file);
+}
+
+static void serve(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+
+	find_own(&address);
+	address.sin_port = 0;
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(listener, 8) ||
+	    getsockname(listener, (struct sockaddr *)&address, &length))
+		die("listen: %s", strerror(errno));
+	publish(&address);
+	for (int i = 0; i < 3; i++)
+		talks[i].fd = accept(listener, NULL, NULL);
+}
+
+static void send_all(struct talk *talk, size_t length)
+{
+	while (length) {
+		ssize_t n = send(talk->fd, sequence + talk->sent % PERIOD,
+				 length < PERIOD ? length : PERIOD, 0);
+
+		if (n <= 0)
+			die("send: %s", strerror(errno));
+		talk->sent += (uint64_t)n;
+		length -= (size_t)n;
+	}
+}
+
+static void say(int number)
+{
+	const struct talk *talk = &talks[number];
+
+	printf("talk %d of %d: sent %llu received %llu\n", number, rank % half,
+	       (unsigned long long)talk->sent,
+	       (unsigned long long)talk->received);
+}
+
+static void call(void)
+{
+	struct sockaddr_in address;
+
+	look_up(&address);
+	for (int i = 0; i < 4; i++) {
+		talks[i].fd = socket(AF_INET, SOCK_STREAM, 0);
+		if (connect(talks[i].fd, (struct sockaddr *)&address,
+			    sizeof(address)))
+			die("connect: %s", strerror(errno));
+	}
+	send_all(&talks[1], CLOSED_BYTES);
+	shutdown(talks[1].fd, SHUT_WR);
+	talks[1].is_shut = 1;
+	send_all(&talks[2], CLOSED_BYTES);
+	close(talks[2].fd);
+	say(2);
+	talks[2].fd = -1;
+}
+
+/* --- talking --- */
+
+static void push(struct talk *talk)
+{
+	while (!talk->is_shut) {
+		ssize_t n = send(talk->fd, sequence + talk->sent % PERIOD,
+				 PERIOD, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0)
+			die("send after %llu bytes: %s",
+			    (unsigned long long)talk->sent, strerror(errno));
+		talk->sent += (uint64_t)n;
+	}
+}
+
+static void pull(struct talk *talk, int flags)
+{
+	static uint8_t buffer[READ_MAX];
+	ssize_t n;
+
+	if (talk->is_over)
+		return;
+	n = recv(talk->fd, buffer, sizeof(buffer), flags);
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n < 0)
+		die("receive after %llu bytes: %s",
+		    (unsigned long long)talk->received, strerror(errno));
+	if (n == 0)
+		talk->is_over = 1;
+	if (memcmp(buffer, sequence + talk->received % PERIOD, (size_t)n) != 0)
+		die("other bytes after %llu",
+		    (unsigned long long)talk->received);
+	talk->received += (uint64_t)n;
+}
+
+static void talk_until_stopped(void)
+{
+	unsigned int tick, line = 0;
+
+	for (tick = 1; !is_stopped(); tick++) {
+		for (int i = 0; i < 2; i++) {
+			push(&talks[i]);
+			pull(&talks[i], MSG_DONTWAIT);
+			if (talks[i].is_over && (i == 0 || rank >= half) &&
+			    !is_stopped())
+				die("talk %d has ended by itself", i);
+		}
+		if (tick % TICKS_PER_LINE == 0)
+			tell_count(++line);
+		nap();
+	}
+}
+
+static void finish(struct talk *talk)
+{
+	if (!talk->is_shut)
+		shutdown(talk->fd, SHUT_WR);
+	talk->is_shut = 1;
+}
+
+static void end(void)
+{
+	if (rank < half)
+		talks[3].fd = accept(listener, NULL, NULL);
+	else
+		send_all(&talks[3], LATE_BYTES);
+	for (int i = 0; i < 4; i++)
+		if (talks[i].fd >= 0)
+			finish(&talks[i]);
+	for (int i = 0; i < 4; i++) {
+		if (talks[i].fd < 0)
+			continue;
+		while (!talks[i].is_over)
+			pull(&talks[i], 0);
+		say(i);
+	}
+}
+
+static int number_of(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? atoi(value) : -1;
+}
+
+int main(int argc, char **argv)
+{
+	rank = number_of("SLURM_PROCID");
+	half = number_of("SLURM_NTASKS") / 2;
+	if (argc != 3 || rank < 0 || half < 1) {
+		fputs("usage: srun talk FOLDER STOP-FILE\n", stderr);
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	folder = argv[1];
+	stop_file = argv[2];
+	for (size_t i = 0; i < sizeof(sequence); i++)
+		sequence[i] = (uint8_t)((i % PERIOD) * 31 + i % PERIOD / 251);
+	if (rank < half)
+		serve();
+	else
+		call();
+	talk_until_stopped();
+	end();
+	return 0;
+}
