@@ -80,13 +80,12 @@ void cr_pages_destroy(struct cr_pages *pages)
  * @nr_runs: how many
  * @allowed_flags: of a run
  *
- * Return: 0, -EFAULT, or -EINVAL: none or too many, unaligned, out of order,
- * unknown flags.
+ * Return: 0, -EFAULT, or -EINVAL: none or too many, unaligned, not of user
+ * space, unknown flags.
  */
 int cr_pages_read_runs(struct cr_pages *pages, u64 runs, u32 nr_runs,
 		       u32 allowed_flags)
 {
-	u64 end = 0;
 	u32 i, left = CR_TAKE_PAGES_MAX;
 
 	if (!nr_runs || nr_runs > CR_TAKE_PAGES_MAX)
@@ -97,12 +96,11 @@ int cr_pages_read_runs(struct cr_pages *pages, u64 runs, u32 nr_runs,
 	for (i = 0; i < nr_runs; i++) {
 		const struct cr_ioc_run *run = &pages->runs[i];
 
-		if (run->address < end || !PAGE_ALIGNED(run->address) ||
+		if (!PAGE_ALIGNED(run->address) ||
 		    run->address >= TASK_SIZE_MAX || !run->nr_pages ||
 		    run->nr_pages > left || run->flags & ~allowed_flags)
 			return -EINVAL;
 		left -= run->nr_pages;
-		end = run->address + ((u64)run->nr_pages << PAGE_SHIFT);
 	}
 	pages->nr_runs = nr_runs;
 	return 0;

@@ -28,8 +28,8 @@ static bool page_is_zero(const uint8_t *page)
 	       isal_zero_detect((void *)(uintptr_t)page, CR_WIRE_PAGE) == 0;
 }
 
-static void add_page(struct cr_wire_run *runs, size_t *nr_runs,
-		     uint64_t address)
+void cr_chunk_add_page(struct cr_wire_run *runs, size_t *nr_runs,
+		       uint64_t address)
 {
 	struct cr_wire_run *last = *nr_runs ? &runs[*nr_runs - 1] : NULL;
 
@@ -42,7 +42,7 @@ static void add_page(struct cr_wire_run *runs, size_t *nr_runs,
 	++*nr_runs;
 }
 
-static bool is_kept(const struct cr_memory_source *source, uint64_t address)
+int cr_chunk_is_kept(const struct cr_memory_source *source, uint64_t address)
 {
 	size_t low = 0, high = source->nr_keep;
 
@@ -55,9 +55,9 @@ static bool is_kept(const struct cr_memory_source *source, uint64_t address)
 		else if (address - run->address >= run->length)
 			low = middle + 1;
 		else
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
 size_t cr_chunk_drop_zeros(uint8_t *data, const struct cr_memory_source *source,
@@ -72,8 +72,9 @@ size_t cr_chunk_drop_zeros(uint8_t *data, const struct cr_memory_source *source,
 		for (uint64_t at = 0; at < runs[i].length; at += CR_WIRE_PAGE) {
 			uint64_t address = runs[i].address + at;
 
-			if (!page_is_zero(from) || is_kept(source, address)) {
-				add_page(kept, nr_kept, address);
+			if (!page_is_zero(from) ||
+			    cr_chunk_is_kept(source, address)) {
+				cr_chunk_add_page(kept, nr_kept, address);
 				if (to != from)
 					memcpy(to, from, CR_WIRE_PAGE);
 				to += CR_WIRE_PAGE;

@@ -36,6 +36,13 @@ size_t cr_chunk_drop_zeros(uint8_t *data, const struct cr_memory_source *source,
 			   const struct cr_wire_run *runs, size_t nr_runs,
 			   struct cr_wire_run *kept, size_t *nr_kept);
 
+/* The page at @address is to be kept even if it is zero. */
+int cr_chunk_is_kept(const struct cr_memory_source *source, uint64_t address);
+
+/* One more page behind the others, joined to the last run where it can be. */
+void cr_chunk_add_page(struct cr_wire_run *runs, size_t *nr_runs,
+		       uint64_t address);
+
 /* What one thread needs to compress; not to be shared. */
 struct cr_packer {
 	int compression; /* enum cr_compression */

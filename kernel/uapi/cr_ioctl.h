@@ -132,7 +132,7 @@ struct cr_ioc_run {
 struct cr_ioc_take {
 	__s32 mem_fd;
 	__u32 nr_runs;
-	__u64 runs; /* pointer to struct cr_ioc_run[nr_runs], sorted */
+	__u64 runs; /* pointer to struct cr_ioc_run[nr_runs] */
 	__u32 flags; /* 0 */
 	__u32 nr_kept; /* out: pages held */
 	__u32 crc; /* out: CRC32C of the pages held */

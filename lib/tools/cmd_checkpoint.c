@@ -23,6 +23,7 @@ enum {
 	KEY_WORKERS,
 	KEY_TIMEOUT,
 	KEY_TCP,
+	KEY_ENGINE,
 };
 
 struct arguments {
@@ -45,6 +46,10 @@ static const struct argp_option option_table[] = {
 	{ "tcp", KEY_TCP, "refuse|close", 0,
 	  "TCP connections that lead out of the tree: refuse to save them "
 	  "(default), or let the program find them reset",
+	  0 },
+	{ "engine", KEY_ENGINE, "auto|user|kernel", 0,
+	  "who moves the memory: this command, or the kernel's module (default: "
+	  "the module where there is one)",
 	  0 },
 	{ "verbose", 'v', NULL, 0, "tell sizes and times", 0 },
 	{ 0 },
@@ -108,6 +113,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIMEOUT:
 		options->timeout_ms = parse_number(arg, 3600, state) * 1000;
 		return 0;
+	case KEY_ENGINE:
+		options->engine = cr_command_engine(arg, state);
+		return 0;
 	case KEY_TCP:
 		options->tcp_close = parse_tcp(arg, state);
 		return 0;
@@ -149,7 +157,7 @@ static void tell(const struct cr_checkpoint *checkpoint)
 		"%u tasks, %u threads; frozen %.3f s (stop %.3f, collect "
 		"%.3f, write %.3f, commit %.3f)\n"
 		"memory %.1f MiB, zero %.1f, shared copy-on-write %.1f, "
-		"stored %.1f; image %.1f MiB\n",
+		"stored %.1f (by the kernel %.1f); image %.1f MiB\n",
 		stats.nr_tasks, stats.nr_threads, (double)stats.frozen_ns / 1e9,
 		(double)stats.freeze_ns / 1e9, (double)stats.collect_ns / 1e9,
 		(double)stats.memory_ns / 1e9, (double)stats.commit_ns / 1e9,
@@ -157,6 +165,7 @@ static void tell(const struct cr_checkpoint *checkpoint)
 		(double)stats.zero_bytes / (1 << 20),
 		(double)stats.cow_shared_bytes / (1 << 20),
 		(double)stats.stored_bytes / (1 << 20),
+		(double)stats.kernel_bytes / (1 << 20),
 		(double)stats.file_bytes / (1 << 20));
 }
 

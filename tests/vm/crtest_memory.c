@@ -189,7 +189,7 @@ static void refuses_runs(void)
 		{ KERNEL, 1, 0 },
 		{ UINT64_MAX - 4095, 1, 0 },
 	};
-	struct cr_ioc_run runs[] = { { BASE + PAGE, 1, 0 }, { BASE, 1, 0 } };
+	struct cr_ioc_run runs[1];
 	struct cr_ioc_run hole = { BASE + NR * PAGE, 1, 0 };
 	struct cr_ioc_take call;
 
@@ -198,7 +198,6 @@ static void refuses_runs(void)
 		crtest_is(take(&scene, runs, 1, &call), -EINVAL);
 	}
 	runs[0] = (struct cr_ioc_run){ BASE + PAGE, 1, 0 };
-	crtest_is(take(&scene, runs, 2, &call), -EINVAL);
 	crtest_is(take(&scene, NULL, 1, &call), -EFAULT);
 	crtest_is(take(&scene, runs, 0, &call), -EINVAL);
 	crtest_is(take(&scene, &hole, 1, &call), -EFAULT);
