@@ -10,7 +10,6 @@
 #include <linux/crc32c.h>
 #include <linux/err.h>
 #include <linux/file.h>
-#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -20,6 +19,12 @@
 #include "compat.h"
 #include "cr.h"
 #include "pages.h"
+
+#define CRC_PAGES 16 /* at once, without being preempted */
+
+#ifdef CONFIG_HIGHMEM
+#error "pages without an address are not thought of"
+#endif
 
 /**
  * cr_pages_lock() - begin a call about memory
@@ -107,28 +112,34 @@ int cr_pages_read_runs(struct cr_pages *pages, u64 runs, u32 nr_runs,
 }
 
 /**
- * cr_page_crc() - go on with a CRC32C, without its last inversion
- * @crc: of what came before; ~0 at first
- * @page: what comes now
+ * cr_pages_crc() - checksum of pages
+ * @pages: they
+ * @nr: how many
+ * @crc: what to go on with: ~0 at first
  *
- * Return: the CRC.
+ * Neighbours in memory go together: each call saves the FPU's registers.
+ *
+ * Return: the CRC32C so far, without its last inversion.
  */
-u32 cr_page_crc(u32 crc, struct page *page)
+u32 cr_pages_crc(struct page **pages, u32 nr, u32 crc)
 {
-	void *data = kmap_local_page(page);
+	u32 i, n;
 
-	crc = crc32c(crc, data, PAGE_SIZE);
-	kunmap_local(data);
+	for (i = 0; i < nr; i += n) {
+		const unsigned long first = page_to_pfn(pages[i]);
+
+		n = 1;
+		while (i + n < nr && n < CRC_PAGES &&
+		       page_to_pfn(pages[i + n]) == first + n)
+			n++;
+		crc = crc32c(crc, page_address(pages[i]), n * PAGE_SIZE);
+	}
 	return crc;
 }
 
 static bool is_zero(struct page *page)
 {
-	void *data = kmap_local_page(page);
-	bool zero = !memchr_inv(data, 0, PAGE_SIZE);
-
-	kunmap_local(data);
-	return zero;
+	return !memchr_inv(page_address(page), 0, PAGE_SIZE);
 }
 
 /* Reference the pages of @run: all or an error. */
@@ -161,7 +172,7 @@ static int take_run(struct cr_pages *pages, struct mm_struct *mm,
 /* Let zero pages go but for runs that keep them; note the rest. */
 static void drop_zeros(struct cr_pages *pages, struct cr_ioc_take *call)
 {
-	u32 r, i, from = 0, to = 0, crc = ~0;
+	u32 r, i, from = 0, to = 0;
 
 	memset(call->kept, 0, sizeof(call->kept));
 	for (r = 0; r < pages->nr_runs; r++) {
@@ -175,7 +186,6 @@ static void drop_zeros(struct cr_pages *pages, struct cr_ioc_take *call)
 				put_page(page);
 				continue;
 			}
-			crc = cr_page_crc(crc, page);
 			call->kept[from / 64] |= 1ull << (from % 64);
 			pages->page[to++] = page;
 		}
@@ -183,7 +193,7 @@ static void drop_zeros(struct cr_pages *pages, struct cr_ioc_take *call)
 	}
 	pages->nr = to;
 	call->nr_kept = to;
-	call->crc = ~crc;
+	call->crc = ~cr_pages_crc(pages->page, to, ~0);
 }
 
 static int take(struct cr_pages *pages, struct cr_ioc_take *call)

@@ -26,7 +26,7 @@ int cr_pages_lock(struct cr_open *open);
 void cr_pages_unlock(struct cr_open *open);
 int cr_pages_read_runs(struct cr_pages *pages, u64 runs, u32 nr_runs,
 		       u32 allowed_flags);
-u32 cr_page_crc(u32 crc, struct page *page);
+u32 cr_pages_crc(struct page **pages, u32 nr, u32 crc);
 void cr_pages_to_vector(struct cr_pages *pages, u32 nr);
 
 #endif /* CR_PAGES_H */

@@ -50,7 +50,7 @@ static int read_batch(struct fill *fill, u32 nr)
 static long fill_batch(struct fill *fill, u64 address, u32 nr)
 {
 	int locked = 1, rc;
-	long pinned, i;
+	long pinned;
 
 	if (mmap_read_lock_killable(fill->mm))
 		return -EINTR;
@@ -61,8 +61,8 @@ static long fill_batch(struct fill *fill, u64 address, u32 nr)
 	if (pinned <= 0)
 		return pinned ? pinned : -EFAULT;
 	rc = read_batch(fill, pinned);
-	for (i = 0; i < pinned && !rc; i++)
-		fill->crc = cr_page_crc(fill->crc, fill->pages->page[i]);
+	if (!rc)
+		fill->crc = cr_pages_crc(fill->pages->page, pinned, fill->crc);
 	unpin_user_pages_dirty_lock(fill->pages->page, pinned, true);
 	cond_resched();
 	return rc ? rc : pinned;
