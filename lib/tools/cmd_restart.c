@@ -44,8 +44,8 @@ static const struct argp_option options[] = {
 	  "give up after this time (60, and more for large images)", 0 },
 	{ "workers", OPTION_WORKERS, "N", 0, "threads that read memory", 0 },
 	{ "engine", OPTION_ENGINE, "auto|user|kernel", 0,
-	  "who reads the memory: the tasks themselves, or the kernel's module "
-	  "(default: the module where there is one)",
+	  "who reads the memory: the tasks themselves (default), or the kernel's "
+	  "module",
 	  0 },
 	{ "foreign-vdso", OPTION_VDSO, NULL, OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
