@@ -259,7 +259,7 @@ static void fail(struct fill *fill, const struct cr_error *err)
 	pthread_mutex_unlock(&fill->lock);
 }
 
-/* Only if asked for by name: it has been no faster (docs/kernel.md). */
+/* Only if asked for by name: it has hardly been faster (docs/kernel.md). */
 static enum cr_engine engine_of(const struct cr_image *image)
 {
 	return image->engine == CR_ENGINE_KERNEL ? CR_ENGINE_KERNEL :
