@@ -250,6 +250,7 @@ static int open_writer(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	const struct cr_image_write_options write = {
 		.compression = options->compression,
 		.nr_workers = options->nr_workers,
+		.engine = options->engine,
 		.progress = options->progress,
 		.progress_arg = options->progress_arg,
 	};
@@ -314,6 +315,7 @@ int cr_checkpoint_commit(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	checkpoint->stats.memory_bytes = written.memory_bytes;
 	checkpoint->stats.zero_bytes = written.zero_bytes;
 	checkpoint->stats.stored_bytes = written.stored_bytes;
+	checkpoint->stats.kernel_bytes = written.kernel_bytes;
 	checkpoint->stats.file_bytes = written.file_bytes;
 	checkpoint->stage = CR_CHECKPOINT_COMMITTED;
 	return 0;

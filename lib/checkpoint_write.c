@@ -79,6 +79,14 @@ static int read_task(const struct cr_memory_source *source, uint64_t address,
 			   (char *)buffer + n, length - (size_t)n);
 }
 
+static int own_task(const struct cr_memory_source *source, uint64_t address,
+		    uint64_t *length)
+{
+	(void)address;
+	(void)length;
+	return source->pid;
+}
+
 /* Index of the owner of the page at @address, which has one. */
 static size_t find_owner(const struct cr_save_space *space, uint64_t address)
 {
@@ -100,6 +108,20 @@ space_of(const struct cr_memory_source *source)
 {
 	return (const void *)((const char *)source -
 			      offsetof(struct cr_save_space, source));
+}
+
+static int own_family(const struct cr_memory_source *source, uint64_t address,
+		      uint64_t *length)
+{
+	const struct cr_save_space *space = space_of(source);
+	const struct cr_owner *owner =
+		&space->owners[find_owner(space, address)];
+	uint64_t left = owner->run.address + owner->run.length - address;
+
+	if (address < owner->run.address || !left || left > owner->run.length)
+		return 0;
+	*length = left < *length ? left : *length;
+	return owner->pid;
 }
 
 static int read_family(const struct cr_memory_source *source, uint64_t address,
@@ -205,6 +227,7 @@ static int queue_task(struct cr_checkpoint *checkpoint,
 	rc = cr_collect_pages(task, &pages, &exact, err);
 	task->source = (struct cr_memory_source){
 		.read = read_task,
+		.owner = own_task,
 		.pid = task->pid,
 		.fd = -1,
 		.skip_zero = 1,
@@ -229,6 +252,7 @@ static int queue_space(struct cr_checkpoint *checkpoint,
 	switch (space->wire.kind) {
 	case CR_SPACE_FAMILY:
 		source->read = read_family;
+		source->owner = own_family;
 		source->skip_zero = !space->wire.file;
 		if (space->nr_owners)
 			source->pid = space->owners[0].pid;

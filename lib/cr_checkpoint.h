@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cr_engine.h"
 #include "cr_error.h"
 
 struct cr_checkpoint;
@@ -58,6 +59,7 @@ struct cr_checkpoint_options {
 	int image_fd; /* if >= 0: write there instead (may be a pipe) */
 	int compression; /* enum cr_compression */
 	unsigned int nr_workers; /* 0: chosen */
+	enum cr_engine engine; /* cr_image_write.h */
 	uint32_t job, step; /* Slurm's, for the head; 0 without */
 	const cpu_set_t *allocation; /* CPUs the tree may use; NULL: ask */
 	unsigned int timeout_ms; /* for freezing; 0: 10 s */
@@ -100,6 +102,7 @@ struct cr_checkpoint_stats {
 	uint64_t frozen_ns; /* from the first stop to thaw, end or now */
 	uint64_t freeze_ns, collect_ns, memory_ns, commit_ns;
 	uint64_t memory_bytes, zero_bytes, stored_bytes, file_bytes;
+	uint64_t kernel_bytes; /* of stored_bytes: by the kernel engine */
 	uint64_t cow_shared_bytes; /* saved once for several tasks */
 };
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cr_engine.h"
 #include "cr_error.h"
 
 struct cr_image;
@@ -74,6 +75,10 @@ typedef void *(*cr_locate_fn)(void *arg, uint64_t address, uint64_t *length);
  */
 int cr_image_fill(struct cr_image *image, uint32_t space, cr_locate_fn locate,
 		  void *arg, unsigned int nr_workers, struct cr_error *err);
+
+/* Who does it: CR_ENGINE_AUTO at first, which is CR_ENGINE_USER here.  The
+ * kernel's module leaves what is compressed to the filling process. */
+void cr_image_set_engine(struct cr_image *image, enum cr_engine engine);
 
 /* Bytes of memory that the index counts for @space. */
 uint64_t cr_image_space_bytes(const struct cr_image *image, uint32_t space);

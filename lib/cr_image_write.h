@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "cr_engine.h"
 #include "cr_error.h"
 
 struct cr_image_writer;
@@ -25,6 +26,10 @@ struct cr_wire_run;
 struct cr_image_write_options {
 	int compression; /* enum cr_compression */
 	unsigned int nr_workers; /* 0: as many as CPUs, at most 8 */
+	/* Who moves pages that have an owner (struct cr_memory_source).  The
+	 * kernel's module neither compresses nor writes to a stream:
+	 * CR_ENGINE_KERNEL is refused then, with -EOPNOTSUPP. */
+	enum cr_engine engine;
 	/* Called from the caller's thread, about 10 times a second; or NULL */
 	void (*progress)(void *arg, uint64_t bytes_done, uint64_t bytes_total);
 	void *progress_arg;
@@ -35,6 +40,7 @@ struct cr_image_write_stats {
 	uint64_t memory_bytes; /* given to cr_image_writer_memory() */
 	uint64_t zero_bytes; /* of these: all-zero pages, not stored */
 	uint64_t stored_bytes; /* after compression */
+	uint64_t kernel_bytes; /* of these: by the kernel's module */
 	uint64_t file_bytes; /* the whole image */
 };
 
@@ -46,6 +52,13 @@ struct cr_image_write_stats {
 struct cr_memory_source {
 	int (*read)(const struct cr_memory_source *source, uint64_t address,
 		    void *buffer, size_t length);
+	/*
+	 * Where the pages at @address of the space are those of a process at
+	 * the same address: returns its pid, and cuts *@length to what is; 0
+	 * if there is none.  NULL: there is none anywhere.
+	 */
+	int (*owner)(const struct cr_memory_source *source, uint64_t address,
+		     uint64_t *length);
 	int fd; /* for the user of the struct */
 	int pid;
 	/* Leave all-zero pages out: true where a hole reads as zero (anonymous

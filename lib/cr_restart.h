@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cr_engine.h"
 #include "cr_error.h"
 #include "cr_tcp.h"
 
@@ -52,6 +53,7 @@ struct cr_restart_options {
 	unsigned int timeout_ms; /* for the whole restart; 0: 60 s plus what
 				  * the memory takes at 50 MB/s */
 	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
+	enum cr_engine engine; /* who fills it; auto: user */
 	/*
 	 * Called in this process for each external socket, before any task
 	 * exists: returns the descriptor that takes its place, which is ours

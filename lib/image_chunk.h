@@ -30,12 +30,15 @@
  * @data holds the pages of @runs one after another.  Moves the pages that
  * are not all zero, or whose bit in @keep is set, to its front and lists them
  * in @kept, which has room for CR_CHUNK_RUNS_MAX.  Returns their length in
- * bytes;
- * *@nr_kept may be 0.
+ * bytes; *@nr_kept may be 0.
  */
 size_t cr_chunk_drop_zeros(uint8_t *data, const uint64_t *keep,
 			   const struct cr_wire_run *runs, size_t nr_runs,
 			   struct cr_wire_run *kept, size_t *nr_kept);
+
+/* One more page behind the others, joined to the last run where it can be. */
+void cr_chunk_add_page(struct cr_wire_run *runs, size_t *nr_runs,
+		       uint64_t address);
 
 /* What one thread needs to compress; not to be shared. */
 struct cr_packer {

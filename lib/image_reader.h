@@ -18,6 +18,7 @@
 
 struct cr_image {
 	int fd;
+	enum cr_engine engine; /* who fills memory */
 	bool is_regular; /* pread(2) works and the size is known */
 	uint64_t base; /* where the image starts in a regular file */
 	uint64_t size; /* of a regular file's image; else INT64_MAX */

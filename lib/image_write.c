@@ -61,6 +61,12 @@ new_writer(const struct cr_image_write_options *options, struct cr_error *err)
 			     options->compression);
 		return NULL;
 	}
+	if (options->engine == CR_ENGINE_KERNEL &&
+	    options->compression != CR_COMPRESS_NONE) {
+		cr_error_set(err, -EOPNOTSUPP,
+			     "the kernel engine does not compress");
+		return NULL;
+	}
 	writer = calloc(1, sizeof(*writer));
 	if (!writer) {
 		cr_error_set(err, -ENOMEM, "no memory for an image writer");
@@ -167,6 +173,11 @@ int cr_image_writer_create_fd(int fd,
 	writer->file.is_regular = S_ISREG(stat.st_mode) &&
 				  !(flags & O_APPEND) &&
 				  lseek(fd, 0, SEEK_CUR) == 0;
+	if (options->engine == CR_ENGINE_KERNEL && !writer->file.is_regular) {
+		destroy(writer);
+		return cr_error_set(err, -EOPNOTSUPP,
+				    "the kernel engine writes to files only");
+	}
 	*writerp = writer;
 	return 0;
 }
@@ -407,6 +418,7 @@ static void get_stats(const struct cr_image_writer *writer,
 	stats->memory_bytes = writer->memory_bytes;
 	stats->zero_bytes = writer->queue.zero_bytes;
 	stats->stored_bytes = writer->file.stored_bytes;
+	stats->kernel_bytes = writer->file.kernel_bytes;
 	stats->file_bytes = writer->file.offset;
 }
 

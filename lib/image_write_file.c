@@ -60,14 +60,27 @@ static int write_all(int fd, struct iovec *iov, int nr_iov, int64_t offset,
 	return 0;
 }
 
+/* Write what @kmod holds. */
+static int put_behind(struct cr_kmod *kmod, int fd, uint64_t offset,
+		      struct cr_error *err)
+{
+	int rc = cr_kmod_put(kmod, fd, offset);
+
+	return rc < 0 ? cr_error_set(err, rc, "write the image: %s",
+				     strerror(-rc)) :
+			0;
+}
+
 /*
- * Write @iov of @length bytes, a multiple of CR_WIRE_ALIGN, where
- * @file->offset stands.  The caller has taken the lock; it is released.
+ * Write @iov, and behind it what @kmod holds (NULL: nothing), all in all
+ * @length bytes, a multiple of CR_WIRE_ALIGN, where @file->offset stands.  The
+ * caller has taken the lock; it is released.
  */
 static int write_here_and_unlock(struct cr_writer_file *file, struct iovec *iov,
-				 int nr_iov, uint64_t length,
-				 struct cr_error *err)
+				 int nr_iov, struct cr_kmod *kmod,
+				 uint64_t length, struct cr_error *err)
 {
+	const uint64_t behind = kmod ? iov[0].iov_len : 0;
 	int64_t offset = (int64_t)file->offset;
 	struct cr_error own = { 0 };
 	int rc;
@@ -77,8 +90,11 @@ static int write_here_and_unlock(struct cr_writer_file *file, struct iovec *iov,
 		file->nr_records++;
 		if (file->is_regular)
 			pthread_mutex_unlock(&file->lock);
-		write_all(file->fd, iov, nr_iov, file->is_regular ? offset : -1,
-			  &own);
+		if (write_all(file->fd, iov, nr_iov,
+			      file->is_regular ? offset : -1, &own) == 0 &&
+		    kmod)
+			put_behind(kmod, file->fd, (uint64_t)offset + behind,
+				   &own);
 		if (file->is_regular)
 			pthread_mutex_lock(&file->lock);
 		if (!file->error.code)
@@ -152,7 +168,7 @@ int cr_writer_append(struct cr_image_writer *writer, int type, uint32_t vpid,
 	record.crc = crc_of_iov(parts, nr_iov ? nr - 1 : nr);
 	pthread_mutex_lock(&writer->file.lock);
 	*offset = writer->file.offset;
-	rc = write_here_and_unlock(&writer->file, parts, nr, length, err);
+	rc = write_here_and_unlock(&writer->file, parts, nr, NULL, length, err);
 out:
 	free(parts);
 	return rc;
@@ -181,6 +197,8 @@ static int note_chunk(struct cr_writer_file *file,
 		.end = last->address + last->length,
 	};
 	file->stored_bytes += packed->stored_length;
+	if (packed->kmod)
+		file->kernel_bytes += packed->stored_length;
 	return 0;
 }
 
@@ -232,7 +250,8 @@ int cr_writer_append_chunk(struct cr_image_writer *writer,
 	iov[1] = (struct iovec){ (void *)(uintptr_t)packed->data,
 				 packed->stored_length };
 	iov[2] = zeros_of(pad);
-	return write_here_and_unlock(file, iov, 3,
+	return write_here_and_unlock(file, iov, packed->kmod ? 1 : 3,
+				     packed->kmod,
 				     length + packed->stored_length + pad, err);
 }
 

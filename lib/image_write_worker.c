@@ -20,6 +20,7 @@
 
 struct worker {
 	struct cr_image_writer *writer;
+	struct cr_kmod *kmod; /* NULL: all is read by us */
 	struct cr_packer packer;
 	uint8_t *buffer; /* CR_WRITER_JOB_BYTES, page aligned */
 	void *header; /* CR_CHUNK_HEADER_MAX */
@@ -31,24 +32,42 @@ static void worker_destroy(struct worker *worker)
 	if (!worker)
 		return;
 	cr_packer_destroy(&worker->packer);
+	cr_kmod_close(worker->kmod);
 	free(worker->buffer);
 	free(worker->header);
 	free(worker);
 }
 
-static struct worker *worker_create(struct cr_image_writer *writer)
+/* The module neither compresses nor writes to streams. */
+static enum cr_engine engine_of(const struct cr_image_writer *writer)
+{
+	return writer->file.is_regular &&
+			       writer->options.compression == CR_COMPRESS_NONE ?
+		       writer->options.engine :
+		       CR_ENGINE_USER;
+}
+
+static struct worker *worker_create(struct cr_image_writer *writer,
+				    struct cr_error *err)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
-	if (!worker)
+	if (!worker) {
+		cr_error_set(err, -ENOMEM, "no memory for a worker");
 		return NULL;
+	}
 	worker->writer = writer;
+	if (cr_kmod_open(engine_of(writer), &worker->kmod, err) < 0) {
+		free(worker);
+		return NULL;
+	}
 	worker->header = malloc(CR_CHUNK_HEADER_MAX);
 	worker->buffer = aligned_alloc(CR_WIRE_PAGE, CR_WRITER_JOB_BYTES);
 	if (worker->header && worker->buffer &&
 	    !cr_packer_init(&worker->packer, writer->options.compression))
 		return worker;
 	worker_destroy(worker);
+	cr_error_set(err, -ENOMEM, "no memory for a worker");
 	return NULL;
 }
 
@@ -127,15 +146,72 @@ static int store(struct worker *worker, const struct cr_writer_job *job,
 	return cr_writer_append_chunk(worker->writer, &packed, err);
 }
 
+/* The one process whose pages they are; 0: there is not one. */
+static int owner_of(const struct cr_writer_job *job)
+{
+	const struct cr_memory_source *source = job->source;
+	int owner = 0;
+
+	for (size_t i = 0; source->owner && i < job->nr_runs; i++) {
+		uint64_t length = job->runs[i].length;
+		int pid = source->owner(source, job->runs[i].address, &length);
+
+		if (!pid || (owner && pid != owner) ||
+		    length < job->runs[i].length)
+			return 0;
+		owner = pid;
+	}
+	return owner;
+}
+
+/* Leave it to the module.  Returns 1 if that is done, 0 if it has to be read
+ * here. */
+static int move(struct worker *worker, const struct cr_writer_job *job,
+		uint64_t *zero_bytes, struct cr_error *err)
+{
+	struct cr_kmod_taken taken = { .runs = worker->kept };
+	int owner = worker->kmod ? owner_of(job) : 0, rc;
+	struct cr_writer_packed packed = {
+		.space = job->space,
+		.runs = worker->kept,
+		.kmod = worker->kmod,
+		.header = worker->header,
+	};
+
+	if (!owner)
+		return 0;
+	rc = cr_kmod_take(worker->kmod, owner,
+			  job->source->skip_zero ? job->keep : NULL, job->runs,
+			  job->nr_runs, &taken);
+	if (rc < 0 && worker->writer->options.engine == CR_ENGINE_AUTO)
+		return 0;
+	if (rc < 0)
+		return cr_error_set(err, rc,
+				    "the kernel engine: pages of space %u (pid "
+				    "%d): %s",
+				    job->space, owner, strerror(-rc));
+	*zero_bytes = job->length - taken.length;
+	packed.nr_runs = taken.nr_runs;
+	packed.raw_length = packed.stored_length = taken.length;
+	packed.data_crc = taken.crc;
+	rc = taken.nr_runs ?
+		     cr_writer_append_chunk(worker->writer, &packed, err) :
+		     0;
+	return rc < 0 ? rc : 1;
+}
+
 static void run_job(struct worker *worker, struct cr_writer_job *job)
 {
 	struct cr_writer_queue *queue = &worker->writer->queue;
 	struct cr_error err = { 0 };
 	uint64_t zero_bytes = 0;
-	int rc = read_source(worker, job, &err);
+	int rc = move(worker, job, &zero_bytes, &err), is_stored = rc != 0;
 
+	rc = rc < 0 ? rc : 0;
+	if (!is_stored)
+		rc = read_source(worker, job, &err);
 	count_down(queue, false, 0, 0);
-	if (!rc)
+	if (!rc && !is_stored)
 		rc = store(worker, job, &zero_bytes, &err);
 	if (rc)
 		fail(queue, &err);
@@ -211,14 +287,14 @@ static int start_thread(struct worker *worker, pthread_t *thread)
 int cr_writer_start(struct cr_image_writer *writer, struct cr_error *err)
 {
 	struct cr_writer_queue *queue = &writer->queue;
+	struct cr_error local = { 0 };
 	struct worker *worker;
 	int rc;
 
 	while (queue->nr_threads < writer->options.nr_workers) {
-		worker = worker_create(writer);
+		worker = worker_create(writer, &local);
 		if (!worker)
-			return cr_error_set(err, -ENOMEM,
-					    "no memory for a worker");
+			return cr_error_set(err, local.code, "%s", local.text);
 		rc = start_thread(worker, &queue->threads[queue->nr_threads]);
 		if (rc) {
 			worker_destroy(worker);

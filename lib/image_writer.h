@@ -17,6 +17,7 @@
 #include "cr_error.h"
 #include "cr_image_write.h"
 #include "image_wire.h"
+#include "kmod.h"
 
 #define CR_WRITER_WORKERS_MAX 8
 #define CR_WRITER_QUEUE_MAX 64 /* jobs waiting */
@@ -55,6 +56,7 @@ struct cr_writer_file {
 	struct cr_writer_chunk *chunks;
 	size_t nr_chunks, max_chunks;
 	uint64_t stored_bytes;
+	uint64_t kernel_bytes; /* of these: put by the module */
 };
 
 struct cr_writer_queue {
@@ -98,6 +100,7 @@ struct cr_writer_packed {
 	size_t nr_runs;
 	uint64_t raw_length;
 	const void *data;
+	struct cr_kmod *kmod; /* holds the data instead; or NULL */
 	size_t stored_length;
 	uint32_t data_crc;
 	void *header; /* CR_CHUNK_HEADER_MAX bytes to build the header in */

@@ -316,6 +316,7 @@ int cr_restart(struct cr_image *image, const struct cr_restart_options *options,
 	int rc;
 
 	err = err ? err : &local;
+	cr_image_set_engine(image, options->engine);
 	rc = cr_saved_load(image, &r.saved, err);
 	if (!rc && options->namespace_fd)
 		rc = cr_namespace_enter_processes(options->namespace_fd, err);

@@ -23,6 +23,7 @@ enum {
 	KEY_WORKERS,
 	KEY_TIMEOUT,
 	KEY_TCP,
+	KEY_ENGINE,
 };
 
 struct arguments {
@@ -43,6 +44,10 @@ static const struct argp_option option_table[] = {
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0,
 	  "give up when the tree cannot be stopped so soon (default: 10)", 0 },
 	{ "tcp", KEY_TCP, "refuse|close", 0, CR_TARGET_TCP_DOC, 0 },
+	{ "engine", KEY_ENGINE, "auto|user|kernel", 0,
+	  "who moves the memory: this command, or the kernel's module (default: "
+	  "the module where there is one)",
+	  0 },
 	{ "verbose", 'v', NULL, 0, "tell sizes and times", 0 },
 	{ 0 },
 };
@@ -98,6 +103,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIMEOUT:
 		options->timeout_ms = parse_number(arg, 3600, state) * 1000;
 		return 0;
+	case KEY_ENGINE:
+		options->engine = cr_command_engine(arg, state);
+		return 0;
 	case KEY_TCP:
 		options->tcp_close = cr_target_parse_tcp(arg, state);
 		return 0;
@@ -139,7 +147,7 @@ static void tell(const struct cr_checkpoint *checkpoint)
 		"%u tasks, %u threads; frozen %.3f s (stop %.3f, collect "
 		"%.3f, write %.3f, commit %.3f)\n"
 		"memory %.1f MiB, zero %.1f, shared copy-on-write %.1f, "
-		"stored %.1f; image %.1f MiB\n",
+		"stored %.1f (by the kernel %.1f); image %.1f MiB\n",
 		stats.nr_tasks, stats.nr_threads, (double)stats.frozen_ns / 1e9,
 		(double)stats.freeze_ns / 1e9, (double)stats.collect_ns / 1e9,
 		(double)stats.memory_ns / 1e9, (double)stats.commit_ns / 1e9,
@@ -147,6 +155,7 @@ static void tell(const struct cr_checkpoint *checkpoint)
 		(double)stats.zero_bytes / (1 << 20),
 		(double)stats.cow_shared_bytes / (1 << 20),
 		(double)stats.stored_bytes / (1 << 20),
+		(double)stats.kernel_bytes / (1 << 20),
 		(double)stats.file_bytes / (1 << 20));
 }
 

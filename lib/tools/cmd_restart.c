@@ -21,7 +21,13 @@
 #include "image_wire.h"
 #include "supervise.h"
 
-enum { OPTION_WORKERS = 256, OPTION_TIMEOUT, OPTION_IN_PLACE, OPTION_VDSO };
+enum {
+	OPTION_WORKERS = 256,
+	OPTION_TIMEOUT,
+	OPTION_IN_PLACE,
+	OPTION_VDSO,
+	OPTION_ENGINE
+};
 
 struct arguments {
 	const char *image;
@@ -37,6 +43,10 @@ static const struct argp_option options[] = {
 	{ "timeout", OPTION_TIMEOUT, "SECONDS", 0,
 	  "give up after this time (60, and more for large images)", 0 },
 	{ "workers", OPTION_WORKERS, "N", 0, "threads that read memory", 0 },
+	{ "engine", OPTION_ENGINE, "auto|user|kernel", 0,
+	  "who reads the memory: the tasks themselves (default), or the kernel's "
+	  "module",
+	  0 },
 	{ "foreign-vdso", OPTION_VDSO, NULL, OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
 };
@@ -67,6 +77,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_WORKERS:
 		arguments->restart.nr_workers = parse_number(arg, state);
+		return 0;
+	case OPTION_ENGINE:
+		arguments->restart.engine = cr_command_engine(arg, state);
 		return 0;
 	case OPTION_VDSO:
 		arguments->restart.foreign_vdso = 1;

@@ -10,7 +10,10 @@
 
 #include <stdint.h>
 
+#include "cr_engine.h"
 #include "cr_error.h"
+
+struct argp_state;
 
 enum cr_exit {
 	CR_EXIT_OK = 0,
@@ -33,6 +36,9 @@ int cmd_status(int argc, char **argv);
 
 /* Print "cr: TEXT" and return the exit code that fits @err. */
 int cr_command_fail(const struct cr_error *err);
+
+/* What --engine says; ends with CR_EXIT_USAGE if it is none of the names. */
+enum cr_engine cr_command_engine(const char *name, struct argp_state *state);
 
 /* A progress bar with bytes and rate on stderr if that is a terminal: fits
  * the progress callbacks of the library.  @arg: a label, "saving". */

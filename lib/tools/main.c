@@ -2,6 +2,7 @@
 /*
  * main.c - cr: choose the subcommand, and what all subcommands share
  */
+#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,16 @@ static int usage(FILE *out, int code)
 	fprintf(out, "\n`cr COMMAND --help' tells a command's options; "
 		     "the manual is cr(1).\n");
 	return code;
+}
+
+enum cr_engine cr_command_engine(const char *name, struct argp_state *state)
+{
+	int engine = cr_engine_parse(name);
+
+	if (engine < 0)
+		argp_error(state, "--engine is auto, user or kernel, not %s",
+			   name);
+	return (enum cr_engine)engine;
 }
 
 int cr_command_fail(const struct cr_error *err)

@@ -3,7 +3,8 @@
 # includes.sh - who may include whom: dependencies go downwards only
 #
 #	spank_cr/ -> lib/cr_*.h, Slurm, libc     lib/ -> kernel/, libc
-#	kernel/restart_fsm.* -> errno only       tests/ -> anything
+#	kernel/ -> the kernel, its own files     tests/ -> anything
+#	kernel/restart_fsm.* -> errno only
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 bad=0
@@ -26,6 +27,8 @@ refuse "the command knows no ptrace" 'lib/tools/*.[ch]' \
 	"$include"'<sys/ptrace.h>'
 refuse "spank_cr/ knows no ptrace and no memory maps" 'spank_cr/*.[ch]' \
 	"$include"'<(sys/ptrace|linux/userfaultfd).h>'
+refuse "kernel/ knows nothing of lib/" 'kernel/*.[ch]' \
+	"$include"'"(cr|image)_'
 refuse "libcr does not print, log or exit" ':/lib/*.c :!/lib/tools' \
 	'^	+([^ ].*[^_[:alnum:]])?(printf|perror|syslog|exit)\('
 

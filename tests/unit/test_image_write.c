@@ -453,6 +453,63 @@ static void image_may_begin_within_a_file(void **state)
 	cr_image_close(image);
 }
 
+/* Asked for by name it does not fall back. */
+static void kernel_engine_is_an_error_where_it_cannot(void **state)
+{
+	struct cr_image_write_options options = { .compression =
+							  CR_COMPRESS_LZ4,
+						  .engine = CR_ENGINE_KERNEL };
+	struct cr_image_writer *writer;
+	struct cr_error err = { 0 };
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(cr_image_writer_create(dirfd, "image", &options,
+						&writer, &err),
+			 -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "compress"));
+	options.compression = CR_COMPRESS_NONE;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(cr_image_writer_create_fd(fds[1], &options, &writer,
+						   &err),
+			 -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "files only"));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void kernel_engine_is_an_error_without_module(void **state)
+{
+	const struct cr_image_write_options options = {
+		.engine = CR_ENGINE_KERNEL
+	};
+	const struct cr_wire_run run = { 0, CR_WIRE_PAGE };
+	struct cr_image_writer *writer;
+	struct cr_error err = { 0 };
+
+	(void)state;
+	if (access("/dev/cr", F_OK) == 0)
+		skip();
+	assert_int_equal(cr_image_writer_create(dirfd, "image", &options,
+						&writer, NULL),
+			 0);
+	assert_int_equal(cr_image_writer_memory(writer, 1, &small_source, &run,
+						1, &err),
+			 -ENOENT);
+	assert_non_null(strstr(err.text, "/dev/cr"));
+	cr_image_writer_abort(writer);
+}
+
+static void engines_have_names(void **state)
+{
+	(void)state;
+	assert_int_equal(cr_engine_parse("auto"), CR_ENGINE_AUTO);
+	assert_int_equal(cr_engine_parse("user"), CR_ENGINE_USER);
+	assert_int_equal(cr_engine_parse("kernel"), CR_ENGINE_KERNEL);
+	assert_int_equal(cr_engine_parse("kern"), -EINVAL);
+	assert_int_equal(cr_engine_parse(""), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +530,9 @@ int main(void)
 		cmocka_unit_test(drain_waits_for_all_sources),
 		cmocka_unit_test(longer_file_of_the_caller_is_overwritten),
 		cmocka_unit_test(image_may_begin_within_a_file),
+		cmocka_unit_test(kernel_engine_is_an_error_where_it_cannot),
+		cmocka_unit_test(kernel_engine_is_an_error_without_module),
+		cmocka_unit_test(engines_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

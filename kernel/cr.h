@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cr.h - what the files of the module share
+ *
+ * An open /dev/cr is a struct cr_open.  It holds either a restart context
+ * (restart_ctx.h), counted since several open files may be the same restart,
+ * or pages of a process (pages.c), its own.
+ */
+#ifndef CR_H
+#define CR_H
+
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct cr_pages;
+struct cr_restart;
+struct mm_struct;
+
+struct cr_open {
+	struct mutex lock; /* of what the pointers point at; of the pages */
+	struct cr_restart *restart; /* NULL: none; set once */
+	struct cr_pages *pages; /* NULL: none; set once */
+};
+
+/* ---- main.c ---- */
+
+/*
+ * Copy the argument of a call from user space, for calls whose size is known
+ * by their number.
+ */
+int cr_copy_argument(void *to, unsigned long from, size_t size);
+
+/* ---- mem_file.c ---- */
+
+int cr_mem_file_init(void);
+struct mm_struct *cr_mem_file_get(int fd, fmode_t mode);
+
+/* ---- restart_call.c ---- */
+
+long cr_restart_begin(struct file *file, unsigned long argument);
+long cr_restart_join(struct file *file, unsigned long argument);
+long cr_restart_turn(struct file *file);
+long cr_restart_restored(struct file *file);
+long cr_restart_settle(struct file *file);
+long cr_restart_gate(struct file *file);
+long cr_restart_release(struct file *file);
+long cr_restart_fail(struct file *file, unsigned long argument);
+long cr_restart_wait(struct file *file, unsigned long argument);
+/* The calling process closes a descriptor of the file, or exits. */
+void cr_restart_flush(struct file *file);
+
+/* ---- pages.c, pages_fill.c ---- */
+
+long cr_pages_take(struct file *file, unsigned long argument);
+long cr_pages_put(struct file *file, unsigned long argument);
+long cr_pages_fill(struct file *file, unsigned long argument);
+void cr_pages_destroy(struct cr_pages *pages);
+
+#endif /* CR_H */
