@@ -335,19 +335,22 @@ int cr_image_fill(struct cr_image *image, uint32_t space, cr_locate_fn locate,
 		.space = space,
 		.locate = locate,
 		.arg = arg,
-		.huge_pages_allowed = cr_huge_pages_are_allowed(),
 		.next = cr_image_first_entry(image, space),
 		.end = cr_image_first_entry(image, (uint64_t)space + 1),
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	pthread_t threads[WORKERS_MAX];
 	unsigned int nr_threads = 0;
+	uint64_t bytes;
 
 	if (!image->is_regular)
 		return cr_error_set(err, -ESPIPE,
 				    "memory cannot be read from a stream");
-	nr_workers =
-		choose_workers(nr_workers, cr_image_space_bytes(image, space));
+	bytes = cr_image_space_bytes(image, space);
+	/* most spaces of a tree are too small for one: do not even ask */
+	fill.huge_pages_allowed =
+		bytes >= CR_HUGE_PAGE && cr_huge_pages_are_allowed();
+	nr_workers = choose_workers(nr_workers, bytes);
 	/* The caller is a worker too; without the others it does all. */
 	while (nr_threads + 1 < nr_workers &&
 	       !pthread_create(&threads[nr_threads], NULL, filler_main, &fill))

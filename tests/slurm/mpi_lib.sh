@@ -84,3 +84,19 @@ no_relay_left()
 		! lab exec "$node" pgrep -x cr-pmix >/dev/null || return 1
 	done
 }
+
+# Tell pmix_client, which has been moved, to ask for the rest and to end.
+finish_pmix_client()
+{
+	local line
+	await_count $(($(counted) + 5))
+	user touch "/shared/$test_name/go"
+	await_end COMPLETED 60
+	check_ended_well
+	check_output "$(counted)"
+	check_moved
+	for line in "early values are right" "late values are right" \
+		"the event has come" finalized; do
+		grep -qx "$line" "$(output)" || fail "no line '$line'"
+	done
+}

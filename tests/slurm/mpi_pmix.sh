@@ -10,13 +10,4 @@ for i in 1 2; do
 	await_count $((i * 20))
 	move "$i"
 done
-await_count $(($(counted) + 5))
-user touch "/shared/$test_name/go"
-await_end COMPLETED 60
-check_ended_well
-check_output "$(counted)"
-check_moved
-for line in "early values are right" "late values are right" \
-	"the event has come" finalized; do
-	grep -qx "$line" "$(output)" || fail "no line '$line'"
-done
+finish_pmix_client
