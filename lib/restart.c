@@ -275,15 +275,15 @@ static void close_restarter(struct cr_restarter *r)
 	free(r->externals);
 	if (r->namespace_fd >= 0)
 		close(r->namespace_fd);
-	free(r->family);
+	cr_mm_unmap_families(r);
 	cr_restart_close_terminals(r);
 	if (r->coordinator_socket >= 0)
 		close(r->coordinator_socket);
 	if (r->task_socket >= 0)
 		close(r->task_socket);
-	/* context and families */
 	if (r->zone.next > r->zone.start)
 		munmap((void *)r->zone.start, r->zone.next - r->zone.start);
+	cr_zone_free(&r->zone);
 	cr_plan_free(r->plan);
 	cr_saved_free(r->saved);
 }

@@ -35,6 +35,8 @@ struct cr_restart_ctx {
 struct cr_zone {
 	uint64_t start, end;
 	uint64_t next; /* free from here on */
+	struct cr_wire_run *own; /* what we had mapped when it was found */
+	size_t nr_own;
 };
 
 /* The mappings that the kernel has made in the coordinator, and so, by
@@ -106,6 +108,11 @@ int cr_restart_check_cpu(const struct cr_saved *saved, struct cr_error *err);
 int cr_zone_find(const struct cr_saved *saved, struct cr_zone *zone,
 		 struct cr_error *err);
 uint64_t cr_zone_take(struct cr_zone *zone, uint64_t length, uint64_t like);
+void cr_zone_free(struct cr_zone *zone);
+/* The range is far enough from all that is ours for saved memory to be put
+ * there at once, if nothing else is there yet. */
+int cr_zone_is_clear_of_us(const struct cr_zone *zone, uint64_t start,
+			   uint64_t end);
 
 /* restart_task.c: the life of process number @index of the plan, from its
  * birth to the restorer. */

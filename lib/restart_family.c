@@ -72,3 +72,13 @@ int cr_mm_map_families(struct cr_restarter *r, struct cr_error *err)
 	}
 	return rc;
 }
+
+void cr_mm_unmap_families(struct cr_restarter *r)
+{
+	for (size_t i = 0; r->family && i < r->saved->nr_spaces; i++)
+		if (r->family[i])
+			munmap((void *)r->family[i],
+			       r->saved->spaces[i]->length);
+	free(r->family);
+	r->family = NULL;
+}

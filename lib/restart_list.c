@@ -61,8 +61,8 @@ int cr_arena_open(struct cr_restarter *restarter, struct cr_arena *arena,
 size_t cr_list_bound(const struct cr_restarter *restarter,
 		     const struct cr_saved_task *task)
 {
-	/* map, protect, up to 9 kinds of advice */
-	size_t ops = 11 * task->nr_vmas + CR_GROUP_OPS + CR_THREAD_OPS;
+	/* unmap before it, map, protect, up to 9 kinds of advice */
+	size_t ops = 12 * task->nr_vmas + CR_GROUP_OPS + CR_THREAD_OPS;
 
 	ops += 2 * task->nr_timers + task->nr_locks + task->nr_threads + 1;
 	if (task->nr_timers)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * restart_mm.c - a task's memory: staged in the zone, moved by the restorer
+ * restart_mm.c - a task's memory: staged, and put in its place by the restorer
  *
- * Whatever has contents or a file is mapped and filled at a staging address
- * while libc still works; the restorer then only moves page tables with
- * mremap(2).  Anonymous memory without contents (reservations of terabytes
- * too) costs one mmap(2) in the restorer.  restart_shm.c stages what several
- * tasks share.
+ * Whatever has contents or a file is mapped and filled while libc still works:
+ * in its place if nothing of ours is near, as is usual with random addresses;
+ * else in the zone, and the restorer moves its page tables with mremap(2),
+ * which costs as much as making them.  Anonymous memory without contents
+ * (reservations of terabytes too) costs one mmap(2) in the restorer.
+ * restart_shm.c stages what several tasks share.
  */
 #include <errno.h>
 #include <linux/prctl.h>
@@ -59,19 +60,31 @@ static int find_contents(struct cr_restarter *restarter,
 	return 0;
 }
 
+static void *map_at(const struct cr_wire_vma *vma, uint64_t at, int prot,
+		    int fd)
+{
+	return mmap((void *)at, vma_length(vma), prot,
+		    (int)vma->map_flags | MAP_FIXED_NOREPLACE, fd,
+		    fd < 0 ? 0 : (off_t)vma->offset);
+}
+
 int cr_mm_map(struct cr_restarter *restarter, const struct cr_wire_vma *vma,
 	      int prot, int fd, uint64_t *addressp, struct cr_error *err)
 {
-	uint64_t at =
-		cr_zone_take(&restarter->zone, vma_length(vma), vma->start);
-	void *mapped;
+	struct cr_zone *zone = &restarter->zone;
+	void *mapped = MAP_FAILED;
+	uint64_t at;
 
-	if (!at)
-		return cr_error_set(err, -ENOMEM,
-				    "no free addresses to stage memory");
-	mapped = mmap((void *)at, vma_length(vma), prot,
-		      (int)vma->map_flags | MAP_FIXED_NOREPLACE, fd,
-		      fd < 0 ? 0 : (off_t)vma->offset);
+	if (cr_zone_is_clear_of_us(zone, vma->start, vma->end))
+		mapped = map_at(vma, vma->start, prot, fd);
+	if (mapped == MAP_FAILED) {
+		at = cr_zone_take(zone, vma_length(vma), vma->start);
+		if (!at)
+			return cr_error_set(err, -ENOMEM,
+					    "no free addresses to stage "
+					    "memory");
+		mapped = map_at(vma, at, prot, fd);
+	}
 	if (mapped == MAP_FAILED)
 		return cr_error_errno(err, "mapping %#llx-%#llx",
 				      (unsigned long long)vma->start,
@@ -79,7 +92,7 @@ int cr_mm_map(struct cr_restarter *restarter, const struct cr_wire_vma *vma,
 	/* before it is filled: see huge_page.h */
 	if (vma->advice & CR_VMA_NOHUGEPAGE)
 		madvise(mapped, vma_length(vma), MADV_NOHUGEPAGE);
-	*addressp = at;
+	*addressp = (uint64_t)mapped;
 	return 0;
 }
 
@@ -259,19 +272,25 @@ static void add_map(const struct cr_wire_vma *vma, struct cr_list *list)
 	op->expected = (int64_t)vma->start;
 }
 
+static void add_protect(const struct cr_wire_vma *vma, struct cr_list *list)
+{
+	if (is_private(vma) && vma->prot != (PROT_READ | PROT_WRITE))
+		cr_list_add(list, CR_OP_CALL, CR_STEP_PROTECT, SYS_mprotect,
+			    vma->start, vma_length(vma), vma->prot, 0);
+}
+
 static void add_move(const struct cr_wire_vma *vma, uint64_t from,
 		     struct cr_list *list)
 {
 	struct cr_op *op;
 
+	if (from == vma->start)
+		return;
 	op = cr_list_add(list, CR_OP_CALL_IS, CR_STEP_MOVE, SYS_mremap, from,
 			 vma_length(vma), vma_length(vma),
 			 MREMAP_MAYMOVE | MREMAP_FIXED);
 	op->args[4] = vma->start;
 	op->expected = (int64_t)vma->start;
-	if (is_private(vma) && vma->prot != (PROT_READ | PROT_WRITE))
-		cr_list_add(list, CR_OP_CALL, CR_STEP_PROTECT, SYS_mprotect,
-			    vma->start, vma_length(vma), vma->prot, 0);
 }
 
 static void add_unmap(struct cr_list *list, uint64_t start, uint64_t end)
@@ -279,6 +298,34 @@ static void add_unmap(struct cr_list *list, uint64_t start, uint64_t end)
 	if (start < end)
 		cr_list_add(list, CR_OP_CALL, CR_STEP_UNMAP, SYS_munmap, start,
 			    end - start, 0, 0);
+}
+
+/* All but the zone, and what waits in its place already. */
+static void add_unmap_ours(const struct cr_restarter *restarter,
+			   const struct cr_saved_task *task,
+			   const struct cr_staged *staged, struct cr_list *list)
+{
+	const uint64_t zone_end =
+		restarter->zone.end + restarter->vdso.kept_length;
+	int is_past_zone = 0;
+	uint64_t from = 0;
+
+	for (size_t i = 0; i <= task->nr_vmas; i++) {
+		const struct cr_wire_vma *vma = &task->vmas[i];
+		uint64_t to = TASK_END;
+
+		if (i < task->nr_vmas && staged->vma[i].from != vma->start)
+			continue;
+		if (i < task->nr_vmas)
+			to = vma->start;
+		if (!is_past_zone && to >= zone_end) {
+			add_unmap(list, from, restarter->zone.start);
+			from = zone_end;
+			is_past_zone = 1;
+		}
+		add_unmap(list, from, to);
+		from = i < task->nr_vmas ? vma->end : to;
+	}
 }
 
 static void add_mm_map(const struct cr_saved_task *task, struct cr_arena *arena,
@@ -325,18 +372,18 @@ int cr_mm_add(struct cr_restarter *restarter, const struct cr_saved_task *task,
 	int rc = 0;
 
 	cr_vdso_add_rescue(restarter, list);
-	add_unmap(list, 0, restarter->zone.start);
-	add_unmap(list, restarter->zone.end + restarter->vdso.kept_length,
-		  TASK_END);
+	add_unmap_ours(restarter, task, staged, list);
 	for (size_t i = 0; i < task->nr_vmas && !rc; i++) {
 		vma = &task->vmas[i];
 		if (vma->kind == CR_VMA_VDSO || vma->kind == CR_VMA_VVAR)
 			rc = cr_vdso_add_place(restarter, vma, &vdso_part, list,
 					       err);
-		else if (staged->vma[i].from)
-			add_move(vma, staged->vma[i].from, list);
-		else
+		else if (!staged->vma[i].from)
 			add_map(vma, list);
+		else {
+			add_move(vma, staged->vma[i].from, list);
+			add_protect(vma, list);
+		}
 	}
 	if (rc < 0)
 		return rc;

@@ -7,7 +7,7 @@
 
 #include "restart_list.h"
 
-/* Where each VMA of a task waits to be moved to its place. */
+/* Where each VMA of a task waits, in its place or to be moved there. */
 struct cr_staged_vma {
 	uint64_t from; /* 0: to be mapped by the restorer, or not yet staged */
 	int has_contents; /* pages in the task's MM space */
@@ -18,7 +18,7 @@ struct cr_staged {
 	struct cr_staged_vma vma[]; /* as cr_saved_task.vmas */
 };
 
-/* Map @vma's range of @fd (-1: anonymous) somewhere in the zone. */
+/* Map @vma's range of @fd (-1: anonymous) in its place or in the zone. */
 int cr_mm_map(struct cr_restarter *restarter, const struct cr_wire_vma *vma,
 	      int prot, int fd, uint64_t *addressp, struct cr_error *err);
 
@@ -38,6 +38,7 @@ int cr_mm_fill(struct cr_restarter *restarter, const struct cr_saved_task *task,
 
 /* restart_family.c: by the coordinator, before it forks. */
 int cr_mm_map_families(struct cr_restarter *r, struct cr_error *err);
+void cr_mm_unmap_families(struct cr_restarter *r);
 
 /* restart_vdso.c.  By the coordinator: find ours, and make the image's fit. */
 int cr_vdso_prepare(struct cr_restarter *restarter, struct cr_error *err);

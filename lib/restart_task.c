@@ -208,11 +208,16 @@ static void look_after_children(const struct birth *birth)
 	fail(birth, &err);
 }
 
-/* Wait until *@word is @wanted or more; end with the restart. */
+/*
+ * Wait until *@word is @wanted or more; end with the restart.  Only who has
+ * children wakes up to look after them: thousands that do so would leave no
+ * time for anything else.
+ */
 static void wait_word(const struct birth *birth, volatile uint32_t *word,
 		      uint32_t wanted)
 {
-	const struct timespec look = { .tv_nsec = LOOK_NS };
+	const struct timespec often = { .tv_nsec = LOOK_NS };
+	const struct timespec *look = birth->plan->nr_children ? &often : NULL;
 	uint32_t now;
 
 	for (;;) {
@@ -221,7 +226,7 @@ static void wait_word(const struct birth *birth, volatile uint32_t *word,
 		now = *word;
 		if (now >= wanted)
 			return;
-		if (syscall(SYS_futex, word, FUTEX_WAIT, now, &look, NULL, 0) <
+		if (syscall(SYS_futex, word, FUTEX_WAIT, now, look, NULL, 0) <
 			    0 &&
 		    errno == ETIMEDOUT)
 			look_after_children(birth);

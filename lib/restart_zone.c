@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "huge_page.h"
 #include "restart_ctx.h"
@@ -75,6 +76,16 @@ static int add_saved(struct ranges *ranges, const struct cr_saved *saved)
 	return 0;
 }
 
+static int keep_own(struct cr_zone *zone, const struct ranges *ranges)
+{
+	zone->own = malloc(ranges->nr * sizeof(*zone->own));
+	if (!zone->own)
+		return -ENOMEM;
+	memcpy(zone->own, ranges->range, ranges->nr * sizeof(*zone->own));
+	zone->nr_own = ranges->nr;
+	return 0;
+}
+
 static int by_address(const void *a, const void *b)
 {
 	const struct cr_wire_run *left = a, *right = b;
@@ -111,6 +122,8 @@ int cr_zone_find(const struct cr_saved *saved, struct cr_zone *zone,
 
 	rc = add_own(&ranges);
 	if (!rc)
+		rc = keep_own(zone, &ranges);
+	if (!rc)
 		rc = add_saved(&ranges, saved);
 	if (rc < 0) {
 		free(ranges.range);
@@ -141,4 +154,24 @@ uint64_t cr_zone_take(struct cr_zone *zone, uint64_t length, uint64_t like)
 		return 0;
 	zone->next = start + length + CR_HUGE_PAGE;
 	return start;
+}
+
+void cr_zone_free(struct cr_zone *zone)
+{
+	free(zone->own);
+	zone->own = NULL;
+	zone->nr_own = 0;
+}
+
+int cr_zone_is_clear_of_us(const struct cr_zone *zone, uint64_t start,
+			   uint64_t end)
+{
+	if (start < ADDRESS_FIRST)
+		return 0;
+	for (size_t i = 0; i < zone->nr_own; i++)
+		if (start < zone->own[i].address + zone->own[i].length +
+				    MARGIN &&
+		    end + MARGIN > zone->own[i].address)
+			return 0;
+	return 1;
 }
