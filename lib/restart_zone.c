@@ -78,7 +78,7 @@ static int add_saved(struct ranges *ranges, const struct cr_saved *saved)
 
 static int keep_own(struct cr_zone *zone, const struct ranges *ranges)
 {
-	zone->own = malloc(ranges->nr * sizeof(*zone->own));
+	zone->own = malloc((ranges->nr + 1) * sizeof(*zone->own));
 	if (!zone->own)
 		return -ENOMEM;
 	memcpy(zone->own, ranges->range, ranges->nr * sizeof(*zone->own));

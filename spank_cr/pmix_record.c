@@ -123,7 +123,7 @@ static int read_log(struct reader *reader, uint32_t nr_entries,
 		    struct cr_pmix_log *log)
 {
 	struct reader table = *reader;
-	struct entry entry;
+	struct entry entry = { 0 };
 	int rc;
 
 	if (nr_entries > reader->left / sizeof(entry))
