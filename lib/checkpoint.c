@@ -154,6 +154,17 @@ static int collect_task(struct cr_checkpoint *checkpoint,
 	return rc;
 }
 
+/* What was noted of its call was of ours. */
+static int rescue(const struct cr_save_task *task,
+		  struct cr_save_thread *thread, struct cr_error *err)
+{
+	int rc = cr_remote_rescue(task->pid, thread->tid, err);
+
+	if (rc > 0)
+		rc = cr_waiting_forget(thread, err);
+	return rc;
+}
+
 /* A task whose first thread has ended cannot even be looked at. */
 static int collect_threads(struct cr_checkpoint *checkpoint,
 			   struct cr_error *err)
@@ -164,6 +175,9 @@ static int collect_threads(struct cr_checkpoint *checkpoint,
 		struct cr_save_task *task = checkpoint->tasks[i];
 
 		for (size_t j = 0; j < task->nr_threads; j++) {
+			rc = rescue(task, &task->threads[j], err);
+			if (rc < 0)
+				return rc;
 			cr_leave_vdso(task, &task->threads[j]);
 			rc = cr_collect_thread(checkpoint, task,
 					       &task->threads[j], err);
@@ -186,7 +200,9 @@ static int collect(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	rc = collect_threads(checkpoint, err);
 	if (rc < 0)
 		return rc;
-	cr_check_shared(checkpoint);
+	rc = cr_check_shared(checkpoint, err);
+	if (rc < 0)
+		return rc;
 	rc = open_file_table(checkpoint, err);
 	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++) {
 		struct cr_save_task *task = checkpoint->tasks[i];

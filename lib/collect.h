@@ -167,6 +167,8 @@ void cr_waiting_note(struct cr_clocks *clocks, struct cr_save_thread *thread);
 /* When it has stopped.  That makes it sleep once more; had it run in between,
  * then it is in another call than the one that was timed. */
 void cr_waiting_check(struct cr_save_thread *thread);
+/* What was noted is not its own call: it has been rescued from ours. */
+int cr_waiting_forget(struct cr_save_thread *thread, struct cr_error *err);
 /* Is it a parent that waits for its vfork(2) child? */
 int cr_waiting_in_vfork(const struct cr_save_thread *thread);
 
@@ -187,9 +189,10 @@ uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid);
 
 /* ---- collect_*.c, in the order in which they run ---- */
 
-/* Links in saved order; refuses shared and foreign things of tasks. */
+/* Links in saved order. */
 int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err);
-void cr_check_shared(struct cr_checkpoint *checkpoint);
+/* Refuses shared and foreign things of tasks; fails if that cannot be told. */
+int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Refuses SysV objects that belong to no task; after the last task. */
 int cr_check_ipc(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* If the thread is in code of the vdso, which is another one after a restart,

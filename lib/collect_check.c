@@ -33,12 +33,25 @@ void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
 	va_end(args);
 }
 
+/* As kcmp(2) says it: 0 same, 1 less, 2 greater; or a negative errno. */
 static long kcmp(pid_t a, pid_t b, int type)
 {
-	return syscall(SYS_kcmp, a, b, type, 0, 0);
+	long order = syscall(SYS_kcmp, a, b, type, 0, 0);
+
+	return order < 0 ? -errno : order;
 }
 
-static int sort_type; /* for qsort(3), whose order has no argument */
+static int set_failed(long failed, const struct cr_save_task *task,
+		      struct cr_error *err)
+{
+	return cr_error_set(err, (int)failed,
+			    "comparing process %u with others: kcmp: %s",
+			    task->link.vpid, strerror((int)-failed));
+}
+
+/* For qsort(3), whose order has no argument and no error. */
+static int sort_type;
+static long sort_failed;
 
 static int compare_kcmp(const void *a, const void *b)
 {
@@ -46,41 +59,60 @@ static int compare_kcmp(const void *a, const void *b)
 	const struct cr_save_task *right = *(struct cr_save_task *const *)b;
 	long order = kcmp(left->pid, right->pid, sort_type);
 
+	if (order < 0)
+		sort_failed = order;
 	return order == 1 ? -1 : order == 2;
 }
 
-static void check_type(struct cr_checkpoint *checkpoint,
-		       struct cr_save_task **tasks, size_t nr_tasks, int type,
-		       const char *what)
+static int check_type(struct cr_checkpoint *checkpoint,
+		      struct cr_save_task **tasks, size_t nr_tasks, int type,
+		      const char *what, struct cr_error *err)
 {
 	sort_type = type;
+	sort_failed = 0;
 	qsort(tasks, nr_tasks, sizeof(tasks[0]), compare_kcmp);
-	for (size_t i = 1; i < nr_tasks; i++)
-		if (kcmp(tasks[i - 1]->pid, tasks[i]->pid, type) == 0)
+	if (sort_failed)
+		return set_failed(sort_failed, tasks[0], err);
+	for (size_t i = 1; i < nr_tasks; i++) {
+		long order = kcmp(tasks[i - 1]->pid, tasks[i]->pid, type);
+
+		if (order < 0)
+			return set_failed(order, tasks[i], err);
+		if (order == 0)
 			cr_refuse(checkpoint,
 				  "processes %u and %u share their %s",
 				  tasks[i - 1]->link.vpid, tasks[i]->link.vpid,
 				  what);
+	}
+	return 0;
 }
 
 /* Threads may have left what their process shares, by unshare(2). */
-static void check_threads(struct cr_checkpoint *checkpoint,
-			  const struct cr_save_task *task)
+static int check_threads(struct cr_checkpoint *checkpoint,
+			 const struct cr_save_task *task, struct cr_error *err)
 {
-	for (size_t i = 1; i < task->nr_threads; i++) {
-		pid_t tid = task->threads[i].tid;
+	static const struct {
+		int type;
+		const char *what;
+	} shared[] = { { KCMP_FILES, "descriptors" },
+		       { KCMP_FS, "a working directory" } };
 
-		if (kcmp(task->pid, tid, KCMP_FILES) > 0)
-			cr_refuse(checkpoint,
-				  "process %u: thread %u has descriptors of "
-				  "its own",
-				  task->link.vpid, task->threads[i].vtid);
-		if (kcmp(task->pid, tid, KCMP_FS) > 0)
-			cr_refuse(checkpoint,
-				  "process %u: thread %u has a working "
-				  "directory of its own",
-				  task->link.vpid, task->threads[i].vtid);
-	}
+	for (size_t i = 1; i < task->nr_threads; i++)
+		for (size_t j = 0; j < 2; j++) {
+			long order = kcmp(task->pid, task->threads[i].tid,
+					  shared[j].type);
+
+			if (order < 0)
+				return set_failed(order, task, err);
+			if (order > 0)
+				cr_refuse(checkpoint,
+					  "process %u: thread %u has %s of its "
+					  "own",
+					  task->link.vpid,
+					  task->threads[i].vtid,
+					  shared[j].what);
+		}
+	return 0;
 }
 
 static const char *const namespaces[] = {
@@ -123,31 +155,47 @@ static void check_namespaces(struct cr_checkpoint *checkpoint,
 				  task->link.vpid, namespaces[i]);
 }
 
-void cr_check_shared(struct cr_checkpoint *checkpoint)
+static int check_types(struct cr_checkpoint *checkpoint,
+		       struct cr_save_task **tasks, size_t nr_tasks,
+		       struct cr_error *err)
+{
+	static const struct {
+		int type;
+		const char *what;
+	} shared[] = { { KCMP_VM, "memory" },
+		       { KCMP_FILES, "descriptors" },
+		       { KCMP_SIGHAND, "signal handlers" },
+		       { KCMP_FS, "working directory" } };
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]) && !rc; i++)
+		rc = check_type(checkpoint, tasks, nr_tasks, shared[i].type,
+				shared[i].what, err);
+	return rc;
+}
+
+int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
 	struct namespaces of_root = { 0 };
 	struct cr_save_task **tasks;
 	size_t nr_tasks = 0;
+	int rc = 0;
 
 	read_namespaces(checkpoint->tasks[0]->pid, &of_root);
 	tasks = calloc(checkpoint->nr_tasks, sizeof(tasks[0]));
-	if (!tasks) {
-		cr_refuse(checkpoint, "out of memory");
-		return;
-	}
-	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+	if (!tasks)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < checkpoint->nr_tasks && !rc; i++) {
 		struct cr_save_task *task = checkpoint->tasks[i];
 
 		if (task->is_zombie)
 			continue;
 		tasks[nr_tasks++] = task;
-		check_threads(checkpoint, task);
+		rc = check_threads(checkpoint, task, err);
 		check_namespaces(checkpoint, task, &of_root);
 	}
-	check_type(checkpoint, tasks, nr_tasks, KCMP_VM, "memory");
-	check_type(checkpoint, tasks, nr_tasks, KCMP_FILES, "descriptors");
-	check_type(checkpoint, tasks, nr_tasks, KCMP_SIGHAND,
-		   "signal handlers");
-	check_type(checkpoint, tasks, nr_tasks, KCMP_FS, "working directory");
+	if (!rc)
+		rc = check_types(checkpoint, tasks, nr_tasks, err);
 	free(tasks);
+	return rc;
 }

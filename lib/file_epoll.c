@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -167,9 +168,67 @@ static int make(struct cr_file_restore *restore, uint32_t id,
 	return cr_file_park(restore, id, fd, err);
 }
 
+/* The kernel keeps these of an entry that EPOLLONESHOT has turned off. */
+#define KEPT_EVENTS (EPOLLONESHOT | EPOLLET | EPOLLWAKEUP)
+#define ANY_EVENT (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP)
+
+static int is_off(uint32_t events)
+{
+	return (events & EPOLLONESHOT) && !(events & ~(uint32_t)KEPT_EVENTS);
+}
+
+static int take_event(int set)
+{
+	struct epoll_event event;
+
+	return epoll_wait(set, &event, 1, 0) > 0;
+}
+
+/* A pipe that is empty gets something to tell for a moment. */
+static int take_pipe_event(int set, int fd)
+{
+	struct stat stat;
+	int other, is_taken = 0;
+	char byte = 0;
+
+	if (fstat(fd, &stat) < 0 || !S_ISFIFO(stat.st_mode))
+		return 0;
+	other = cr_file_reopen(fd, O_RDWR | O_NONBLOCK);
+	if (other < 0)
+		return 0;
+	if (write(other, &byte, 1) == 1) {
+		is_taken = take_event(set);
+		if (read(other, &byte, 1) != 1)
+			is_taken = 0;
+	}
+	close(other);
+	return is_taken;
+}
+
+/*
+ * Add an entry, the first ones those that are off: EPOLL_CTL_ADD and
+ * EPOLL_CTL_MOD add EPOLLERR and EPOLLHUP to all, so only an event turns one
+ * off.  What has none to tell now, other than a pipe, has no error to tell
+ * later (a timer, a listening socket), with these two or without.
+ */
+static int add(int set, int number, const struct epoll_event *wanted)
+{
+	struct epoll_event event = *wanted;
+
+	if (is_off(wanted->events))
+		event.events |= ANY_EVENT;
+	if (epoll_ctl(set, EPOLL_CTL_ADD, number, &event) < 0)
+		return -errno;
+	if (!is_off(wanted->events) || take_event(set) ||
+	    take_pipe_event(set, number))
+		return 0;
+	event.events = wanted->events;
+	return epoll_ctl(set, EPOLL_CTL_MOD, number, &event) < 0 ? -errno : 0;
+}
+
 /* Add @fd as @number, whatever this task has there otherwise. */
 static int add_as(const struct cr_file_restore *restore, int set, int number,
-		  int fd, struct epoll_event *event)
+		  int fd, const struct epoll_event *event)
 {
 	int flags = fcntl(number, F_GETFD), kept = -1, rc = 0;
 
@@ -178,9 +237,10 @@ static int add_as(const struct cr_file_restore *restore, int set, int number,
 		if (kept < 0)
 			return -errno;
 	}
-	if (dup3(fd, number, O_CLOEXEC) < 0 ||
-	    epoll_ctl(set, EPOLL_CTL_ADD, number, event) < 0)
+	if (dup3(fd, number, O_CLOEXEC) < 0)
 		rc = -errno;
+	else
+		rc = add(set, number, event);
 	if (kept < 0) {
 		close(number);
 		return rc;
@@ -207,7 +267,7 @@ static int connect_target(struct cr_file_restore *restore, int set,
 		return fd;
 	/* A number that no task can use any more may as well be another. */
 	if (target->fd >= (uint32_t)restore->fd_floor)
-		rc = epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+		rc = add(set, fd, &event);
 	else
 		rc = add_as(restore, set, (int)target->fd, fd, &event);
 	if (rc < 0)
@@ -222,10 +282,13 @@ static int connect_all(struct cr_file_restore *restore, uint32_t id, int set,
 	const struct cr_saved_file *saved = cr_file_saved(restore, id);
 	const struct wire_target *targets = saved->data;
 	size_t i, nr = saved->file->data_length / sizeof(*targets);
-	int rc = 0;
+	int off, rc = 0;
 
-	for (i = 0; i < nr && rc == 0; i++)
-		rc = connect_target(restore, set, &targets[i], err);
+	for (off = 1; off >= 0; off--)
+		for (i = 0; i < nr && rc == 0; i++)
+			if (is_off(targets[i].events) == off)
+				rc = connect_target(restore, set, &targets[i],
+						    err);
 	return rc;
 }
 

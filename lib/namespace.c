@@ -5,6 +5,10 @@
  * unshare(2) changes its caller for good, so a short-lived maker does it: it
  * unshares, sets the clocks while the time namespace is still empty, and
  * makes the init with CLONE_PARENT, as a child of our caller.
+ *
+ * Each of the three may be killed at any time.  Init says that it is ready and
+ * runs on only when the caller has answered: whoever has no caller any more
+ * hears the end of the socket instead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +20,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,22 +31,27 @@
 #define NSEC_PER_SEC 1000000000ll
 #define NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWTIME)
 
-/* What maker and init tell the caller, through a pipe. */
+/* What the caller hears: that init is ready, or what has failed. */
 struct report {
-	pid_t init; /* from the maker */
-	int error; /* negative errno */
+	int error; /* negative errno, 0: ready */
 	char what[32]; /* that failed */
 };
 
-static void tell(int fd, pid_t init, const char *what)
+static void tell(int fd, int error, const char *what)
 {
-	struct report report = { .init = init, .error = init ? 0 : -errno };
+	struct report report = { .error = error };
 	ssize_t n;
 
 	snprintf(report.what, sizeof(report.what), "%s", what);
 	do {
-		n = write(fd, &report, sizeof(report));
+		n = send(fd, &report, sizeof(report), MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
+}
+
+static void __attribute__((noreturn)) give_up(int fd, const char *what)
+{
+	tell(fd, -errno, what);
+	_exit(1);
 }
 
 /* Line of /proc/self/timens_offsets that makes @clock show @wanted_ns now. */
@@ -84,6 +94,26 @@ static int set_clocks(uint64_t monotonic_ns, uint64_t boottime_ns)
 	return n == length ? 0 : -1;
 }
 
+static void close_all_but(int fd)
+{
+	if (fd > 0)
+		close_range(0, (unsigned int)fd - 1, 0);
+	close_range((unsigned int)fd + 1, ~0U, 0);
+}
+
+/* An answer comes from a caller that has lived when PDEATHSIG was set. */
+static void wait_taken_over(int fd)
+{
+	char answer;
+	ssize_t n;
+
+	do {
+		n = recv(fd, &answer, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(1);
+}
+
 /* Pid 1: mount /proc, say so, and reap for ever. */
 static void __attribute__((noreturn)) run_init(unsigned int flags, int fd)
 {
@@ -97,20 +127,18 @@ static void __attribute__((noreturn)) run_init(unsigned int flags, int fd)
 	else
 		prctl(PR_SET_PDEATHSIG, 0);
 	prctl(PR_SET_NAME, "cr-init");
+	close_all_but(fd);
 	/* slave: mounts that the node makes later are seen, ours stay ours */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		  NULL) < 0) {
-		tell(fd, 0, "mount /proc");
-		_exit(1);
-	}
+		  NULL) < 0)
+		give_up(fd, "mount /proc");
 	setsid();
-	if (chdir("/") < 0) {
-		tell(fd, 0, "chdir /");
-		_exit(1);
-	}
-	tell(fd, 1, "ready");
-	close_range(0, ~0U, 0);
+	if (chdir("/") < 0)
+		give_up(fd, "chdir /");
+	tell(fd, 0, "");
+	wait_taken_over(fd);
+	close(fd);
 	for (;;) {
 		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
 			;
@@ -128,86 +156,119 @@ run_maker(unsigned int flags, uint64_t monotonic_ns, uint64_t boottime_ns,
 	struct clone_args args = { .flags = CLONE_PARENT };
 	long init;
 
-	if (unshare(NAMESPACES) < 0) {
-		tell(fd, 0, "unshare");
-		_exit(1);
-	}
-	if (set_clocks(monotonic_ns, boottime_ns) < 0) {
-		tell(fd, 0, "timens_offsets");
-		_exit(1);
-	}
+	if (unshare(NAMESPACES) < 0)
+		give_up(fd, "unshare");
+	if (set_clocks(monotonic_ns, boottime_ns) < 0)
+		give_up(fd, "timens_offsets");
 	init = syscall(SYS_clone3, &args, sizeof(args));
 	if (init == 0)
 		run_init(flags, fd);
-	if (init < 0) {
-		tell(fd, 0, "clone3");
-		_exit(1);
-	}
-	tell(fd, (pid_t)init, "init");
+	if (init < 0)
+		give_up(fd, "clone3");
 	_exit(0);
 }
 
-/* Read the maker's and init's reports; returns init's pid or -errno. */
-static pid_t read_reports(int fd, struct cr_error *err)
+/*
+ * Read the one report.  Stores in *@speakerp whose it is, which the kernel
+ * says: init's pid needs no maker that lives long enough to tell it.
+ */
+static int read_report(int fd, pid_t *speakerp, struct cr_error *err)
 {
-	struct report report;
-	int is_ready = 0;
-	pid_t init = 0;
+	char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct report report = { 0 };
+	struct iovec iov = { &report, sizeof(report) };
+	struct msghdr header = { .msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg;
+	struct ucred cred;
 	ssize_t n;
 
-	while (!init || !is_ready) {
-		n = read(fd, &report, sizeof(report));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n != (ssize_t)sizeof(report))
-			return cr_error_set(err, -ECANCELED,
-					    "making namespaces: maker died");
-		if (report.error < 0)
-			return cr_error_set(err, report.error,
-					    "making namespaces: %s: %s",
-					    report.what,
-					    strerror(-report.error));
-		if (report.init == 1 && !strcmp(report.what, "ready"))
-			is_ready = 1;
-		else
-			init = report.init;
+	do {
+		n = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	cmsg = n == (ssize_t)sizeof(report) ? CMSG_FIRSTHDR(&header) : NULL;
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET ||
+	    cmsg->cmsg_type != SCM_CREDENTIALS)
+		return cr_error_set(err, -ECANCELED,
+				    "making namespaces: maker died");
+	memcpy(&cred, CMSG_DATA(cmsg), sizeof(cred));
+	*speakerp = cred.pid;
+	if (report.error < 0)
+		return cr_error_set(err, report.error,
+				    "making namespaces: %s: %s", report.what,
+				    strerror(-report.error));
+	return 0;
+}
+
+/* Let init, which waits for an answer at @fd, run on as ours. */
+static int take_over(int fd, pid_t init, struct cr_namespace *ns,
+		     struct cr_error *err)
+{
+	int rc, init_fd = (int)syscall(SYS_pidfd_open, init, 0);
+
+	if (init_fd < 0)
+		return cr_error_errno(err, "pidfd of the namespace's init");
+	if (send(fd, "", 1, MSG_NOSIGNAL) != 1) {
+		rc = cr_error_errno(err, "the namespace's init has died");
+		close(init_fd);
+		return rc;
 	}
-	return init;
+	ns->init = init;
+	ns->init_fd = init_fd;
+	return 0;
+}
+
+static void reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+/* Two ends: ours hears who speaks. */
+static int open_ends(int *fds, struct cr_error *err)
+{
+	int one = 1, rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return cr_error_errno(err, "making namespaces: socketpair");
+	if (setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) == 0)
+		return 0;
+	rc = cr_error_errno(err, "making namespaces: SO_PASSCRED");
+	close(fds[0]);
+	close(fds[1]);
+	return rc;
 }
 
 int cr_namespace_create(unsigned int flags, uint64_t monotonic_ns,
 			uint64_t boottime_ns, struct cr_namespace *ns,
 			struct cr_error *err)
 {
-	int fds[2], fd, rc;
-	pid_t maker, init;
+	pid_t maker, speaker = 0;
+	int fds[2], rc;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return cr_error_errno(err, "making namespaces: pipe");
+	rc = open_ends(fds, err);
+	if (rc < 0)
+		return rc;
 	maker = fork();
-	if (maker == 0)
-		run_maker(flags, monotonic_ns, boottime_ns, fds[1]);
-	close(fds[1]);
-	if (maker < 0) {
-		rc = cr_error_errno(err, "making namespaces: fork");
+	if (maker == 0) {
 		close(fds[0]);
-		return rc;
+		run_maker(flags, monotonic_ns, boottime_ns, fds[1]);
 	}
-	init = read_reports(fds[0], err);
-	close(fds[0]);
-	waitpid(maker, NULL, 0);
-	if (init < 0)
-		return init;
-	fd = (int)syscall(SYS_pidfd_open, init, 0);
-	if (fd < 0) {
-		rc = cr_error_errno(err, "pidfd of the namespace's init");
-		kill(init, SIGKILL);
-		waitpid(init, NULL, __WALL);
-		return rc;
-	}
-	ns->init = init;
-	ns->init_fd = fd;
-	return 0;
+	if (maker < 0)
+		rc = cr_error_errno(err, "making namespaces: fork");
+	close(fds[1]);
+	if (!rc)
+		rc = read_report(fds[0], &speaker, err);
+	if (maker > 0)
+		reap(maker);
+	if (!rc)
+		rc = take_over(fds[0], speaker, ns, err);
+	close(fds[0]); /* init ends unless we have taken it over */
+	if (rc < 0 && speaker > 0 && speaker != maker)
+		reap(speaker);
+	return rc;
 }
 
 int cr_namespace_enter_processes(int init_fd, struct cr_error *err)

@@ -103,9 +103,16 @@ struct cr_remote_call {
 };
 
 /*
+ * A checkpoint that was killed may have left the stopped thread @tid of process
+ * @pid on its way through code of ours, where it stays if it is stopped by a
+ * signal, too.  Give it back its own registers and signal mask.  All threads of
+ * the process are stopped.  Returns 1 if it was so, 0 if not, or an error.
+ */
+int cr_remote_rescue(pid_t pid, pid_t tid, struct cr_error *err);
+
+/*
  * Map scratch memory into the process of the stopped thread @tid; all others of
- * it are stopped, too.  -EAGAIN: a thread is on its way back from a checkpoint
- * that was killed; it takes some instructions.
+ * it are stopped, and have been rescued if need be.
  */
 int cr_remote_open(pid_t tid, struct cr_remote **remotep, struct cr_error *err);
 

@@ -81,6 +81,8 @@ void cr_remote_frame_fill(const struct cr_wire_regs *regs, uint64_t mask,
 		.ip = regs->ip,
 		.handler_ip = regs->ip,
 		.end_signal = 1ull << (signal - 1),
+		.stopped_ax = regs->ax,
+		.stopped_orig_ax = regs->orig_ax,
 	};
 	if (!restart(regs, &frame->ax))
 		return;
@@ -88,6 +90,62 @@ void cr_remote_frame_fill(const struct cr_wire_regs *regs, uint64_t mask,
 	/* ERESTARTSYS: most handlers are set up with SA_RESTART */
 	frame->is_ended_by_handler =
 		error == CR_ERESTARTNOHAND || error == CR_ERESTART_RESTARTBLOCK;
+}
+
+static uint64_t offset_of(const unsigned char *place)
+{
+	return (uint64_t)(place - cr_remote_code);
+}
+
+/* Has a handler been called that ends the thread's own call with EINTR? */
+static int is_ended(const struct cr_wire_regs *regs, uint64_t code)
+{
+	const uint64_t at = regs->ip - code;
+
+	/* where a handler leads to, and also a call's end before it is made
+	 * anew: the second has a call's number still */
+	if (at == SYSCALL_LENGTH)
+		return (int32_t)regs->orig_ax == -1;
+	if (at >= offset_of(cr_remote_polled) && at < offset_of(cr_remote_back))
+		return (int64_t)regs->ax == -EINTR;
+	if (at < offset_of(cr_remote_has_moved))
+		return (regs->r14 & 1) != 0;
+	if (at < offset_of(cr_remote_ended))
+		return regs->cx != 0;
+	return at < offset_of(cr_remote_again);
+}
+
+void cr_remote_frame_restore(const struct cr_remote_frame *frame, uint64_t code,
+			     int is_in_handler, struct cr_wire_regs *regs)
+{
+	const int is_over = is_ended(regs, code) ||
+			    (is_in_handler && frame->is_ended_by_handler);
+
+	regs->flags = frame->flags;
+	regs->sp = frame->sp;
+	regs->bx = frame->bx;
+	regs->bp = frame->bp;
+	regs->di = frame->di;
+	regs->si = frame->si;
+	regs->dx = frame->dx;
+	regs->cx = frame->cx;
+	regs->r8 = frame->r8;
+	regs->r9 = frame->r9;
+	regs->r10 = frame->r10;
+	regs->r11 = frame->r11;
+	regs->r12 = frame->r12;
+	regs->r13 = frame->r13;
+	regs->r14 = frame->r14;
+	regs->r15 = frame->r15;
+	if (is_over || is_in_handler) {
+		regs->ip = is_over ? frame->handler_ip : frame->ip;
+		regs->ax = is_over ? (uint64_t)-EINTR : frame->ax;
+		regs->orig_ax = UINT64_MAX;
+	} else {
+		regs->ip = frame->handler_ip;
+		regs->ax = frame->stopped_ax;
+		regs->orig_ax = frame->stopped_orig_ax;
+	}
 }
 
 void cr_remote_enter(struct cr_wire_regs *regs, uint64_t code, int signal,

@@ -28,6 +28,7 @@ struct cr_remote_frame {
 	uint64_t ax, ip; /* the call, if it was in one, anew */
 	uint64_t handler_ip; /* behind the call, with EINTR */
 	uint64_t end_signal; /* as a mask: taken back if it is pending */
+	uint64_t stopped_ax, stopped_orig_ax; /* not for the code: for rescue */
 };
 
 #define CR_REMOTE_CODE_SIZE \
@@ -36,6 +37,10 @@ struct cr_remote_frame {
 /* Position-independent, CR_REMOTE_CODE_LENGTH bytes. */
 extern const unsigned char cr_remote_code[];
 
+/* Places in there, see remote_entry.S. */
+extern const unsigned char cr_remote_polled[], cr_remote_back[],
+	cr_remote_has_moved[], cr_remote_ended[], cr_remote_again[];
+
 /*
  * The frame for a stopped thread with registers @regs and signal mask @mask,
  * which is going to end the code with @signal.  A call that is to be started
@@ -43,6 +48,15 @@ extern const unsigned char cr_remote_code[];
  */
 void cr_remote_frame_fill(const struct cr_wire_regs *regs, uint64_t mask,
 			  int signal, struct cr_remote_frame *frame);
+
+/*
+ * The way back: make @regs of a thread that was stopped in the code at @code
+ * those that it was stopped with before it was sent there; or, if it has been
+ * called to a handler from there (@is_in_handler), those that it goes on with
+ * when the handler returns.
+ */
+void cr_remote_frame_restore(const struct cr_remote_frame *frame, uint64_t code,
+			     int is_in_handler, struct cr_wire_regs *regs);
 
 /*
  * Turn the registers of a stopped thread into those that enter the code at
@@ -67,7 +81,7 @@ int cr_remote_choose_signal(pid_t tid, uint64_t mask, int *harmp,
  * CR_REMOTE_CODE_SIZE executable bytes in process @pid, all threads of which
  * are stopped, that are free until they are given back as zeros; to be written
  * through /proc/PID/mem, @mem_fd.  -ENOENT if there are none; -EAGAIN if a
- * thread is in what a killed checkpoint has left there: try again later.
+ * thread is in what a killed checkpoint has left there: rescue it first.
  */
 int cr_remote_room_find(pid_t pid, int mem_fd, uint64_t *roomp,
 			struct cr_error *err);

@@ -78,9 +78,9 @@ tail:
 	mov	$MASK_LENGTH, %r10d
 	syscall
 	test	%r14d, %r14d
-	jnz	back
+	jnz	cr_remote_back
 	cmpq	$0, FRAME(4)
-	je	back
+	je	cr_remote_back
 	/* let those in that have come, and learn of handlers */
 	mov	$SYS_ppoll, %eax
 	xor	%edi, %edi
@@ -89,10 +89,15 @@ tail:
 	lea	FRAME(1), %r10
 	mov	$MASK_LENGTH, %r8d
 	syscall
+	.globl	cr_remote_polled
+	.hidden	cr_remote_polled
+cr_remote_polled:
 	cmp	$-EINTR, %rax
-	jne	back
+	jne	cr_remote_back
 	mov	$1, %r14d
-back:
+	.globl	cr_remote_back
+	.hidden	cr_remote_back
+cr_remote_back:
 	lea	FRAME(5), %rsp
 	popfq
 	mov	FRAME(6), %rsp
@@ -103,7 +108,11 @@ back:
 	mov	$0, %edx
 	mov	$MASK_LENGTH, %r10d
 	syscall
+	/* from here on it is rcx that tells of a handler; then the place */
 	mov	%r14, %rcx
+	.globl	cr_remote_has_moved
+	.hidden	cr_remote_has_moved
+cr_remote_has_moved:
 	mov	FRAME(7), %rbx
 	mov	FRAME(8), %rbp
 	mov	FRAME(9), %rdi
@@ -117,11 +126,16 @@ back:
 	mov	FRAME(18), %r13
 	mov	FRAME(19), %r14
 	mov	FRAME(20), %r15
-	jrcxz	again
+	jrcxz	cr_remote_again
+	.globl	cr_remote_ended
+	.hidden	cr_remote_ended
+cr_remote_ended:
 	mov	$-EINTR, %rax
 	mov	FRAME(12), %rcx
 	jmp	*FRAME(23)
-again:
+	.globl	cr_remote_again
+	.hidden	cr_remote_again
+cr_remote_again:
 	mov	FRAME(21), %rax
 	mov	FRAME(12), %rcx
 	jmp	*FRAME(22)

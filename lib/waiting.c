@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "collect.h"
+#include "remote.h"
 #include "syscall_resume.h"
 
 static int read_sched(pid_t tid, uint64_t *ran_ns, uint64_t *nr_voluntary)
@@ -116,6 +117,24 @@ void cr_waiting_check(struct cr_save_thread *thread)
 	    (read_sched(thread->tid, &ran_ns, &nr_voluntary) < 0 ||
 	     nr_voluntary > waiting->nr_voluntary + 1))
 		waiting->elapsed_ns = 0;
+}
+
+int cr_waiting_forget(struct cr_save_thread *thread, struct cr_error *err)
+{
+	struct cr_waiting *waiting = &thread->waiting;
+	struct cr_wire_regs regs;
+	int rc;
+
+	rc = cr_trace_get_regs(thread->tid, &regs, err);
+	if (rc < 0)
+		return rc;
+	*waiting =
+		(struct cr_waiting){ .nr = -1,
+				     .args = { regs.di, regs.si, regs.dx,
+					       regs.r10, regs.r8, regs.r9 } };
+	if (regs.orig_ax == SYS_restart_syscall)
+		waiting->nr = cr_resume_restarted("", waiting->args);
+	return 0;
 }
 
 int cr_waiting_in_vfork(const struct cr_save_thread *thread)

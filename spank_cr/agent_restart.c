@@ -290,19 +290,15 @@ static void done(struct agent *agent, const struct agent_result *result)
 
 static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 {
-	uint32_t nr = agent->step->nr_local_ranks;
+	int keep[4 * CR_STEP_RANKS_MAX + 5];
 	size_t nr_keep = 0;
-	int *keep;
 
 	if (!agent->restart_keeper.init)
 		agent->restart_keeper = agent->keeper;
 	agent->is_keeper_used = 1;
 	agent_streams_restore(agent);
 	agent_relay_open_session(agent);
-	keep = calloc(4ul * nr + 5, sizeof(*keep));
-	if (!keep)
-		return cr_error_set(err, -ENOMEM, "no memory");
-	for (uint32_t i = 0; i < nr; i++) {
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
 		for (int fd = 0; fd < 3; fd++)
 			keep[nr_keep++] = agent->ranks[i].streams[fd];
 		keep[nr_keep++] = agent->ranks[i].status_socket;
@@ -318,20 +314,12 @@ static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 		agent_worker_start(agent, "cr-restart", work, done,
 				   RESTART_TIMEOUT_MS, keep, nr_keep, err);
 	agent_relay_close_session(agent);
-	free(keep);
 	return agent->restarter ? 0 : err->code;
 }
 
 int agent_restart_start(struct agent *agent, struct cr_error *err)
 {
-	int fd = agent_sync_open(agent), rc;
-
-	if (fd < 0)
-		return cr_error_set(err, fd, "no socket for a worker");
-	agent->member->worker_fd = fd;
-	rc = start(agent, fd, err);
-	close(fd);
-	return rc;
+	return agent_sync_start(agent, start, err);
 }
 
 int agent_restart_renew(struct agent *agent, struct cr_error *err)

@@ -541,14 +541,7 @@ static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 
 int agent_save_start(struct agent *agent, struct cr_error *err)
 {
-	int fd = agent_sync_open(agent), rc;
-
-	if (fd < 0)
-		return cr_error_set(err, fd, "no socket for a worker");
-	agent->member->worker_fd = fd;
-	rc = start(agent, fd, err);
-	close(fd);
-	return rc;
+	return agent_sync_start(agent, start, err);
 }
 
 void agent_save(struct agent *agent, int is_final)

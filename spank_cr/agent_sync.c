@@ -61,7 +61,8 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		agent_member_event(agent, CR_MEMBER_EV_ARRIVED);
 }
 
-int agent_sync_open(struct agent *agent)
+/* Returns the worker's end. */
+static int open_socket(struct agent *agent)
 {
 	struct agent_member *member = agent->member;
 	int fds[2];
@@ -74,6 +75,21 @@ int agent_sync_open(struct agent *agent)
 				       EV_READ | EV_PERSIST, readable, agent);
 	event_add(member->sync_event, NULL);
 	return fds[1];
+}
+
+int agent_sync_start(struct agent *agent,
+		     int (*start)(struct agent *agent, int sync_fd,
+				  struct cr_error *err),
+		     struct cr_error *err)
+{
+	int fd = open_socket(agent), rc;
+
+	if (fd < 0)
+		return cr_error_set(err, fd, "no socket for a worker");
+	agent->member->worker_fd = fd;
+	rc = start(agent, fd, err);
+	close(fd);
+	return rc;
 }
 
 void agent_sync_close(struct agent *agent)

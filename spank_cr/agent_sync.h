@@ -18,9 +18,12 @@ struct agent;
 
 /* --- in the agent --- */
 
-/* Before the worker is started: a socket for it.  Returns its end, to be
- * given on and closed, or -errno. */
-int agent_sync_open(struct agent *agent);
+/* Start a worker that is to be let on: @start does it, with the worker's end of
+ * a socket, which it does not keep.  Returns as @start, or -errno. */
+int agent_sync_start(struct agent *agent,
+		     int (*start)(struct agent *agent, int sync_fd,
+				  struct cr_error *err),
+		     struct cr_error *err);
 /* No more word from or to the worker. */
 void agent_sync_close(struct agent *agent);
 /* Let it pass the barrier at which it waits. */

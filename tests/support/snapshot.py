@@ -25,7 +25,6 @@ FILES = ("comm", "cmdline", "environ", "limits", "personality",
          "sessionid")
 # marks of the kernel that come and go as memory is used
 O_TMPFILE = 0o20200000
-EPOLLERR_HUP = 0x18
 FLAGS = {"sd", "ht", "ac"}
 
 
@@ -81,8 +80,7 @@ def fdinfo(text):
     text = re.sub(r"^NSpid: .*\t", "NSpid: ", text, flags=re.M)
     text = re.sub(r"^flags: (\d+)", lambda match: "flags: %o" % (
         int(match[1], 8) & ~O_TMPFILE), text, flags=re.M)
-    return re.sub(r"\bevents: *(\w+)", lambda match: "events: %x" % (
-        int(match[1], 16) | EPOLLERR_HUP), text)
+    return re.sub(r"\bevents: *", "events: ", text)
 
 
 def link(path):

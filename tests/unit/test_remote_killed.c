@@ -7,6 +7,9 @@
  * notice, one after the other, and at random moments.  The program must go on
  * as if nothing had been: its exit status tells.
  *
+ * One that SIGSTOP has stopped stays where the tracer's death finds it, until
+ * SIGCONT.  There the next tracer must be able to make calls in it, too.
+ *
  * CR_ROUNDS=N: so many random moments for each program instead of 30.
  */
 #include <setjmp.h>
@@ -43,11 +46,23 @@
 #define TOO_LATE 96 /* exit code of a tracer whose program has ended */
 #define PATIENCE_S 20 /* until a program counts as lost */
 
+struct scene;
+
+/* What is tried. */
+struct program {
+	const char *name;
+	int (*body)(struct scene *scene);
+	int nr_threads;
+	int send_in_stop; /* a signal while it is stopped, or 0 */
+	int has_sigstop; /* it is stopped by that all the time */
+};
+
 /* What a program, its tracer and the test have in common. */
 struct scene {
 	int (*body)(struct scene *scene);
 	int send_in_stop; /* a signal while it is stopped, or 0 */
 	int nr_threads;
+	int has_sigstop; /* it is stopped by that all the time */
 	volatile pid_t tids[THREADS_MAX];
 	volatile uint32_t go; /* the program may end */
 	volatile int is_sent; /* that signal */
@@ -372,6 +387,9 @@ static int trace_once(struct scene *scene, int nr_calls)
 
 	for (int i = 0; i < scene->nr_threads && !rc; i++)
 		rc = cr_trace_stop(scene->tids[i], STOP_MS, &stop_signal, NULL);
+	for (int i = 0; i < scene->nr_threads && rc >= 0; i++)
+		rc = cr_remote_rescue(scene->tids[0], scene->tids[i], NULL);
+	rc = rc > 0 ? 0 : rc;
 	if (!rc && scene->send_in_stop && !scene->is_sent) {
 		kill(scene->tids[0], scene->send_in_stop);
 		scene->is_sent = 1;
@@ -386,8 +404,7 @@ static int trace_once(struct scene *scene, int nr_calls)
 
 /* --- one round --- */
 
-static struct scene *make_scene(int (*body)(struct scene *), int nr_threads,
-				int send_in_stop)
+static struct scene *make_scene(const struct program *program)
 {
 	struct scene *scene = mmap(NULL, sizeof(*scene), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -395,14 +412,14 @@ static struct scene *make_scene(int (*body)(struct scene *), int nr_threads,
 	if (scene == MAP_FAILED || pipe(scene->pipe) < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, scene->socket) < 0)
 		_exit(90);
-	scene->body = body;
-	scene->nr_threads = nr_threads;
-	scene->send_in_stop = send_in_stop;
+	scene->body = program->body;
+	scene->nr_threads = program->nr_threads;
+	scene->send_in_stop = program->send_in_stop;
+	scene->has_sigstop = program->has_sigstop;
 	return scene;
 }
 
-/* A signal before it is in its call would not end that. */
-static int is_asleep(pid_t pid)
+static char state_of(pid_t pid)
 {
 	char path[64], line[256] = "";
 	const char *state;
@@ -411,12 +428,31 @@ static int is_asleep(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
-		return 1;
+		return '?';
 	if (!fgets(line, sizeof(line), file))
 		line[0] = '\0';
 	fclose(file);
 	state = strrchr(line, ')');
-	return state && state[1] && state[2] != 'R';
+	return state && state[1] ? state[2] : 'R';
+}
+
+/* A signal before it is in its call would not end that. */
+static int is_asleep(pid_t pid)
+{
+	return state_of(pid) != 'R';
+}
+
+/* 0: it has ended before. */
+static int wait_stopped(pid_t pid)
+{
+	double end = seconds() + PATIENCE_S;
+
+	while (state_of(pid) != 'T')
+		if (state_of(pid) == 'Z')
+			return 0;
+		else if (seconds() > end || usleep(500) < 0)
+			_exit(92);
+	return 1;
 }
 
 static pid_t start_program(struct scene *scene)
@@ -432,6 +468,10 @@ static pid_t start_program(struct scene *scene)
 			usleep(500);
 	while (scene->body != computes && !is_asleep(pid))
 		usleep(500);
+	if (scene->has_sigstop) {
+		kill(pid, SIGSTOP);
+		scene->has_sigstop = wait_stopped(pid);
+	}
 	return pid;
 }
 
@@ -488,6 +528,20 @@ static pid_t start_tracer(struct scene *scene, long tick_to_die, int forever)
 	_exit(rc == 0 ? 0 : 97);
 }
 
+/* Another tracer, which nobody kills, and then SIGCONT. */
+static int trace_again(struct scene *scene, pid_t program)
+{
+	int status, is_fine;
+	pid_t tracer;
+
+	is_fine = wait_stopped(program);
+	tracer = start_tracer(scene, NEVER, 0);
+	__real_waitpid(tracer, &status, 0);
+	is_fine = is_fine && !status && wait_stopped(program);
+	kill(program, is_fine ? SIGCONT : SIGKILL);
+	return is_fine ? 0 : 93;
+}
+
 /*
  * Killed at its @at-th tick, or @after_us after its start if @at is NEVER.
  * Exit status of the round: 0 killed, or too late, and all is well; 1 the
@@ -510,33 +564,40 @@ static int round_of(struct scene *scene, long at, unsigned int after_us)
 		kill(program, SIGKILL);
 		return WEXITSTATUS(status);
 	}
+	if (scene->has_sigstop) {
+		rc = trace_again(scene, program);
+		if (rc)
+			return rc;
+	}
 	let_end(scene, program);
 	rc = end_of(program);
 	return rc ? rc : status ? 0 : 1;
 }
 
-struct program {
-	const char *name;
-	int (*body)(struct scene *scene);
-	int nr_threads, send_in_stop;
-};
-
 static const struct program programs[] = {
-	{ "computes", computes, 1, 0 },
-	{ "sleeps", sleeps, 1, 0 },
-	{ "polls", polls, 1, 0 },
-	{ "selects", selects, 1, 0 },
-	{ "waits in futex", waits_in_futex, 1, 0 },
-	{ "waits to be woken", waits_to_be_woken, 1, 0 },
-	{ "reads", reads, 1, 0 },
-	{ "receives", receives, 1, 0 },
-	{ "suspends", suspends, 1, 0 },
-	{ "suspends, with a signal", suspends, 1, SIGUSR1 },
-	{ "pauses", pauses, 1, 0 },
-	{ "pauses, with a signal", pauses, 1, SIGUSR1 },
-	{ "catches", reads_and_catches, 1, 0 },
-	{ "blocks", reads_and_blocks, 1, 0 },
-	{ "has threads", has_threads, 3, 0 },
+	{ "computes", computes, 1, 0, 0 },
+	{ "sleeps", sleeps, 1, 0, 0 },
+	{ "polls", polls, 1, 0, 0 },
+	{ "selects", selects, 1, 0, 0 },
+	{ "waits in futex", waits_in_futex, 1, 0, 0 },
+	{ "waits to be woken", waits_to_be_woken, 1, 0, 0 },
+	{ "reads", reads, 1, 0, 0 },
+	{ "receives", receives, 1, 0, 0 },
+	{ "suspends", suspends, 1, 0, 0 },
+	{ "suspends, with a signal", suspends, 1, SIGUSR1, 0 },
+	{ "pauses", pauses, 1, 0, 0 },
+	{ "pauses, with a signal", pauses, 1, SIGUSR1, 0 },
+	{ "catches", reads_and_catches, 1, 0, 0 },
+	{ "blocks", reads_and_blocks, 1, 0, 0 },
+	{ "has threads", has_threads, 3, 0, 0 },
+	{ "computes, stopped", computes, 1, 0, 1 },
+	{ "sleeps, stopped", sleeps, 1, 0, 1 },
+	{ "reads, stopped", reads, 1, 0, 1 },
+	{ "suspends, stopped", suspends, 1, 0, 1 },
+	{ "suspends, stopped, with a signal", suspends, 1, SIGUSR1, 1 },
+	{ "catches, stopped", reads_and_catches, 1, 0, 1 },
+	{ "blocks, stopped", reads_and_blocks, 1, 0, 1 },
+	{ "has threads, stopped", has_threads, 3, 0, 1 },
 };
 
 #define NR_PROGRAMS (sizeof(programs) / sizeof(programs[0]))
@@ -548,9 +609,7 @@ static pid_t start_round(const struct program *program, long at,
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(round_of(make_scene(program->body, program->nr_threads,
-					  program->send_in_stop),
-			       at, after_us));
+		_exit(round_of(make_scene(program), at, after_us));
 	return pid;
 }
 
