@@ -363,26 +363,40 @@ static void act(struct agent *agent, int action, enum cr_barrier passed)
 	}
 }
 
+/* What has been done, and what it took. */
+static void log_phase(const struct agent *agent, enum cr_lead_event what,
+		      enum cr_barrier barrier)
+{
+	const struct agent_lead *lead = agent->lead;
+	const int64_t us = agent_now_us() - lead->phase_us;
+
+	if (what == CR_LEAD_EV_PREPARED)
+		agent_log(agent, LOG_INFO,
+			  "round %u: prepared after %lld.%03lld ms",
+			  lead->round, (long long)us / 1000,
+			  (long long)us % 1000);
+	else if (what == CR_LEAD_EV_ALL || what == CR_LEAD_EV_COMMITTED)
+		agent_log(agent, LOG_INFO,
+			  "round %u: all of %u nodes %s after %lld.%03lld ms",
+			  lead->round, agent->step->nr_nodes,
+			  cr_barrier_name(barrier), (long long)us / 1000,
+			  (long long)us % 1000);
+}
+
 static void event(struct agent *agent, enum cr_lead_event what)
 {
 	struct agent_lead *lead = agent->lead;
 	const enum cr_barrier barrier = cr_lead_barrier(lead->phase);
 	const enum cr_lead_phase before = lead->phase;
 	const struct timeval period = { TICK_MS / 1000, 0 };
-	const int64_t now = agent_now_ms();
 	int action;
 
 	action = cr_lead_step(&lead->phase, what);
 	if (action < 0)
 		return; /* too late to matter */
-	if (what == CR_LEAD_EV_ALL)
-		agent_log(agent, LOG_INFO,
-			  "round %u: all of %u nodes %s after %lld ms",
-			  lead->round, agent->step->nr_nodes,
-			  cr_barrier_name(barrier),
-			  (long long)(now - lead->phase_ms));
+	log_phase(agent, what, barrier);
 	if (lead->phase != before) {
-		lead->phase_ms = now;
+		lead->phase_us = agent_now_us();
 		clear_arrivals(agent);
 		evtimer_add(lead->tick, &period);
 	}

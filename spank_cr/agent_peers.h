@@ -95,7 +95,7 @@ struct agent_lead {
 	uint32_t nr_arrived;
 	int retries; /* of the same candidate */
 	int is_lingering; /* our own node is over, others are not */
-	int64_t began_ms, phase_ms, forward_until_ms;
+	int64_t began_ms, phase_us, forward_until_ms;
 	struct cr_error why; /* of the round's failure */
 	struct agent_peer *peers; /* [nr_nodes] */
 	struct cr_rendezvous rendezvous;
@@ -194,5 +194,6 @@ void agent_local_to_member(struct agent *agent,
 			   const struct cr_peer_message *message);
 
 int64_t agent_now_ms(void);
+int64_t agent_now_us(void);
 
 #endif /* AGENT_PEERS_H */
