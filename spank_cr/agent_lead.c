@@ -85,25 +85,11 @@ static void send_abort(struct agent *agent)
 
 /* --- counting --- */
 
-static int counts(const struct agent_peer *peer)
-{
-	return peer->state != AGENT_PEER_LEFT;
-}
-
 static void clear_arrivals(struct agent *agent)
 {
 	agent->lead->nr_arrived = 0;
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
 		agent->lead->peers[i].has_arrived = 0;
-}
-
-static int are_all_there(const struct agent *agent)
-{
-	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
-		if (counts(&agent->lead->peers[i]) &&
-		    !agent->lead->peers[i].has_arrived)
-			return 0;
-	return 1;
 }
 
 static void __attribute__((format(printf, 5, 6)))
@@ -418,7 +404,7 @@ static void arrived(struct agent *agent, uint32_t node,
 		return;
 	peer->has_arrived = 1;
 	lead->nr_arrived++;
-	if (lead->nr_arrived >= agent->step->nr_nodes || are_all_there(agent))
+	if (lead->nr_arrived + lead->nr_left >= agent->step->nr_nodes)
 		event(agent, CR_LEAD_EV_ALL);
 }
 
@@ -427,6 +413,8 @@ static void left(struct agent *agent, uint32_t node, int leave)
 	struct agent_lead *lead = agent->lead;
 	struct agent_peer *peer = &lead->peers[node];
 
+	if (peer->state != AGENT_PEER_LEFT)
+		lead->nr_left++;
 	peer->state = AGENT_PEER_LEFT;
 	peer->leave = leave;
 	if (peer->has_arrived)
@@ -479,7 +467,10 @@ void agent_lead_came(struct agent *agent, uint32_t node)
 	struct agent_peer *peer = &lead->peers[node];
 
 	agent_log(agent, LOG_INFO, "node %u (%s) has come", node, peer->host);
-	agent_status_write(agent);
+	if (peer->was_lost) {
+		peer->was_lost = 0;
+		agent_status_write(agent);
+	}
 	if (lead->phase == CR_LEAD_JOIN || lead->phase == CR_LEAD_RESTORE) {
 		send_restart(agent, node, CR_PEER_WELCOME);
 		return;
@@ -500,6 +491,7 @@ void agent_lead_lost(struct agent *agent, uint32_t node)
 	agent_log(agent, LOG_WARNING, "node %u (%s) is lost", node, peer->host);
 	peer->state = AGENT_PEER_ABSENT;
 	peer->heard_ms = agent_now_ms();
+	peer->was_lost = 1;
 	agent_status_write(agent);
 	if (peer->has_arrived)
 		lead->nr_arrived--;

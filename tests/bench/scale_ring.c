@@ -48,9 +48,10 @@ static int listen_here(void)
 {
 	const struct sockaddr_in address = { .sin_family = AF_INET,
 					     .sin_port = htons(PORT) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
 
 	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) ||
 	    listen(fd, 5))
 		end("listen");
