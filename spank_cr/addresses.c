@@ -202,6 +202,107 @@ int cr_addresses_is_used(const struct cr_manifest *manifest, uint32_t node,
 	return 0;
 }
 
+/* --- who needs to hear of a move --- */
+
+static int compare_ip(const struct cr_tcp_move *move, const uint8_t ip[16])
+{
+	return memcmp(move->from.ip, ip, sizeof(move->from.ip));
+}
+
+static int compare_moves(const void *a, const void *b)
+{
+	const struct cr_tcp_move *const *left = a, *const *right = b;
+	const int rc = compare_ip(*left, (*right)->from.ip);
+
+	return rc ? rc : (*left > *right) - (*left < *right);
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	const struct cr_address_route *left = a, *right = b;
+
+	if (left->node != right->node)
+		return left->node < right->node ? -1 : 1;
+	return (left->move > right->move) - (left->move < right->move);
+}
+
+/* The first of @sorted that is not before @ip. */
+static size_t find_ip(const struct cr_tcp_move **sorted, size_t nr,
+		      const uint8_t ip[16])
+{
+	size_t low = 0, high = nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_ip(sorted[middle], ip) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Several nodes may have had one address, for themselves: all of these. */
+static size_t add_routes(const struct cr_manifest *manifest,
+			 const struct cr_tcp_move **sorted, size_t nr_moves,
+			 struct cr_address_route *routes)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < manifest->nr_ends; i++) {
+		const struct cr_manifest_end *one = &manifest->ends[i];
+		const uint8_t *ip = one->end.remote.ip;
+
+		for (size_t j = find_ip(sorted, nr_moves, ip);
+		     j < nr_moves && !compare_ip(sorted[j], ip); j++, nr++)
+			if (routes)
+				routes[nr] =
+					(struct cr_address_route){ one->node,
+								   sorted[j] };
+	}
+	return nr;
+}
+
+static size_t drop_doubles(struct cr_address_route *routes, size_t nr)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		if (!kept || compare_routes(&routes[kept - 1], &routes[i]))
+			routes[kept++] = routes[i];
+	return kept;
+}
+
+int cr_addresses_route(const struct cr_manifest *manifest,
+		       const struct cr_tcp_move *moves, size_t nr_moves,
+		       struct cr_address_route **routesp, size_t *nr_routesp,
+		       struct cr_error *err)
+{
+	const struct cr_tcp_move **sorted =
+		calloc(nr_moves + 1, sizeof(*sorted));
+	struct cr_address_route *routes = NULL;
+	size_t nr = 0;
+
+	for (size_t i = 0; sorted && i < nr_moves; i++)
+		sorted[i] = &moves[i];
+	if (sorted) {
+		qsort(sorted, nr_moves, sizeof(*sorted), compare_moves);
+		nr = add_routes(manifest, sorted, nr_moves, NULL);
+		routes = calloc(nr + 1, sizeof(*routes));
+	}
+	if (!routes) {
+		free(sorted);
+		return cr_error_set(err, -ENOMEM, "no memory");
+	}
+	add_routes(manifest, sorted, nr_moves, routes);
+	free(sorted);
+	qsort(routes, nr, sizeof(*routes), compare_routes);
+	*nr_routesp = drop_doubles(routes, nr);
+	*routesp = routes;
+	return 0;
+}
+
 /* --- messages --- */
 
 int cr_addresses_print(const struct cr_tcp_move *moves, size_t nr_moves,

@@ -40,6 +40,23 @@ int cr_addresses_move(const struct cr_manifest *manifest, uint32_t node,
 int cr_addresses_is_used(const struct cr_manifest *manifest, uint32_t node,
 			 const struct cr_tcp_move *move);
 
+/* Node @node has an end that leads to where @move has come from. */
+struct cr_address_route {
+	uint32_t node; /* as saved */
+	const struct cr_tcp_move *move;
+};
+
+/*
+ * Which of @moves the ends of which node need: sorted by node, each in the
+ * order of @moves, none twice.  So much is told and no more: it grows as
+ * connections do, and not as the square of the number of nodes.
+ * *@routesp is freed with free(3).  Returns 0 or -ENOMEM.
+ */
+int cr_addresses_route(const struct cr_manifest *manifest,
+		       const struct cr_tcp_move *moves, size_t nr_moves,
+		       struct cr_address_route **routesp, size_t *nr_routesp,
+		       struct cr_error *err);
+
 /*
  * For a message: "10.0.0.1:0>10.0.0.5:0", separated by spaces.  Prints from
  * move *@nextp on, as many as fit into @size bytes, and moves *@nextp on; 0 if

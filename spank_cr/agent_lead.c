@@ -85,25 +85,11 @@ static void send_abort(struct agent *agent)
 
 /* --- counting --- */
 
-static int counts(const struct agent_peer *peer)
-{
-	return peer->state != AGENT_PEER_LEFT;
-}
-
 static void clear_arrivals(struct agent *agent)
 {
 	agent->lead->nr_arrived = 0;
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
 		agent->lead->peers[i].has_arrived = 0;
-}
-
-static int are_all_there(const struct agent *agent)
-{
-	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
-		if (counts(&agent->lead->peers[i]) &&
-		    !agent->lead->peers[i].has_arrived)
-			return 0;
-	return 1;
 }
 
 static void __attribute__((format(printf, 5, 6)))
@@ -363,26 +349,40 @@ static void act(struct agent *agent, int action, enum cr_barrier passed)
 	}
 }
 
+/* What has been done, and what it took. */
+static void log_phase(const struct agent *agent, enum cr_lead_event what,
+		      enum cr_barrier barrier)
+{
+	const struct agent_lead *lead = agent->lead;
+	const int64_t us = agent_now_us() - lead->phase_us;
+
+	if (what == CR_LEAD_EV_PREPARED)
+		agent_log(agent, LOG_INFO,
+			  "round %u: prepared after %lld.%03lld ms",
+			  lead->round, (long long)us / 1000,
+			  (long long)us % 1000);
+	else if (what == CR_LEAD_EV_ALL || what == CR_LEAD_EV_COMMITTED)
+		agent_log(agent, LOG_INFO,
+			  "round %u: all of %u nodes %s after %lld.%03lld ms",
+			  lead->round, agent->step->nr_nodes,
+			  cr_barrier_name(barrier), (long long)us / 1000,
+			  (long long)us % 1000);
+}
+
 static void event(struct agent *agent, enum cr_lead_event what)
 {
 	struct agent_lead *lead = agent->lead;
 	const enum cr_barrier barrier = cr_lead_barrier(lead->phase);
 	const enum cr_lead_phase before = lead->phase;
 	const struct timeval period = { TICK_MS / 1000, 0 };
-	const int64_t now = agent_now_ms();
 	int action;
 
 	action = cr_lead_step(&lead->phase, what);
 	if (action < 0)
 		return; /* too late to matter */
-	if (what == CR_LEAD_EV_ALL)
-		agent_log(agent, LOG_INFO,
-			  "round %u: all of %u nodes %s after %lld ms",
-			  lead->round, agent->step->nr_nodes,
-			  cr_barrier_name(barrier),
-			  (long long)(now - lead->phase_ms));
+	log_phase(agent, what, barrier);
 	if (lead->phase != before) {
-		lead->phase_ms = now;
+		lead->phase_us = agent_now_us();
 		clear_arrivals(agent);
 		evtimer_add(lead->tick, &period);
 	}
@@ -404,7 +404,7 @@ static void arrived(struct agent *agent, uint32_t node,
 		return;
 	peer->has_arrived = 1;
 	lead->nr_arrived++;
-	if (lead->nr_arrived >= agent->step->nr_nodes || are_all_there(agent))
+	if (lead->nr_arrived + lead->nr_left >= agent->step->nr_nodes)
 		event(agent, CR_LEAD_EV_ALL);
 }
 
@@ -413,6 +413,8 @@ static void left(struct agent *agent, uint32_t node, int leave)
 	struct agent_lead *lead = agent->lead;
 	struct agent_peer *peer = &lead->peers[node];
 
+	if (peer->state != AGENT_PEER_LEFT)
+		lead->nr_left++;
 	peer->state = AGENT_PEER_LEFT;
 	peer->leave = leave;
 	if (peer->has_arrived)
@@ -465,7 +467,10 @@ void agent_lead_came(struct agent *agent, uint32_t node)
 	struct agent_peer *peer = &lead->peers[node];
 
 	agent_log(agent, LOG_INFO, "node %u (%s) has come", node, peer->host);
-	agent_status_write(agent);
+	if (peer->was_lost) {
+		peer->was_lost = 0;
+		agent_status_write(agent);
+	}
 	if (lead->phase == CR_LEAD_JOIN || lead->phase == CR_LEAD_RESTORE) {
 		send_restart(agent, node, CR_PEER_WELCOME);
 		return;
@@ -486,6 +491,7 @@ void agent_lead_lost(struct agent *agent, uint32_t node)
 	agent_log(agent, LOG_WARNING, "node %u (%s) is lost", node, peer->host);
 	peer->state = AGENT_PEER_ABSENT;
 	peer->heard_ms = agent_now_ms();
+	peer->was_lost = 1;
 	agent_status_write(agent);
 	if (peer->has_arrived)
 		lead->nr_arrived--;

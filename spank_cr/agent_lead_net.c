@@ -7,6 +7,7 @@
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <syslog.h>
@@ -15,7 +16,7 @@
 #include "agent_peers.h"
 
 #define BACKLOG 4096
-#define NR_PENDING (sizeof(((struct agent_lead *)0)->pending) / sizeof(void *))
+#define STRANGERS 64 /* connections that are nobody's, beside a node each */
 
 /* --- sending --- */
 
@@ -42,21 +43,21 @@ void agent_lead_send_all(struct agent *agent,
 
 /* --- hearing --- */
 
-/* Of a link that has said HELLO. */
+/* Of a link that has said HELLO, and has not been replaced since. */
 static int node_of(struct agent *agent, const struct agent_link *link)
 {
-	for (uint32_t i = 1; i < agent->step->nr_nodes; i++)
-		if (agent->lead->peers[i].link == link)
-			return (int)i;
-	return -1;
+	const uint32_t node = link->expect.from;
+
+	if (link->expect.any_from || agent->lead->peers[node].link != link)
+		return -1;
+	return (int)node;
 }
 
-static void forget_pending(struct agent_lead *lead,
-			   const struct agent_link *link)
+static void forget_pending(struct agent_link *link)
 {
-	for (size_t i = 0; i < NR_PENDING; i++)
-		if (lead->pending[i] == link)
-			lead->pending[i] = NULL;
+	if (link->place)
+		*link->place = NULL;
+	link->place = NULL;
 }
 
 static void lost(struct agent_link *link)
@@ -64,7 +65,7 @@ static void lost(struct agent_link *link)
 	struct agent *agent = link->agent;
 	int node = node_of(agent, link);
 
-	forget_pending(agent->lead, link);
+	forget_pending(link);
 	if (node > 0)
 		agent->lead->peers[node].link = NULL;
 	agent_link_destroy(link);
@@ -96,7 +97,7 @@ static void heard_first(struct agent_link *link,
 		lost(link);
 		return;
 	}
-	forget_pending(agent->lead, link);
+	forget_pending(link);
 	if (peer->link)
 		lost(peer->link);
 	link->expect.any_from = 0;
@@ -110,17 +111,20 @@ static void heard_first(struct agent_link *link,
 	agent_lead_came(agent, message->from);
 }
 
-/* The place of the one that has been silent for longest. */
-static size_t find_place(struct agent_lead *lead)
+/* All nodes may come at once; when there is no place more, the one goes that
+ * has been silent for longest. */
+static struct agent_link **find_place(struct agent_lead *lead)
 {
 	static size_t next;
 
-	for (size_t i = 0; i < NR_PENDING; i++)
-		if (!lead->pending[i])
-			return i;
-	next = (next + 1) % NR_PENDING;
+	for (size_t i = 0; i < lead->nr_pending; i++) {
+		next = (next + 1) % lead->nr_pending;
+		if (!lead->pending[next])
+			return &lead->pending[next];
+	}
+	next = (next + 1) % lead->nr_pending;
 	agent_link_destroy(lead->pending[next]);
-	return next;
+	return &lead->pending[next];
 }
 
 static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
@@ -147,7 +151,8 @@ static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
 	};
 	memcpy(link->expect.nonce, agent->lead->rendezvous.nonce,
 	       CR_PEER_NONCE);
-	agent->lead->pending[find_place(agent->lead)] = link;
+	link->place = find_place(agent->lead);
+	*link->place = link;
 }
 
 /* On all addresses, of both kinds if there are both. */
@@ -184,6 +189,10 @@ int agent_lead_listen(struct agent *agent, struct cr_error *err)
 	uint16_t port = 0;
 	int fd, rc;
 
+	lead->nr_pending = agent->step->nr_nodes + STRANGERS;
+	lead->pending = calloc(lead->nr_pending, sizeof(struct agent_link *));
+	if (!lead->pending)
+		return cr_error_set(err, -ENOMEM, "no memory");
 	fd = open_listener(&port);
 	if (fd < 0)
 		return cr_error_set(err, fd, "listen for the other nodes: %s",

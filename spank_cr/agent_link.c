@@ -28,12 +28,17 @@
 #define KEEPALIVE_INTERVAL 10
 #define KEEPALIVE_COUNT 3
 
-int64_t agent_now_ms(void)
+int64_t agent_now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+int64_t agent_now_ms(void)
+{
+	return agent_now_us() / 1000;
 }
 
 static void lost(struct agent_link *link)

@@ -16,7 +16,9 @@
 #include "agent_peers.h"
 #include "generation.h"
 
-#define TRY_MS 2000 /* for one address */
+#define TRY_MS                                                        \
+	2000 /* for one address, and one more for each node: the lead \
+	      * answers one after the other */
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 2000
 
@@ -134,6 +136,11 @@ static int read_lead(struct agent *agent)
 	return 0;
 }
 
+static int try_ms(const struct agent *agent)
+{
+	return TRY_MS + (int)agent->step->nr_nodes;
+}
+
 static void try_next(struct agent *agent)
 {
 	struct agent_member *member = agent->member;
@@ -148,8 +155,8 @@ static void try_next(struct agent *agent)
 		arm_later(agent);
 		return;
 	}
-	member->try_until_ms = agent_now_ms() + TRY_MS;
-	arm(agent, TRY_MS);
+	member->try_until_ms = agent_now_ms() + try_ms(agent);
+	arm(agent, try_ms(agent));
 	agent_link_connect(member->link, &r->addresses[member->next_address++]);
 }
 
@@ -163,7 +170,7 @@ static void meet(evutil_socket_t fd, short what, void *arg)
 	if (member->is_met)
 		return;
 	if (member->link && agent_now_ms() < member->try_until_ms) {
-		arm(agent, TRY_MS);
+		arm(agent, try_ms(agent));
 		return;
 	}
 	agent_link_destroy(member->link);

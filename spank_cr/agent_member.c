@@ -54,13 +54,27 @@ static void send_lead(struct agent *agent, struct cr_peer_message *message)
 		agent_link_send(member->link, message);
 }
 
+static void tell(struct agent *agent, struct cr_peer_message *message,
+		 const char *text)
+{
+	strncpy(message->text, text, sizeof(message->text) - 1);
+	send_lead(agent, message);
+}
+
 void agent_member_tell(struct agent *agent, uint32_t type, int value,
 		       const char *text)
 {
 	struct cr_peer_message message = { .type = type, .value = value };
 
-	strncpy(message.text, text, sizeof(message.text) - 1);
-	send_lead(agent, &message);
+	tell(agent, &message, text);
+}
+
+void agent_member_tell_of(struct agent *agent, uint32_t type, uint64_t count,
+			  const char *text)
+{
+	struct cr_peer_message message = { .type = type, .count = count };
+
+	tell(agent, &message, text);
 }
 
 static void tell_arrived(struct agent *agent, enum cr_barrier barrier)

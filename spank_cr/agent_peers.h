@@ -29,6 +29,7 @@ struct agent_link {
 	struct cr_peer_expect expect; /* of what comes */
 	uint64_t sent; /* sequence number */
 	unsigned int nr_dropped;
+	struct agent_link **place; /* where it is pending, or NULL */
 	int is_connecting, is_dead;
 	/* Either may destroy the link. */
 	void (*heard)(struct agent_link *link,
@@ -64,7 +65,7 @@ void agent_tcp_lead_hears(struct agent *agent, uint32_t node,
 			  const struct cr_peer_message *message);
 void agent_tcp_member_hears(struct agent *agent,
 			    const struct cr_peer_message *message);
-/* The lead has heard of all: tell all. */
+/* The lead has heard of all: tell each what its image's ends lead to. */
 void agent_tcp_spread_moves(struct agent *agent);
 
 /* --- the lead --- */
@@ -84,6 +85,8 @@ struct agent_peer {
 	int leave; /* enum cr_peer_leave */
 	int64_t heard_ms; /* or since when it is absent */
 	struct agent_moves moves; /* of its image, in this round */
+	uint32_t image_node; /* whose image that is, if there are any */
+	int was_lost; /* and has not come again: `cr status` says so */
 	char host[64];
 };
 
@@ -92,15 +95,16 @@ struct agent_lead {
 	uint32_t round, generation;
 	int is_final;
 	int is_wanted; /* a final checkpoint, as soon as the round is over */
-	uint32_t nr_arrived;
+	uint32_t nr_arrived, nr_left;
 	int retries; /* of the same candidate */
 	int is_lingering; /* our own node is over, others are not */
-	int64_t began_ms, phase_ms, forward_until_ms;
+	int64_t began_ms, phase_us, forward_until_ms;
 	struct cr_error why; /* of the round's failure */
 	struct agent_peer *peers; /* [nr_nodes] */
 	struct cr_rendezvous rendezvous;
 	struct evconnlistener *listener;
-	struct agent_link *pending[64]; /* have not said HELLO yet */
+	struct agent_link **pending; /* have not said HELLO yet */
+	size_t nr_pending; /* places */
 	struct event *tick;
 	struct agent_worker *preparer, *committer;
 };
@@ -175,6 +179,8 @@ void agent_member_event(struct agent *agent, enum cr_member_event event);
 /* To the lead, also if that is us. */
 void agent_member_tell(struct agent *agent, uint32_t type, int value,
 		       const char *text);
+void agent_member_tell_of(struct agent *agent, uint32_t type, uint64_t count,
+			  const char *text);
 /* SIGTERM has come to a rank: ask the lead. */
 void agent_member_term(struct agent *agent);
 /* All ranks wait to be restarted. */
@@ -194,5 +200,6 @@ void agent_local_to_member(struct agent *agent,
 			   const struct cr_peer_message *message);
 
 int64_t agent_now_ms(void);
+int64_t agent_now_us(void);
 
 #endif /* AGENT_PEERS_H */

@@ -54,8 +54,7 @@ static json_t *pack_lost(const struct agent *agent)
 	json_t *lost = json_array();
 
 	for (uint32_t i = 1; agent->lead && i < agent->step->nr_nodes; i++)
-		if (agent->lead->peers[i].state == AGENT_PEER_ABSENT &&
-		    agent->lead->peers[i].host[0])
+		if (agent->lead->peers[i].was_lost)
 			json_array_append_new(lost, json_integer(i));
 	return lost;
 }

@@ -144,8 +144,9 @@ void agent_moves_clear(struct agent_moves *moves)
 
 /* What does not fit one text goes with the next. */
 static void send_moves(struct agent *agent, const struct agent_moves *moves,
-		       void (*give)(struct agent *agent,
-				    struct cr_peer_message *message))
+		       void (*give)(struct agent *agent, uint32_t node,
+				    struct cr_peer_message *message),
+		       uint32_t node)
 {
 	size_t next = 0;
 
@@ -155,13 +156,14 @@ static void send_moves(struct agent *agent, const struct agent_moves *moves,
 		if (!cr_addresses_print(moves->moves, moves->nr, &next,
 					message.text, sizeof(message.text)))
 			return;
-		give(agent, &message);
+		give(agent, node, &message);
 	}
 }
 
-static void give_lead(struct agent *agent, struct cr_peer_message *message)
+static void give_lead(struct agent *agent, uint32_t image_node,
+		      struct cr_peer_message *message)
 {
-	agent_member_tell(agent, message->type, 0, message->text);
+	agent_member_tell_of(agent, message->type, image_node, message->text);
 }
 
 int agent_tcp_tell_moves(struct agent *agent, struct cr_error *err)
@@ -180,7 +182,7 @@ int agent_tcp_tell_moves(struct agent *agent, struct cr_error *err)
 					 &moves.moves[i]))
 			moves.moves[nr_used++] = moves.moves[i];
 	moves.nr = nr_used;
-	send_moves(agent, &moves, give_lead);
+	send_moves(agent, &moves, give_lead, agent->image_node);
 	agent_moves_clear(&moves);
 	return 0;
 }
@@ -195,40 +197,101 @@ void agent_tcp_member_hears(struct agent *agent,
 void agent_tcp_lead_hears(struct agent *agent, uint32_t node,
 			  const struct cr_peer_message *message)
 {
-	struct agent_moves *moves = &agent->lead->peers[node].moves;
+	struct agent_peer *peer = &agent->lead->peers[node];
 
-	if (message->round == agent->lead->round &&
-	    moves->nr < CR_MANIFEST_ADDRESSES_MAX)
-		add_moves(agent, moves, message);
+	if (message->round != agent->lead->round ||
+	    message->count >= agent->step->nr_nodes ||
+	    peer->moves.nr >= CR_MANIFEST_ADDRESSES_MAX)
+		return;
+	peer->image_node = (uint32_t)message->count;
+	add_moves(agent, &peer->moves, message);
 }
 
-static void give_all(struct agent *agent, struct cr_peer_message *message)
+static void give_member(struct agent *agent, uint32_t node,
+			struct cr_peer_message *message)
 {
 	message->round = agent->lead->round;
-	agent_lead_send_all(agent, message);
+	agent_lead_send(agent, node, message);
 }
 
-void agent_tcp_spread_moves(struct agent *agent)
+/* All that have been told, in the order of the nodes. */
+static int gather_moves(const struct agent *agent, struct agent_moves *all)
 {
 	const struct agent_lead *lead = agent->lead;
-	struct agent_moves all = { 0 };
 	size_t room = 0;
 
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
 		room += lead->peers[i].moves.nr;
-	all.moves = calloc(room + 1, sizeof(*all.moves));
-	if (!all.moves) {
-		agent_log(agent, LOG_ERR, "no memory for addresses");
-		return; /* restarters will miss them, by name */
-	}
+	all->moves = calloc(room + 1, sizeof(*all->moves));
+	if (!all->moves)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++) {
 		const struct agent_moves *one = &lead->peers[i].moves;
 
 		if (one->nr)
-			memcpy(all.moves + all.nr, one->moves,
+			memcpy(all->moves + all->nr, one->moves,
 			       one->nr * sizeof(*one->moves));
-		all.nr += one->nr;
+		all->nr += one->nr;
 	}
-	send_moves(agent, &all, give_all);
+	return 0;
+}
+
+static size_t find_first(const struct cr_address_route *routes, size_t nr,
+			 uint32_t image_node)
+{
+	size_t low = 0, high = nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (routes[middle].node < image_node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Who has told nothing has no end that leads to another node. */
+static int give_each(struct agent *agent, const struct cr_address_route *routes,
+		     size_t nr)
+{
+	struct agent_moves some = {
+		.moves = calloc(nr + 1, sizeof(*some.moves)),
+	};
+
+	if (!some.moves)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++) {
+		const struct agent_peer *peer = &agent->lead->peers[i];
+		size_t next = find_first(routes, nr, peer->image_node);
+
+		some.nr = 0;
+		if (!peer->moves.nr)
+			continue;
+		for (; next < nr && routes[next].node == peer->image_node;
+		     next++)
+			some.moves[some.nr++] = *routes[next].move;
+		send_moves(agent, &some, give_member, i);
+	}
+	agent_moves_clear(&some);
+	return 0;
+}
+
+void agent_tcp_spread_moves(struct agent *agent)
+{
+	struct cr_address_route *routes = NULL;
+	struct agent_moves all = { 0 };
+	size_t nr = 0;
+
+	if (!agent->manifest)
+		return;
+	if (gather_moves(agent, &all) ||
+	    cr_addresses_route(agent->manifest, all.moves, all.nr, &routes, &nr,
+			       NULL) ||
+	    give_each(agent, routes, nr))
+		/* restarters will miss them, by name */
+		agent_log(agent, LOG_ERR, "no memory for addresses");
+	free(routes);
 	agent_moves_clear(&all);
 }

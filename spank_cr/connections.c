@@ -2,9 +2,10 @@
 /*
  * connections.c - match the ends of TCP connections; see connections.h
  *
- * Sorted by where they lead to: who leads to me is beside the others that do.
- * One that waits for accept(2) may be known by its listener's address only,
- * and is found by the end that has connected to it.
+ * Sorted by where they lead to, those that wait for accept(2) before others,
+ * and then by where they are: so that an end finds its other one at once, even
+ * of a server that all nodes are connected to.  One that waits may be known by
+ * its listener's address only; there are few, which are gone through.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,24 +27,34 @@ static int compare_address(const struct cr_tcp_address *a,
 	return rc ? rc : (int)a->port - (int)b->port;
 }
 
+/* Of two ends, or of an end and what is looked for. */
+static int compare_ends(const struct cr_tcp_end *a, const struct cr_tcp_end *b)
+{
+	const int is_waiting = a->kind == CR_TCP_END_WAITING;
+	int rc = compare_address(&a->remote, &b->remote);
+
+	if (!rc)
+		rc = (b->kind == CR_TCP_END_WAITING) - is_waiting;
+	return rc ? rc : compare_address(&a->local, &b->local);
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct cr_manifest_end *const *left = a, *const *right = b;
 
-	return compare_address(&(*left)->end.remote, &(*right)->end.remote);
+	return compare_ends(&(*left)->end, &(*right)->end);
 }
 
-/* The first that does not lead to anything before @address. */
+/* The first that is not before @wanted. */
 static size_t find_first(const struct matches *matches,
-			 const struct cr_tcp_address *address)
+			 const struct cr_tcp_end *wanted)
 {
 	size_t low = 0, high = matches->manifest->nr_ends;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare_address(&matches->sorted[middle]->end.remote,
-				    address) < 0)
+		if (compare_ends(&matches->sorted[middle]->end, wanted) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -51,22 +62,38 @@ static size_t find_first(const struct matches *matches,
 	return low;
 }
 
+static void join(struct matches *matches, const struct cr_manifest_end *one,
+		 const struct cr_manifest_end *other)
+{
+	const struct cr_manifest_end *first = matches->manifest->ends;
+
+	if (other == one || !cr_tcp_is_match(&one->end, &other->end))
+		return;
+	matches->others[one - first] = other;
+	if (other->end.kind == CR_TCP_END_WAITING)
+		matches->others[other - first] = one;
+}
+
 static void match(struct matches *matches, const struct cr_manifest_end *one)
 {
-	const struct cr_manifest *manifest = matches->manifest;
-	size_t i = find_first(matches, &one->end.local);
+	const size_t nr = matches->manifest->nr_ends;
+	struct cr_tcp_end wanted = { .kind = CR_TCP_END_WAITING,
+				     .remote = one->end.local };
+	size_t i = find_first(matches, &wanted);
 
-	for (; i < manifest->nr_ends; i++) {
+	for (; i < nr; i++) {
 		const struct cr_manifest_end *other = matches->sorted[i];
 
-		if (compare_address(&other->end.remote, &one->end.local))
-			return;
-		if (other == one || !cr_tcp_is_match(&one->end, &other->end))
-			continue;
-		matches->others[one - manifest->ends] = other;
-		if (other->end.kind == CR_TCP_END_WAITING)
-			matches->others[other - manifest->ends] = one;
+		if (other->end.kind != CR_TCP_END_WAITING ||
+		    compare_address(&other->end.remote, &one->end.local))
+			break;
+		join(matches, one, other);
 	}
+	wanted.kind = CR_TCP_END;
+	wanted.local = one->end.remote;
+	for (i = find_first(matches, &wanted);
+	     i < nr && !compare_ends(&matches->sorted[i]->end, &wanted); i++)
+		join(matches, one, matches->sorted[i]);
 }
 
 static void close_matches(struct matches *matches)

@@ -81,6 +81,7 @@ struct cr_manifest {
 	char command[CR_STEP_COMMAND_MAX];
 	struct cr_manifest_image *images;
 	size_t nr_images;
+	uint32_t next_node; /* after the last whose part was added */
 	struct cr_manifest_stream *streams;
 	size_t nr_streams;
 	struct cr_manifest_ended *ended;

@@ -69,7 +69,8 @@ static int check_part(const struct cr_manifest *whole,
 				    "more than %d TCP connections between "
 				    "nodes",
 				    CR_MANIFEST_ENDS_MAX);
-	if (cr_manifest_image(whole, node))
+	/* parts that come in order need no search */
+	if (node < whole->next_node && cr_manifest_image(whole, node))
 		return cr_error_set(err, -ESTALE, "node %u has two parts",
 				    node);
 	return 0;
@@ -127,6 +128,8 @@ int cr_manifest_add(struct cr_manifest *whole, const struct cr_manifest *part,
 	if (image->ranks && !(ranks = strdup(image->ranks)))
 		goto no_memory;
 	whole->images[whole->nr_images++].ranks = ranks;
+	if (image->node >= whole->next_node)
+		whole->next_node = image->node + 1;
 	if (add_arrays(whole, part))
 		goto no_memory;
 	return 0;

@@ -34,7 +34,8 @@ enum cr_peer_type {
 			  * then value: enum cr_on_failure; text why */
 	CR_PEER_PING, /* alive */
 	/* both ways, before @round passes the barrier `ready': what addresses
-	 * have become (addresses.h), of the member's image; then of all */
+	 * have become (addresses.h), of the member's image, which is that of
+	 * node @count; then of those that the image's ends lead to */
 	CR_PEER_MOVES,
 	CR_NR_PEER_TYPES,
 };

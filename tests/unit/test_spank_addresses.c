@@ -143,6 +143,54 @@ static void only_addresses_of_connections_are_used(void **state)
 	assert_false(cr_addresses_is_used(&manifest, 0, &move));
 }
 
+static void a_node_is_told_where_its_ends_lead_to_and_nothing_else(void **state)
+{
+	static const struct {
+		uint32_t node;
+		const char *remote;
+	} ends[] = {
+		{ 2, "10.0.0.1:40" }, { 1, "10.0.0.2:50" },
+		{ 1, "10.0.0.2:51" }, { 1, "10.0.0.9:50" },
+		{ 0, "10.0.0.3:50" }, { 1, "10.0.0.3:60" },
+	};
+	/* two nodes had 10.0.0.3 */
+	static const char *const from[] = { "10.0.0.3:0", "10.0.0.2:0",
+					    "10.0.0.1:0", "10.0.0.3:0" };
+	static const struct {
+		uint32_t node;
+		size_t move;
+	} expected[] = { { 0, 0 }, { 0, 3 }, { 1, 0 },
+			 { 1, 1 }, { 1, 3 }, { 2, 2 } };
+	struct cr_manifest_end all[NR(ends)] = { 0 };
+	const struct cr_manifest manifest = { .ends = all,
+					      .nr_ends = NR(ends) };
+	struct cr_tcp_move moves[NR(from)] = { 0 };
+	struct cr_address_route *routes;
+	size_t nr;
+
+	(void)state;
+	for (size_t i = 0; i < NR(ends); i++) {
+		all[i].node = ends[i].node;
+		cr_tcp_scan(ends[i].remote, &all[i].end.remote);
+	}
+	for (size_t i = 0; i < NR(from); i++)
+		cr_tcp_scan(from[i], &moves[i].from);
+	assert_int_equal(cr_addresses_route(&manifest, moves, NR(moves),
+					    &routes, &nr, NULL),
+			 0);
+	assert_int_equal(nr, NR(expected));
+	for (size_t i = 0; i < nr; i++) {
+		assert_int_equal(routes[i].node, expected[i].node);
+		assert_ptr_equal(routes[i].move, &moves[expected[i].move]);
+	}
+	free(routes);
+	assert_int_equal(cr_addresses_route(&manifest, NULL, 0, &routes, &nr,
+					    NULL),
+			 0);
+	assert_int_equal(nr, 0);
+	free(routes);
+}
+
 static void moves_are_told_in_as_many_texts_as_it_takes(void **state)
 {
 	struct cr_tcp_move moves[100], again[100];
@@ -224,6 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_best_address_takes_the_place),
 		cmocka_unit_test(only_addresses_of_connections_are_used),
+		cmocka_unit_test(
+			a_node_is_told_where_its_ends_lead_to_and_nothing_else),
 		cmocka_unit_test(moves_are_told_in_as_many_texts_as_it_takes),
 		cmocka_unit_test(a_text_that_is_none_is_refused),
 		cmocka_unit_test(what_is_listed_can_be_meant_by_others),
