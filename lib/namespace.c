@@ -84,6 +84,14 @@ static int set_clocks(uint64_t monotonic_ns, uint64_t boottime_ns)
 	return n == length ? 0 : -1;
 }
 
+/* As the distributions mount it: group tty may write.  The kernel takes
+ * /dev/ptmx for that of the /dev/pts beside it. */
+static int mount_terminals(void)
+{
+	return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		     "newinstance,gid=5,mode=620,ptmxmode=666");
+}
+
 /* Pid 1: mount /proc, say so, and reap for ever. */
 static void __attribute__((noreturn)) run_init(unsigned int flags, int fd)
 {
@@ -102,6 +110,10 @@ static void __attribute__((noreturn)) run_init(unsigned int flags, int fd)
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  NULL) < 0) {
 		tell(fd, 0, "mount /proc");
+		_exit(1);
+	}
+	if ((flags & CR_NAMESPACE_OWN_TERMINALS) && mount_terminals() < 0) {
+		tell(fd, 0, "mount /dev/pts");
 		_exit(1);
 	}
 	setsid();
