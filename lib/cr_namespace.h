@@ -28,6 +28,10 @@ struct cr_namespace {
 enum {
 	CR_NAMESPACE_DIES_WITH_CALLER = 1, /* init is killed when the calling
 					    * thread ends */
+	CR_NAMESPACE_OWN_TERMINALS = 2, /* a /dev/pts of its own, so that the
+					 * numbers of saved terminals are free;
+					 * not for a tree that is given one of
+					 * the caller's: it has no name there */
 };
 
 /*

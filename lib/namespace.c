@@ -94,6 +94,14 @@ static int set_clocks(uint64_t monotonic_ns, uint64_t boottime_ns)
 	return n == length ? 0 : -1;
 }
 
+/* As the distributions mount it: group tty may write.  The kernel takes
+ * /dev/ptmx for that of the /dev/pts beside it. */
+static int mount_terminals(void)
+{
+	return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		     "newinstance,gid=5,mode=620,ptmxmode=666");
+}
+
 static void close_all_but(int fd)
 {
 	if (fd > 0)
@@ -133,6 +141,8 @@ static void __attribute__((noreturn)) run_init(unsigned int flags, int fd)
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  NULL) < 0)
 		give_up(fd, "mount /proc");
+	if ((flags & CR_NAMESPACE_OWN_TERMINALS) && mount_terminals() < 0)
+		give_up(fd, "mount /dev/pts");
 	setsid();
 	if (chdir("/") < 0)
 		give_up(fd, "chdir /");

@@ -26,7 +26,8 @@ struct report {
 };
 
 static void __attribute__((noreturn))
-keep(uint64_t monotonic_ns, uint64_t boottime_ns, int lifeline, int report_fd)
+keep(unsigned int flags, uint64_t monotonic_ns, uint64_t boottime_ns,
+     int lifeline, int report_fd)
 {
 	const int fds[] = { lifeline, report_fd };
 	struct cr_namespace namespace = CR_NAMESPACE_NONE;
@@ -37,8 +38,8 @@ keep(uint64_t monotonic_ns, uint64_t boottime_ns, int lifeline, int report_fd)
 	agent_close_others(fds, 2);
 	signal(SIGCHLD, SIG_DFL);
 	prctl(PR_SET_NAME, "cr-keeper");
-	rc = cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER, monotonic_ns,
-				 boottime_ns, &namespace, &report.err);
+	rc = cr_namespace_create(flags, monotonic_ns, boottime_ns, &namespace,
+				 &report.err);
 	report.init = namespace.init;
 	if (write(report_fd, &report, sizeof(report)) != sizeof(report) || rc)
 		_exit(1);
@@ -65,16 +66,18 @@ int agent_keeper_start(struct agent *agent, uint64_t monotonic_ns,
 		       uint64_t boottime_ns, struct agent_keeper *keeper,
 		       struct cr_error *err)
 {
+	const unsigned int flags =
+		CR_NAMESPACE_DIES_WITH_CALLER |
+		(agent->step->has_terminal ? 0 : CR_NAMESPACE_OWN_TERMINALS);
 	struct report report = { 0 };
 	int line[2], pipe_fds[2];
 	pid_t pid;
 
-	(void)agent;
 	if (pipe2(line, O_CLOEXEC) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return cr_error_errno(err, "pipe");
 	pid = fork();
 	if (pid == 0)
-		keep(monotonic_ns, boottime_ns, line[0], pipe_fds[1]);
+		keep(flags, monotonic_ns, boottime_ns, line[0], pipe_fds[1]);
 	close(line[0]);
 	close(pipe_fds[1]);
 	if (pid < 0)

@@ -262,6 +262,22 @@ int cr_generation_open(int step_dirfd, uint32_t number, struct cr_error *err)
 	return open_folder(step_dirfd, name, 0, err);
 }
 
+/* What was never finished.  Another node may be writing to it still, having
+ * not heard yet that it was given up: the next time will do, then. */
+static int remove_unfinished(int step_dirfd, uint32_t number,
+			     struct cr_error *err)
+{
+	struct cr_error why = { 0 };
+	int rc;
+
+	if (is_committed(step_dirfd, number))
+		return 0;
+	rc = cr_generation_remove(step_dirfd, number, &why);
+	if (rc == -ENOTEMPTY || rc == -ENOENT)
+		return 0;
+	return rc ? cr_error_set(err, rc, "%s", why.text) : 0;
+}
+
 int cr_generation_create(int step_dirfd, uint32_t *numberp,
 			 struct cr_error *err)
 {
@@ -276,8 +292,7 @@ int cr_generation_create(int step_dirfd, uint32_t *numberp,
 	if (nr)
 		number = numbers[0] + 1;
 	for (size_t i = 0; i < nr && !rc; i++)
-		if (!is_committed(step_dirfd, numbers[i]))
-			rc = cr_generation_remove(step_dirfd, numbers[i], err);
+		rc = remove_unfinished(step_dirfd, numbers[i], err);
 	free(numbers);
 	if (rc)
 		return rc;
@@ -310,7 +325,8 @@ static int remove_files(int dirfd, struct cr_error *err)
 	while (!rc && (entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		if (unlinkat(dirfd, entry->d_name, 0) < 0 && errno != ENOENT)
+		if (unlinkat(dirfd, entry->d_name, 0) < 0 && errno != ENOENT &&
+		    errno != EISDIR)
 			rc = cr_error_errno(err, "remove %s", entry->d_name);
 	}
 	closedir(dir);

@@ -74,6 +74,16 @@ static void fill_run(spank_t spank, struct cr_step *step)
 		step->run[0] = '\0';
 }
 
+/* Slurm tells no plugin of --pty, but srun tells the ranks where its window's
+ * size is to be had. */
+static void fill_terminal(spank_t spank, struct cr_step *step)
+{
+	char text[16];
+
+	step->has_terminal = spank_getenv(spank, "SLURM_PTY_PORT", text,
+					  sizeof(text)) != ESPANK_ENV_NOEXIST;
+}
+
 int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 {
 	const struct {
@@ -102,6 +112,7 @@ int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 					    items[i].name, spank_strerror(rc));
 	}
 	fill_restart_count(spank, step);
+	fill_terminal(spank, step);
 	/* a batch script runs on the first node only, whatever the job has */
 	if (step->step == CR_STEP_BATCH)
 		step->nr_nodes = 1;

@@ -37,6 +37,7 @@ struct cr_step {
 	gid_t gid;
 	uint32_t nr_groups;
 	gid_t groups[CR_STEP_GROUPS_MAX]; /* supplementary, cut to fit */
+	int has_terminal; /* srun --pty: one of the node's */
 	char name[32]; /* "12.0" or "12.batch", for messages */
 	char identity[CR_IDENTITY_SIZE]; /* "": not known, or a script */
 	char run[CR_STEP_RUN_SIZE]; /* drawn by srun: the same on all nodes;

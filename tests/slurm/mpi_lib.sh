@@ -100,3 +100,38 @@ finish_pmix_client()
 		grep -qx "$line" "$(output)" || fail "no line '$line'"
 	done
 }
+
+# submit_mpirun "MPIRUN" "COMMAND" OPTION...: two nodes, by cr-mpirun
+submit_mpirun()
+{
+	local mpirun=$1 command=$2
+	shift 2
+	submit -p low --nodes=2 --ntasks-per-node=2 "$@" <<-EOF
+	#!/bin/bash
+	export OMPI_MCA_pml=ob1 OMPI_MCA_osc=pt2pt
+	/run/spank_cr/bin/cr-mpirun $mpirun $command
+	echo "srun ended with \$?"
+	EOF
+}
+
+# One tree a node: that of the task which is mpirun, or waits for its orders.
+move_mpirun() # RESTARTS
+{
+	preempt
+	await 90 "restart $1" restarts_are "$1"
+	await 90 "mpirun on other nodes" are_restarted "$1" 1
+	root scancel "$blocker"
+	say "they run on $(field NodeList)"
+}
+
+# Tell mpi_stress -s, which has been moved, to end.
+finish_stress()
+{
+	await_count $(($(counted) + 5))
+	touch "$work/stop"
+	await_end COMPLETED 180
+	check_ended_well
+	check_output "$(counted)"
+	check_moved
+	check_no_images
+}

@@ -2,7 +2,7 @@
 /*
  * mpi_stress.c - an MPI program that checks every byte it is sent
  *
- *	mpi_stress [-n ROUNDS] [-u MICROSECONDS] [-l] [-a ROUND] [-s]
+ *	mpi_stress [-n ROUNDS] [-u MICROSECONDS] [-l] [-a ROUND] [-s] [-w]
  *
  * Each round: messages around a ring (small ones and ones that need a
  * rendezvous, blocking and not), allreduce, alltoall, broadcast, scan, and
@@ -13,8 +13,9 @@
  * -l: the ranks form pairs, and members of different pairs do not meet before
  * the file "meet" is in the working directory: only then do they, for the first
  * time, and the rounds follow.  -a: rank 1 calls MPI_Abort(7) in that round.
- *-s: no number of rounds, but until the file "stop" is in the working
- *directory.
+ * -s: no number of rounds, but until the file "stop" is in the working
+ * directory.  -w: windows over memory of its own, not allocated by MPI (where
+ * Debian's MPICH 4.0.2 puts into the wrong place).
  */
 #include <mpi.h>
 #include <stdint.h>
@@ -199,17 +200,33 @@ static void say(uint32_t round, unsigned int token)
 	fflush(stdout);
 }
 
+static MPI_Win make_window(int has_own_memory, uint32_t **memoryp)
+{
+	static uint32_t own[1 + WINDOW];
+	MPI_Win window;
+
+	*memoryp = own;
+	if (has_own_memory)
+		MPI_Win_create(own, sizeof(own), sizeof(uint32_t),
+			       MPI_INFO_NULL, MPI_COMM_WORLD, &window);
+	else
+		MPI_Win_allocate(sizeof(own), sizeof(uint32_t), MPI_INFO_NULL,
+				 MPI_COMM_WORLD, memoryp, &window);
+	memset(*memoryp, 0, sizeof(own));
+	return window;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int nr_rounds = 100, pause_us = 0, abort_in = 0, token;
-	int option, is_late = 0, until_stop = 0;
+	int option, is_late = 0, until_stop = 0, has_own_memory = 0;
 	uint32_t *memory;
 	MPI_Win window;
 
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &nr_ranks);
-	while ((option = getopt(argc, argv, "n:u:la:s")) != -1) {
+	while ((option = getopt(argc, argv, "n:u:la:sw")) != -1) {
 		if (option == 'n')
 			nr_rounds = (unsigned int)atoi(optarg);
 		else if (option == 'u')
@@ -218,6 +235,8 @@ int main(int argc, char **argv)
 			abort_in = (unsigned int)atoi(optarg);
 		else if (option == 's')
 			until_stop = 1;
+		else if (option == 'w')
+			has_own_memory = 1;
 		else
 			is_late = 1;
 	}
@@ -228,9 +247,7 @@ int main(int argc, char **argv)
 		return 2;
 	if (is_late)
 		meet_later();
-	MPI_Win_allocate((1 + WINDOW) * sizeof(uint32_t), sizeof(uint32_t),
-			 MPI_INFO_NULL, MPI_COMM_WORLD, &memory, &window);
-	memset(memory, 0, (1 + WINDOW) * sizeof(uint32_t));
+	window = make_window(has_own_memory, &memory);
 	MPI_Barrier(MPI_COMM_WORLD);
 	for (uint32_t round = 1;
 	     until_stop ? !is_stopped() : round <= nr_rounds; round++) {

@@ -120,6 +120,21 @@ static void an_attempt_that_failed_is_removed_by_the_next(void **state)
 	assert_listed(f, (uint32_t[]){ 1 }, 1);
 }
 
+/* Another node writes to it while it is being removed. */
+static void an_attempt_that_cannot_be_removed_yet_is_left(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(make(f, 0), 1);
+	assert_return_code(mkdirat(f->step_dirfd, "gen_1/late", 0700), errno);
+	assert_int_equal(make(f, 1), 2);
+	assert_listed(f, (uint32_t[]){ 2 }, 1);
+	assert_return_code(unlinkat(f->step_dirfd, "gen_1/late", AT_REMOVEDIR),
+			   errno);
+	assert_int_equal(make(f, 1), 3);
+	assert_false(exists(f, "job_12/step_0/gen_1"));
+}
+
 static void pruning_keeps_the_newest(void **state)
 {
 	struct fixture *f = *state;
@@ -252,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(only_those_with_a_manifest_are_listed_newest_first),
 		TEST(an_attempt_that_failed_is_removed_by_the_next),
+		TEST(an_attempt_that_cannot_be_removed_yet_is_left),
 		TEST(pruning_keeps_the_newest),
 		TEST(removing_a_step_removes_empty_folders),
 		TEST(removing_a_step_leaves_other_steps),
