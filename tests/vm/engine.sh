@@ -12,7 +12,7 @@ export results
 one()
 {
 	local status=0
-	"${top:?}/tests/engine/run" --mode "${4:-cycle}" --dir /tmp/work \
+	"${top:?}/tests/engine/run" --slow --mode "${4:-cycle}" --dir /tmp/work \
 		--cr "${cr:?}" --save-engine "$2" --restart-engine "$3" \
 		"${build:?}/tests/programs/$1" || status=$?
 	case $status in
