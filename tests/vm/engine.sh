@@ -5,6 +5,7 @@
 set -u
 
 [ -c /dev/cr ] || { modprobe libcrc32c && insmod "${module:?}"; }
+done_before=$(cat /sys/module/cr/parameters/restarts_done)
 results=$(mktemp -d)
 export results
 
@@ -59,4 +60,10 @@ cases | sort | awk '{ line[$1] = line[$1] "one " $0 "; " }
 failed=$(grep -c '^FAILED' "$results/all")
 echo "$(grep -c '^ok' "$results/all") passed, $failed failed," \
 	"$(grep -c '^lacking' "$results/all") cannot run here"
+# the module has indeed run the protocol of those
+done=$(($(cat /sys/module/cr/parameters/restarts_done) - done_before))
+want=$(grep -cE '^ok - [^ ]+ [^ ]+ kernel' "$results/all")
+refused=$(grep -cE '^ok - refuse_[^ ]+ [^ ]+ kernel' "$results/all")
+echo "$done restarts by the module"
+[ "$done" -ge $((want - refused)) ] || failed=1
 [ "$failed" = 0 ] && grep -q '^ok' "$results/all"
