@@ -88,9 +88,9 @@ void cr_coordinator_tell_device(struct coordinator *c,
 	const int device = c->restarter->device;
 	int rc = 0;
 
-	if (event == CR_EV_RELEASED)
-		rc = cr_kmod_restart_step(device, CR_KMOD_RELEASE);
-	else if (event != CR_EV_TREE_READ)
+	/* of the release cr_restart_finish() has told, before letting any go
+	 */
+	if (event != CR_EV_TREE_READ && event != CR_EV_RELEASED)
 		rc = cr_kmod_restart_fail(device, c->err->code ? c->err->code :
 								 -ECANCELED);
 	if (rc < 0 && !c->err->code)

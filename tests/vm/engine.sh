@@ -38,6 +38,11 @@ cases()
 			mem_hugetlb kernel kernel cycle
 			static_binary kernel kernel cycle
 			tree_mixed auto auto cycle
+			call_futex_until kernel kernel cycle
+			call_nanosleep kernel kernel cycle
+			tree_zombies kernel kernel cycle
+			tree_ghost_session kernel kernel cycle
+			tree_stopped user kernel cycle
 			mem_cow kernel user cycle
 			mem_file_private user kernel cycle
 			thread_many user kernel cycle
