@@ -11,6 +11,7 @@
 
 #include <linux/fs.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/types.h>
 
 struct cr_pages;
@@ -44,9 +45,11 @@ long cr_restart_turn(struct file *file);
 long cr_restart_restored(struct file *file);
 long cr_restart_settle(struct file *file);
 long cr_restart_gate(struct file *file);
+long cr_restart_arrive(struct file *file);
 long cr_restart_release(struct file *file);
 long cr_restart_fail(struct file *file, unsigned long argument);
 long cr_restart_wait(struct file *file, unsigned long argument);
+__poll_t cr_restart_poll(struct file *file, struct poll_table_struct *table);
 /* The calling process closes a descriptor of the file, or exits. */
 void cr_restart_flush(struct file *file);
 

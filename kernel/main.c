@@ -44,6 +44,8 @@ static long cr_ioctl(struct file *file, unsigned int call,
 		return cr_restart_settle(file);
 	case CR_IOC_GATE:
 		return cr_restart_gate(file);
+	case CR_IOC_ARRIVE:
+		return cr_restart_arrive(file);
 	case CR_IOC_RELEASE:
 		return cr_restart_release(file);
 	case CR_IOC_FAIL:
@@ -95,6 +97,7 @@ static const struct file_operations cr_operations = {
 	.release = cr_release,
 	.unlocked_ioctl = cr_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.poll = cr_restart_poll,
 };
 
 /* Root's alone, until a udev rule says otherwise. */

@@ -353,6 +353,26 @@ long cr_restart_gate(struct file *file)
 	return rc;
 }
 
+/**
+ * cr_restart_arrive() - CR_IOC_ARRIVE
+ * @file: open /dev/cr
+ *
+ * Return: 0 or a negative errno as in cr_ioctl.h.
+ */
+long cr_restart_arrive(struct file *file)
+{
+	struct cr_restart *restart = restart_of(file);
+	struct cr_process *process = self_of(restart);
+	int rc;
+
+	if (!process || process->kind != CR_PROCESS_LIVE)
+		return -EPROTO;
+	rc = step(restart, process, CR_TASK_EV_GATE);
+	if (!rc)
+		WRITE_ONCE(process->may_close, true);
+	return rc;
+}
+
 static bool is_coordinator(const struct cr_restart *restart)
 {
 	return restart->coordinator.pid == task_tgid(current);
@@ -449,6 +469,25 @@ long cr_restart_wait(struct file *file, unsigned long argument)
 }
 
 /**
+ * cr_restart_poll() - the file's poll: for the coordinator's waiting
+ * @file: open /dev/cr
+ * @table: who waits
+ *
+ * Return: EPOLLIN where CR_IOC_WAIT would not wait; EPOLLERR without a restart.
+ */
+__poll_t cr_restart_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct cr_restart *restart = restart_of(file);
+
+	if (!restart)
+		return EPOLLERR;
+	poll_wait(file, &restart->wait, table);
+	return READ_ONCE(restart->state) >= CR_RESTART_RELEASE ?
+		       EPOLLIN | EPOLLRDNORM :
+		       0;
+}
+
+/**
  * cr_restart_flush() - a process closes a descriptor of the file, or exits
  * @file: open /dev/cr
  *
@@ -465,7 +504,7 @@ void cr_restart_flush(struct file *file)
 		return;
 	if (is_coordinator(restart))
 		event = CR_EV_ABANDONED;
-	else if (!process)
+	else if (!process || READ_ONCE(process->may_close))
 		return;
 	spin_lock_irq(&restart->lock);
 	if (event == CR_EV_ABANDONED || process->kind == CR_PROCESS_LIVE ||

@@ -6,6 +6,7 @@
  * here is what follows from it, and whom it wakes.
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -17,6 +18,17 @@
 static LIST_HEAD(restarts);
 static DEFINE_SPINLOCK(restarts_lock);
 static atomic_t nr_restarts;
+static atomic_t nr_done = ATOMIC_INIT(0);
+
+static int show_done(char *to, const struct kernel_param *param)
+{
+	return scnprintf(to, PAGE_SIZE, "%d\n", atomic_read(&nr_done));
+}
+
+static const struct kernel_param_ops done_operations = { .get = show_done };
+
+module_param_cb(restarts_done, &done_operations, NULL, 0444);
+MODULE_PARM_DESC(restarts_done, "restarts that came through the gate");
 
 static void wake_all(struct cr_restart *restart)
 {
@@ -75,6 +87,8 @@ static void enter(struct cr_restart *restart)
 			cr_restart_happen(restart, CR_EV_RELEASED, -EPROTO, 0);
 		break;
 	case CR_RESTART_DONE:
+		atomic_inc(&nr_done);
+		fallthrough;
 	case CR_RESTART_FAILED:
 		wake_all(restart);
 		break;

@@ -37,6 +37,7 @@ struct cr_process {
 	u32 vpid;
 	enum cr_process_kind kind;
 	enum cr_task_state state;
+	bool may_close; /* it is at the gate, and nothing is left to do */
 	struct cr_mourned who;
 	wait_queue_head_t wait;
 };

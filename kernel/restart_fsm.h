@@ -37,7 +37,13 @@ enum cr_restart_event {
 	CR_EV_NR_EVENTS,
 };
 
-/* State after @event in @state, or -EPROTO where the pair cannot occur. */
+/**
+ * cr_restart_next() - what a restart is when something has happened
+ * @state: enum cr_restart_state
+ * @event: enum cr_restart_event
+ *
+ * Return: the next state, or -EPROTO where the pair cannot occur.
+ */
 int cr_restart_next(enum cr_restart_state state, enum cr_restart_event event);
 
 /* What one task of the tree is doing; the coordinator keeps one each. */
@@ -62,10 +68,29 @@ enum cr_task_event {
 	CR_TASK_NR_EVENTS,
 };
 
-/* State after @event in @state, -EBUSY for a second join, else -EPROTO. */
+/**
+ * cr_task_next() - what a task is when it has taken a step
+ * @state: enum cr_task_state
+ * @event: enum cr_task_event
+ *
+ * Return: the next state; -EBUSY for a second join, else -EPROTO where the
+ * pair cannot occur.
+ */
 int cr_task_next(enum cr_task_state state, enum cr_task_event event);
 
+/**
+ * cr_restart_state_name() - the state as in docs/restart-protocol.md
+ * @state: enum cr_restart_state
+ *
+ * Return: a constant; "?" for what is none.
+ */
 const char *cr_restart_state_name(enum cr_restart_state state);
+/**
+ * cr_task_state_name() - the state as in docs/restart-protocol.md
+ * @state: enum cr_task_state
+ *
+ * Return: a constant; "?" for what is none.
+ */
 const char *cr_task_state_name(enum cr_task_state state);
 
 #endif /* RESTART_FSM_H */

@@ -2,8 +2,9 @@
 /*
  * coordinator.h - what the coordinator of a restart knows of its processes
  *
- * Private to restart_coordinator.c (makes the roots, waits, ends all) and
- * coordinator_events.c (what messages and deaths lead to).
+ * Private to restart_coordinator.c (makes the roots, waits, ends all),
+ * coordinator_events.c (what messages and deaths lead to) and
+ * coordinator_device.c (where the kernel's module knows that).
  */
 #ifndef COORDINATOR_H
 #define COORDINATOR_H
@@ -14,7 +15,9 @@
 
 #include "restart_ctx.h"
 
-#define CR_COORDINATOR_SOCKET UINT64_MAX /* in epoll data; else the index */
+/* in epoll data; else the index */
+#define CR_COORDINATOR_SOCKET UINT64_MAX
+#define CR_COORDINATOR_DEVICE (UINT64_MAX - 1)
 
 struct process {
 	enum cr_task_state state;
@@ -43,6 +46,23 @@ struct coordinator {
 	uint64_t deadline_ns;
 	struct cr_error *err; /* the first one */
 };
+
+/* ---- coordinator_device.c: if the module runs the protocol ---- */
+
+/* Begin, once all else is ready to be forked. */
+int cr_coordinator_begin_device(struct coordinator *c);
+/* An event of our own: the module, too, is to know. */
+void cr_coordinator_tell_device(struct coordinator *c,
+				enum cr_restart_event event);
+/* Take over the state from the module. */
+void cr_coordinator_look(struct coordinator *c);
+/* It has failed, and no task has said why: then as the module knows it. */
+void cr_coordinator_explain(struct coordinator *c);
+
+/* ---- coordinator_events.c ---- */
+
+/* The state of the whole, for all to see. */
+void cr_coordinator_set_state(struct coordinator *c, uint32_t state);
 
 /* Move on.  An event that the table does not know is our own mistake. */
 void cr_coordinator_happen(struct coordinator *c, enum cr_restart_event event);

@@ -40,11 +40,24 @@ static void wake_all(const struct cr_restarter *restarter)
 		set_word(&restarter->turns[i], 1);
 }
 
+void cr_coordinator_set_state(struct coordinator *c, uint32_t state)
+{
+	if (state == c->restarter->ctx->state)
+		return;
+	set_word(&c->restarter->ctx->state, state);
+	if (state == CR_RESTART_FAILED)
+		wake_all(c->restarter);
+}
+
 void cr_coordinator_happen(struct coordinator *c, enum cr_restart_event event)
 {
 	struct cr_restart_ctx *ctx = c->restarter->ctx;
 	int next = cr_restart_next((enum cr_restart_state)ctx->state, event);
 
+	if (c->restarter->device >= 0) {
+		cr_coordinator_tell_device(c, event);
+		return;
+	}
 	if (next < 0) {
 		if (!c->err->code)
 			cr_error_set(c->err, -EPROTO,
@@ -52,11 +65,7 @@ void cr_coordinator_happen(struct coordinator *c, enum cr_restart_event event)
 				     cr_restart_state_name(ctx->state));
 		next = CR_RESTART_FAILED;
 	}
-	if ((uint32_t)next == ctx->state)
-		return;
-	set_word(&ctx->state, (uint32_t)next);
-	if (next == CR_RESTART_FAILED)
-		wake_all(c->restarter);
+	cr_coordinator_set_state(c, (uint32_t)next);
 }
 
 static void fail(struct coordinator *c, enum cr_restart_event event, int code,
@@ -170,7 +179,7 @@ static void joined(struct coordinator *c, size_t index, pid_t pid)
 	if (process->pidfd < 0) /* its creator has not told us yet */
 		cr_coordinator_watch(c, index,
 				     (int)syscall(SYS_pidfd_open, pid, 0));
-	if (++c->nr_joined == c->nr_expected) {
+	if (++c->nr_joined == c->nr_expected && c->restarter->device < 0) {
 		cr_coordinator_happen(c, CR_EV_ALL_JOINED);
 		pass_turn(c);
 	}
@@ -178,7 +187,8 @@ static void joined(struct coordinator *c, size_t index, pid_t pid)
 
 static void check_all_at_gate(struct coordinator *c)
 {
-	if (c->nr_at_gate == c->nr_live && c->nr_dead == c->nr_to_die &&
+	if (c->restarter->device < 0 && c->nr_at_gate == c->nr_live &&
+	    c->nr_dead == c->nr_to_die &&
 	    c->restarter->ctx->state == CR_RESTART_SETTLE)
 		cr_coordinator_happen(c, CR_EV_ALL_AT_GATE);
 }
@@ -287,8 +297,11 @@ static void died(struct coordinator *c, size_t index)
 		&c->restarter->plan->processes[index];
 	struct process *process = &c->processes[index];
 
+	/* by the module's word it may be further than by ours */
 	if (plan->kind == CR_PLAN_LIVE ||
-	    c->restarter->ctx->state != CR_RESTART_SETTLE) {
+	    (c->restarter->ctx->state != CR_RESTART_SETTLE &&
+	     (c->restarter->device < 0 ||
+	      c->restarter->ctx->state != CR_RESTART_RELEASE))) {
 		cr_coordinator_lost(c, index);
 		return;
 	}
@@ -302,18 +315,22 @@ static void died(struct coordinator *c, size_t index)
 }
 
 /*
- * Messages first: who dies of an error has told it before.  What they lead to
- * is looked at here, since nobody may have anything to say afterwards.
+ * Messages first: who dies of an error has told it before.  And before them
+ * the module's state, so that the messages are none older: in RELEASE all that
+ * joined have told us their pids.  What they lead to is looked at here, since
+ * nobody may have anything to say afterwards.
  */
 void cr_coordinator_hear(struct coordinator *c, int timeout_ms)
 {
 	struct epoll_event events[MAX_EVENTS];
 	int n = epoll_wait(c->epoll, events, MAX_EVENTS, timeout_ms);
 
+	cr_coordinator_look(c);
 	while (cr_coordinator_receive(c))
 		;
+	cr_coordinator_explain(c);
 	for (int i = 0; i < n; i++)
-		if (events[i].data.u64 != CR_COORDINATOR_SOCKET)
+		if (events[i].data.u64 < CR_COORDINATOR_DEVICE)
 			died(c, events[i].data.u64);
 	check_all_at_gate(c);
 }

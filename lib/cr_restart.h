@@ -53,7 +53,8 @@ struct cr_restart_options {
 	unsigned int timeout_ms; /* for the whole restart; 0: 60 s plus what
 				  * the memory takes at 50 MB/s */
 	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
-	enum cr_engine engine; /* who fills it; auto: user */
+	enum cr_engine engine; /* who fills it and runs the protocol; auto:
+				* user */
 	/*
 	 * Called in this process for each external socket, before any task
 	 * exists: returns the descriptor that takes its place, which is ours

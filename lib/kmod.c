@@ -16,8 +16,6 @@
 #include "kmod.h"
 #include "uapi/cr_ioctl.h"
 
-#define DEVICE "/dev/cr"
-
 _Static_assert(CR_TAKE_PAGES_MAX == CR_CHUNK_RUNS_MAX, "a chunk is one call");
 
 struct cr_kmod {
@@ -53,7 +51,7 @@ int cr_kmod_open(enum cr_engine engine, struct cr_kmod **kmodp,
 	if (!kmod)
 		return cr_error_set(err, -ENOMEM, "out of memory");
 	kmod->mem = -1;
-	kmod->device = open(DEVICE, O_RDWR | O_CLOEXEC);
+	kmod->device = open(CR_KMOD_DEVICE, O_RDWR | O_CLOEXEC);
 	if (kmod->device >= 0) {
 		*kmodp = kmod;
 		return 0;
@@ -61,7 +59,7 @@ int cr_kmod_open(enum cr_engine engine, struct cr_kmod **kmodp,
 	free(kmod);
 	if (engine == CR_ENGINE_AUTO)
 		return 0;
-	return cr_error_errno(err, "the kernel engine: open " DEVICE);
+	return cr_error_errno(err, "the kernel engine: open " CR_KMOD_DEVICE);
 }
 
 void cr_kmod_close(struct cr_kmod *kmod)

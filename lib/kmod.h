@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * kmod.h - the memory calls of /dev/cr as functions
+ * kmod.h - the calls of /dev/cr as functions
  *
- * Private to lib/; kmod.c is the only caller of those ioctls.  A struct
- * cr_kmod is of one thread: it is one context of the module.
+ * Private to lib/; kmod.c (memory) and kmod_restart.c (the restart protocol)
+ * are the only callers of those ioctls, but for the restorer, which can call no
+ * function.  A struct cr_kmod is of one thread: it is one context.
  */
 #ifndef KMOD_H
 #define KMOD_H
@@ -16,6 +17,10 @@
 #include "cr_engine.h"
 #include "cr_error.h"
 #include "image_chunk.h"
+
+#define CR_KMOD_DEVICE "/dev/cr"
+
+/* ---- memory ---- */
 
 struct cr_kmod;
 
@@ -57,5 +62,45 @@ int cr_kmod_put(struct cr_kmod *kmod, int fd, uint64_t offset);
  */
 int cr_kmod_fill(struct cr_kmod *kmod, int fd, uint64_t offset,
 		 const struct iovec *pieces, size_t nr_pieces, uint32_t *crc);
+
+/* ---- a restart: docs/restart-protocol.md ---- */
+
+/* Open a context, as a descriptor at or above @floor; returns it, or what
+ * open(2) returns. */
+int cr_kmod_restart_open(int floor, struct cr_error *err);
+
+/*
+ * Become the coordinator of the restart of the image that @image_fd stands at
+ * the start of, and of @ghosts (their vpids).  @timeout_ms until it fails.
+ * Returns 0 or a negative errno as of CR_IOC_RESTART.
+ */
+int cr_kmod_restart_begin(int device, int image_fd, const uint32_t *ghosts,
+			  size_t nr_ghosts, uint32_t timeout_ms);
+
+enum cr_kmod_step {
+	CR_KMOD_JOIN,
+	CR_KMOD_TURN,
+	CR_KMOD_RESTORED,
+	CR_KMOD_SETTLE,
+	CR_KMOD_ARRIVE, /* at the gate; the descriptor may be closed then */
+	CR_KMOD_RELEASE, /* the coordinator's */
+};
+
+/* Take a step; returns when it is taken: 0, or the restart's first error. */
+int cr_kmod_restart_step(int device, enum cr_kmod_step step);
+/* Its number for ioctl(2); the restorer's argument for all is 0. */
+unsigned long cr_kmod_request(enum cr_kmod_step step);
+
+/* End the restart for all, if it has not ended; @code is a negative errno. */
+int cr_kmod_restart_fail(int device, int code);
+
+struct cr_kmod_look {
+	uint32_t state; /* enum cr_restart_state */
+	uint32_t vpid; /* who has failed; 0: no task */
+	int code; /* the first error */
+};
+
+/* How far it is, without waiting.  epoll(7) says EPOLLIN from RELEASE on. */
+int cr_kmod_restart_look(int device, struct cr_kmod_look *look);
 
 #endif /* KMOD_H */

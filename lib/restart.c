@@ -19,6 +19,7 @@
 
 #include "cr_image.h"
 #include "cr_namespace.h"
+#include "kmod.h"
 #include "restart_mm.h"
 
 #define DEFAULT_TIMEOUT_NS 60000000000ull
@@ -87,6 +88,20 @@ static int open_sockets(struct cr_restarter *r, struct cr_error *err)
 	    setsockopt(r->coordinator_socket, SOL_SOCKET, SO_PASSCRED, &one,
 		       sizeof(one)) < 0)
 		return cr_error_errno(err, "socket of the coordinator");
+	return 0;
+}
+
+/* As with memory: auto is user space. */
+static int open_device(struct cr_restarter *r, struct cr_error *err)
+{
+	int device;
+
+	if (r->options->engine != CR_ENGINE_KERNEL)
+		return 0;
+	device = cr_kmod_restart_open(r->fd_floor, err);
+	if (device < 0)
+		return device;
+	r->device = device;
 	return 0;
 }
 
@@ -203,6 +218,8 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 	if (!rc)
 		rc = open_sockets(r, err);
 	if (!rc)
+		rc = open_device(r, err);
+	if (!rc)
 		rc = open_roots(r, err);
 	if (!rc)
 		rc = open_externals(r, err);
@@ -277,6 +294,8 @@ static void close_restarter(struct cr_restarter *r)
 		close(r->namespace_fd);
 	cr_mm_unmap_families(r);
 	cr_restart_close_terminals(r);
+	if (r->device >= 0)
+		close(r->device);
 	if (r->coordinator_socket >= 0)
 		close(r->coordinator_socket);
 	if (r->task_socket >= 0)
@@ -309,6 +328,7 @@ int cr_restart(struct cr_image *image, const struct cr_restart_options *options,
 				  .image = image,
 				  .coordinator_socket = -1,
 				  .task_socket = -1,
+				  .device = -1,
 				  .namespace_fd = -1 };
 	uint64_t begin, prepared;
 	struct cr_error local = { 0 };

@@ -73,7 +73,7 @@ static int open_coordinator(struct coordinator *c)
 		c->nr_live += plan->processes[i].kind == CR_PLAN_LIVE;
 	}
 	c->nr_to_die = c->nr_expected - c->nr_live;
-	return 0;
+	return c->restarter->device < 0 ? 0 : cr_coordinator_begin_device(c);
 }
 
 /* Messages are read meanwhile: there may be more than the socket holds. */

@@ -71,6 +71,7 @@ struct cr_restarter {
 	uint64_t arena_start, arena_length; /* reserved, the same in all */
 	struct cr_vdso_own vdso;
 	int coordinator_socket, task_socket;
+	int device; /* /dev/cr, if the module runs the protocol; else -1 */
 	int namespace_fd; /* as in options, above the floor; -1: none */
 	int fd_floor; /* all our descriptors are at or above it */
 	uint32_t highest_vpid; /* of tasks, threads, groups and sessions */

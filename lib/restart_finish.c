@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "cr_fault.h"
+#include "kmod.h"
 #include "remote.h"
 #include "restart_ctx.h"
 
@@ -365,6 +366,21 @@ static int open_gate(struct cr_restarter *restarter, const pid_t *pids,
 	return rc < 0 ? rc : cr_restart_tcp(restarter, pids, err);
 }
 
+/* To the module, too, from here on a death is nobody's failure: a program may
+ * end as soon as it has been let go. */
+static int tell_module(const struct cr_restarter *restarter,
+		       struct cr_error *err)
+{
+	int rc = 0;
+
+	if (restarter->device >= 0)
+		rc = cr_kmod_restart_step(restarter->device, CR_KMOD_RELEASE);
+	return rc < 0 ? cr_error_set(err, rc,
+				     "the kernel engine: opening the gate: %s",
+				     strerror(-rc)) :
+			0;
+}
+
 int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 		      struct cr_error *err)
 {
@@ -387,6 +403,8 @@ int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 		rc = set_all(&f, err);
 	if (!rc)
 		rc = open_gate(restarter, pids, err);
+	if (!rc)
+		rc = tell_module(restarter, err);
 	if (!rc)
 		for_each(&f, release);
 	else

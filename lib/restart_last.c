@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cr_fault.h"
+#include "kmod.h"
 #include "restart_list.h"
 
 #define STACK 4096ull
@@ -105,11 +106,41 @@ static void add_fault(const struct last *last, enum cr_fault fault,
 			    0);
 }
 
-static void add_gate(const struct last *last,
-		     const struct cr_plan_process *plan)
+/* A step of the module's protocol. */
+static void add_step(const struct last *last, enum cr_kmod_step step)
+{
+	cr_list_add(last->list, CR_OP_CALL_OR_END, CR_STEP_GATE, SYS_ioctl,
+		    (uint64_t)last->restarter->device, cr_kmod_request(step), 0,
+		    0);
+}
+
+static void add_settle(const struct last *last)
+{
+	if (last->restarter->device >= 0)
+		add_step(last, CR_KMOD_SETTLE);
+	else
+		cr_list_add(last->list, CR_OP_WAIT_STATE, CR_STEP_GATE, 0,
+			    CR_RESTART_SETTLE, 0, 0, 0);
+}
+
+static void add_arrival(const struct last *last)
 {
 	struct cr_restart_message message = { .event = CR_TASK_EV_GATE,
 					      .vpid = last->task->link->vpid };
+
+	if (last->restarter->device >= 0)
+		add_step(last, CR_KMOD_ARRIVE);
+	else
+		cr_list_add(last->list, CR_OP_CALL, CR_STEP_GATE, SYS_write,
+			    (uint64_t)last->restarter->task_socket,
+			    (uint64_t)cr_arena_copy(last->arena, &message,
+						    sizeof(message)),
+			    sizeof(message), 0);
+}
+
+static void add_gate(const struct last *last,
+		     const struct cr_plan_process *plan)
+{
 	struct cr_list *list = last->list;
 
 	cr_list_add(list, CR_OP_WAIT_COUNT, CR_STEP_GATE, 0,
@@ -124,11 +155,7 @@ static void add_gate(const struct last *last,
 			    SIGKILL :
 			    0,
 		    0, 0);
-	cr_list_add(list, CR_OP_CALL, CR_STEP_GATE, SYS_write,
-		    (uint64_t)last->restarter->task_socket,
-		    (uint64_t)cr_arena_copy(last->arena, &message,
-					    sizeof(message)),
-		    sizeof(message), 0);
+	add_arrival(last);
 	cr_list_add(list, CR_OP_CALL, CR_STEP_GATE, SYS_close_range,
 		    (uint64_t)last->restarter->fd_floor, ~0u, 0, 0);
 	add_posix_locks(last);
@@ -179,8 +206,7 @@ int cr_restart_last_stage(struct cr_restarter *restarter, size_t task_index,
 		return rc;
 	for (size_t i = 1; i < task->nr_threads; i++)
 		add_thread(&last, &task->threads[i]);
-	cr_list_add(last.list, CR_OP_WAIT_STATE, CR_STEP_GATE, 0,
-		    CR_RESTART_SETTLE, 0, 0, 0);
+	add_settle(&last);
 	add_fault(&last, CR_FAULT_SETTLE, task_index);
 	add_reaping(&last, plan, children);
 	cr_group_add(restarter, task_index, &arena, last.list);

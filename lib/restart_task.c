@@ -25,15 +25,19 @@
 
 #include "cr_fault.h"
 #include "cr_namespace.h"
+#include "kmod.h"
 #include "restart_list.h"
 
 #define LOOK_NS 100000000 /* how often a waiting task looks after children */
+
+struct steps;
 
 /* One process while it is being made. */
 struct birth {
 	struct cr_restarter *restarter;
 	const struct cr_plan_process *plan;
 	uint32_t vpid;
+	const struct steps *steps;
 	pid_t *children; /* [plan->nr_children] */
 };
 
@@ -233,6 +237,71 @@ static void wait_word(const struct birth *birth, volatile uint32_t *word,
 	}
 }
 
+/*
+ * What a process does with the others; each returns when they are so far, or
+ * ends with the restart.  docs/restart-protocol.md
+ */
+struct steps {
+	void (*join)(const struct birth *birth);
+	void (*turn)(const struct birth *birth);
+	void (*restored)(const struct birth *birth);
+	void (*settle)(const struct birth *birth);
+};
+
+static void user_join(const struct birth *birth)
+{
+	wait_word(birth, &birth->restarter->ctx->state, CR_RESTART_RESTORE);
+}
+
+static void user_turn(const struct birth *birth)
+{
+	wait_word(birth, &birth->restarter->turns[birth->plan->task], 1);
+}
+
+static void user_restored(const struct birth *birth)
+{
+	cr_restart_send(birth->restarter, CR_TASK_EV_RESTORED, birth->vpid,
+			NULL);
+}
+
+static void user_settle(const struct birth *birth)
+{
+	wait_word(birth, &birth->restarter->ctx->state, CR_RESTART_SETTLE);
+}
+
+static const struct steps user_steps = { user_join, user_turn, user_restored,
+					 user_settle };
+
+/* Whoever has made it fail has told the coordinator, or died. */
+static void take_step(const struct birth *birth, enum cr_kmod_step step)
+{
+	if (cr_kmod_restart_step(birth->restarter->device, step) < 0)
+		_exit(1);
+}
+
+static void kernel_join(const struct birth *birth)
+{
+	take_step(birth, CR_KMOD_JOIN);
+}
+
+static void kernel_turn(const struct birth *birth)
+{
+	take_step(birth, CR_KMOD_TURN);
+}
+
+static void kernel_restored(const struct birth *birth)
+{
+	take_step(birth, CR_KMOD_RESTORED);
+}
+
+static void kernel_settle(const struct birth *birth)
+{
+	take_step(birth, CR_KMOD_SETTLE);
+}
+
+static const struct steps kernel_steps = { kernel_join, kernel_turn,
+					   kernel_restored, kernel_settle };
+
 /* The coordinator's children start outside of the rank's cgroups and of the
  * tree's mounts. */
 static void come_in(const struct birth *birth)
@@ -353,12 +422,12 @@ static void __attribute__((noreturn)) be_zombie(const struct birth *birth)
 	const struct cr_saved_task *task =
 		&restarter->saved->tasks[birth->plan->task];
 
-	wait_word(birth, &restarter->turns[birth->plan->task], 1);
+	birth->steps->turn(birth);
 	join_group(birth);
 	if (task->task)
 		prctl(PR_SET_NAME, task->task->comm);
-	cr_restart_send(restarter, CR_TASK_EV_RESTORED, birth->vpid, NULL);
-	wait_word(birth, &restarter->ctx->state, CR_RESTART_SETTLE);
+	birth->steps->restored(birth);
+	birth->steps->settle(birth);
 	reap_children(birth, 0);
 	end_as(task->link->exit_status);
 }
@@ -367,7 +436,7 @@ static void __attribute__((noreturn)) be_ghost(const struct birth *birth)
 {
 	if (birth->plan->joins_group)
 		join_group(birth);
-	wait_word(birth, &birth->restarter->ctx->state, CR_RESTART_SETTLE);
+	birth->steps->settle(birth);
 	reap_children(birth, 0);
 	_exit(0);
 }
@@ -488,13 +557,12 @@ static void __attribute__((noreturn)) be_task(const struct birth *birth)
 
 	rc = cr_mm_stage_private(restarter, task, &files, &staged, &err);
 	if (!rc) {
-		wait_word(birth, &restarter->turns[birth->plan->task], 1);
+		birth->steps->turn(birth);
 		rc = restore_in_turn(birth, task, &files, staged, &exe_fd,
 				     &err);
 	}
 	if (!rc) {
-		cr_restart_send(restarter, CR_TASK_EV_RESTORED, birth->vpid,
-				NULL);
+		birth->steps->restored(birth);
 		rc = cr_restart_last_stage(restarter, (size_t)birth->plan->task,
 					   staged, birth->plan, birth->children,
 					   exe_fd, &err);
@@ -510,7 +578,9 @@ void cr_restart_process(struct cr_restarter *restarter, size_t index)
 	const struct cr_plan_process *plan = &restarter->plan->processes[index];
 	struct birth birth = { .restarter = restarter,
 			       .plan = plan,
-			       .vpid = (uint32_t)getpid() };
+			       .vpid = (uint32_t)getpid(),
+			       .steps = restarter->device >= 0 ? &kernel_steps :
+								 &user_steps };
 	struct cr_error err = { 0 };
 
 	birth.children = calloc(plan->nr_children + 1, sizeof(pid_t));
@@ -521,8 +591,10 @@ void cr_restart_process(struct cr_restarter *restarter, size_t index)
 	be_born(&birth);
 	if (plan->task != CR_PLAN_HELPER)
 		call_fault(&birth, (size_t)plan->task);
+	/* by which the coordinator learns its pid, also where it does not
+	 * count who has joined */
 	cr_restart_send(restarter, CR_TASK_EV_JOIN, birth.vpid, NULL);
-	wait_word(&birth, &restarter->ctx->state, CR_RESTART_RESTORE);
+	birth.steps->join(&birth);
 	if (plan->task == CR_PLAN_HELPER)
 		be_ghost(&birth);
 	if (plan->kind == CR_PLAN_ZOMBIE)

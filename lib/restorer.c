@@ -159,6 +159,8 @@ run_op(const struct cr_list *list, const struct cr_op *op)
 		result = call6(op->nr, op->args);
 		if (op->kind == CR_OP_CALL && result < 0 && result > -4096)
 			fail(list, op, result);
+		if (op->kind == CR_OP_CALL_OR_END && result < 0)
+			end_group();
 		if (op->kind == CR_OP_CALL_IS && result != op->expected)
 			fail(list, op, result);
 	}

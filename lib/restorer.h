@@ -22,6 +22,8 @@ enum cr_op_kind {
 	CR_OP_CALL, /* fails if the kernel returns an error */
 	CR_OP_CALL_ANY, /* whatever it returns is right */
 	CR_OP_CALL_IS, /* must return expected */
+	CR_OP_CALL_OR_END, /* if the kernel returns an error the process ends
+			    * without a word: it is another's, who has told */
 	CR_OP_REPEAT, /* again and again until it returns an error */
 	CR_OP_THREAD, /* clone3(args[0], args[1]); the new thread goes on with
 		       * the list at args[2] */

@@ -24,7 +24,7 @@
 #define MPIRUN_NODE_OPTION "--as-node-of-step"
 
 #define MPIRUN_STEP_MAX 32
-#define MPIRUN_COMMAND_MAX (128 * 1024) /* bytes, with the 0 at its end */
+#define MPIRUN_COMMAND_MAX (128ul * 1024) /* bytes, with the 0 at its end */
 #define MPIRUN_PACKET_MAX (2 * MPIRUN_COMMAND_MAX) /* sealed */
 #define MPIRUN_NR_PORTS 16
 #define MPIRUN_CONNECT_MS 10000

@@ -36,7 +36,7 @@ static int make_room(struct mpirun_connection *connection)
 
 int mpirun_connection_read(struct mpirun_connection *connection)
 {
-	char rest[64], *at;
+	char rest[64] = "", *at;
 	size_t left;
 	ssize_t n;
 	int rc;

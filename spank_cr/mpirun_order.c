@@ -172,7 +172,7 @@ static int try_port(int fd, const struct sockaddr_in *address, const char *text)
 {
 	const uint32_t length = htole32((uint32_t)strlen(text));
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	uint32_t word;
+	uint32_t word = 0;
 	int rc;
 
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)

@@ -76,6 +76,11 @@ struct cr_ioc_join {
 #define CR_IOC_SETTLE _IO(CR_IOC_MAGIC, 4)
 /* Wait at the gate; 0: it is open. */
 #define CR_IOC_GATE _IO(CR_IOC_MAGIC, 5)
+/*
+ * The same without waiting, for tasks that somebody else keeps still and lets
+ * go.  The caller may close its descriptor from then on.
+ */
+#define CR_IOC_ARRIVE _IO(CR_IOC_MAGIC, 9)
 /* By the coordinator: open the gate.  -EPROTO before state CR_IOC_RELEASE. */
 #define CR_IOC_RELEASE _IO(CR_IOC_MAGIC, 6)
 
@@ -90,7 +95,7 @@ struct cr_ioc_fail {
 
 /*
  * By the coordinator: wait until all are at the gate or all is over.  Returns
- * 0 in both cases.
+ * 0 in both cases.  poll(2) says POLLIN when it would not wait.
  */
 struct cr_ioc_wait {
 	__u32 flags; /* 0, or CR_WAIT_F_NOT */

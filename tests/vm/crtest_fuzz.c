@@ -117,9 +117,9 @@ static void call_restart(const struct fuzz *fuzz, unsigned int *seed,
 		{ CR_IOC_TURN, NULL },	     { CR_IOC_RESTORED, NULL },
 		{ CR_IOC_SETTLE, NULL },     { CR_IOC_GATE, NULL },
 		{ CR_IOC_RELEASE, NULL },    { CR_IOC_FAIL, &fail },
-		{ CR_IOC_WAIT, &wait_call },
+		{ CR_IOC_WAIT, &wait_call }, { CR_IOC_ARRIVE, NULL },
 	};
-	uint32_t i = pick(seed, 9);
+	uint32_t i = pick(seed, 10);
 
 	ioctl(device, calls[i].call,
 	      pick(seed, 50) ? calls[i].argument : (void *)8);

@@ -6,6 +6,7 @@
  * killed, hangs, lies, or does something else at each moment.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -79,6 +80,44 @@ static void gate_waits_for_zombies(void)
 	crtest_is(state_of(tree), CR_RESTART_SETTLE);
 	tree->hold[1] = NR_STEPS;
 	expect_success(tree);
+}
+
+static int polled(const struct tree *tree, int ms)
+{
+	struct pollfd look = { .fd = tree->device, .events = POLLIN };
+
+	return poll(&look, 1, ms) == 1 ? look.revents : 0;
+}
+
+static void arrives_and_closes(void)
+{
+	struct tree *tree = tree_new(3, 1);
+
+	tree->arrives = 1;
+	tree->role[1] = ZOMBIE;
+	tree->hold[0] = GATE;
+	begin(tree);
+	crtest_until(tree->is_over[2]);
+	crtest_is(polled(tree, 0), 0);
+	crtest_is(state_of(tree), CR_RESTART_SETTLE);
+	tree->hold[0] = NR_STEPS;
+	crtest_is(polled(tree, 60000), POLLIN);
+	expect_success(tree);
+}
+
+static void dies_where_it_arrived(void)
+{
+	struct tree *tree = tree_new(2, 0);
+
+	tree->arrives = 1;
+	tree->hold[0] = GATE;
+	begin(tree);
+	crtest_until(tree->is_over[1]);
+	kill(tree->pid[1], SIGKILL);
+	crtest_is(polled(tree, 60000), POLLIN);
+	crtest_is(wait_all(tree).vpid, tree->pid[1]);
+	tree->hold[0] = NR_STEPS;
+	expect_failure(tree, 1, -ECANCELED);
 }
 
 /* Task 1 is killed while it holds @held (or, if the same, waits in it), when
@@ -602,6 +641,10 @@ const struct crtest_case crtest_protocol[] = {
 	{ "who dies after the gate is nobody's failure", dies_after },
 	{ "the gate waits for the last task", gate_waits },
 	{ "the gate waits for zombies and ghosts", gate_waits_for_zombies },
+	{ "who has arrived may close, and poll tells of the last",
+	  arrives_and_closes },
+	{ "a task killed where it has arrived ends all",
+	  dies_where_it_arrived },
 	{ "a task killed in join ends all", killed_in_join },
 	{ "a task killed before its turn ends all", killed_before_turn },
 	{ "a task killed waiting for its turn ends all",

@@ -49,6 +49,10 @@ int take_step(struct tree *tree, uint32_t i, enum step step)
 			tree->is_early = 1; /* two in turn at once */
 		tree->nr_in_turn--;
 	}
+	if (step == GATE && tree->arrives)
+		return ioctl(tree->device, CR_IOC_ARRIVE) < 0 ?
+			       -1 :
+			       close(tree->device);
 	return ioctl(tree->device, calls[step]);
 }
 
@@ -72,7 +76,7 @@ void live(struct tree *tree, uint32_t i)
 		crtest_until(tree->hold[i] != step);
 		code = take_step(tree, i, step) < 0 ? -errno : 0;
 	}
-	if (!code && tree->role[i] == LIVE && !tree->is_open)
+	if (!code && tree->role[i] == LIVE && !tree->is_open && !tree->arrives)
 		tree->is_early = 1;
 	tree->code[i] = code;
 	tree->at[i] = LEFT;

@@ -22,6 +22,7 @@ struct tree {
 	enum role role[CRTEST_TREE_MAX];
 	pid_t pid[CRTEST_TREE_MAX];
 	int timeout_ms;
+	int arrives; /* at the gate by CR_IOC_ARRIVE, and closes the device */
 	_Atomic int is_started; /* context is there: they may join */
 	_Atomic int
 		hold[CRTEST_TREE_MAX]; /* before this step; NR_STEPS: never */

@@ -5,6 +5,7 @@
 set -u
 
 [ -c /dev/cr ] || { modprobe libcrc32c && insmod "${module:?}"; }
+done_before=$(cat /sys/module/cr/parameters/restarts_done)
 results=$(mktemp -d)
 export results
 
@@ -12,7 +13,7 @@ export results
 one()
 {
 	local status=0
-	"${top:?}/tests/engine/run" --mode "${4:-cycle}" --dir /tmp/work \
+	"${top:?}/tests/engine/run" --slow --mode "${4:-cycle}" --dir /tmp/work \
 		--cr "${cr:?}" --save-engine "$2" --restart-engine "$3" \
 		"${build:?}/tests/programs/$1" || status=$?
 	case $status in
@@ -37,6 +38,11 @@ cases()
 			mem_hugetlb kernel kernel cycle
 			static_binary kernel kernel cycle
 			tree_mixed auto auto cycle
+			call_futex_until kernel kernel cycle
+			call_nanosleep kernel kernel cycle
+			tree_zombies kernel kernel cycle
+			tree_ghost_session kernel kernel cycle
+			tree_stopped user kernel cycle
 			mem_cow kernel user cycle
 			mem_file_private user kernel cycle
 			thread_many user kernel cycle
@@ -59,4 +65,10 @@ cases | sort | awk '{ line[$1] = line[$1] "one " $0 "; " }
 failed=$(grep -c '^FAILED' "$results/all")
 echo "$(grep -c '^ok' "$results/all") passed, $failed failed," \
 	"$(grep -c '^lacking' "$results/all") cannot run here"
+# the module has indeed run the protocol of those
+done=$(($(cat /sys/module/cr/parameters/restarts_done) - done_before))
+want=$(grep -cE '^ok - [^ ]+ [^ ]+ kernel' "$results/all")
+refused=$(grep -cE '^ok - refuse_[^ ]+ [^ ]+ kernel' "$results/all")
+echo "$done restarts by the module"
+[ "$done" -ge $((want - refused)) ] || failed=1
 [ "$failed" = 0 ] && grep -q '^ok' "$results/all"
