@@ -116,14 +116,13 @@ static void heard_first(struct agent_link *link,
 static struct agent_link **find_place(struct agent_lead *lead)
 {
 	static size_t next;
+	size_t i;
 
-	for (size_t i = 0; i < lead->nr_pending; i++) {
-		next = (next + 1) % lead->nr_pending;
-		if (!lead->pending[next])
-			return &lead->pending[next];
-	}
 	next = (next + 1) % lead->nr_pending;
-	agent_link_destroy(lead->pending[next]);
+	for (i = 1; i < lead->nr_pending && lead->pending[next]; i++)
+		next = (next + 1) % lead->nr_pending;
+	if (lead->pending[next])
+		agent_link_destroy(lead->pending[next]);
 	return &lead->pending[next];
 }
 
