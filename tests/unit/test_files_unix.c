@@ -194,6 +194,7 @@ static void saving_leaves_sockets_alone(void **state)
 	(void)state;
 	pid = fork();
 	if (pid == 0) {
+		setpgid(0, 0); /* see test_remote_killed.c: it will stop */
 		scene_null_streams();
 		shared->pids[0] = getpid();
 		shared->failed[0] = '\0';

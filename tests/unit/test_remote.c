@@ -45,8 +45,10 @@ static pid_t start(int (*body)(void))
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	if (pid == 0)
+	if (pid == 0) {
+		setpgid(0, 0); /* see test_remote_killed.c: it may be stopped */
 		_exit(body());
+	}
 	usleep(50000);
 	return pid;
 }
