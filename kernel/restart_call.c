@@ -330,6 +330,14 @@ long cr_restart_settle(struct file *file)
 			READ_ONCE(restart->state) >= CR_RESTART_SETTLE);
 }
 
+/* Say that the calling task has nothing left to do by itself. */
+static int come_to_gate(struct cr_restart *restart, struct cr_process *process)
+{
+	if (!process || process->kind != CR_PROCESS_LIVE)
+		return -EPROTO;
+	return step(restart, process, CR_TASK_EV_GATE);
+}
+
 /**
  * cr_restart_gate() - CR_IOC_GATE
  * @file: open /dev/cr
@@ -340,11 +348,8 @@ long cr_restart_gate(struct file *file)
 {
 	struct cr_restart *restart = restart_of(file);
 	struct cr_process *process = self_of(restart);
-	int rc;
+	int rc = come_to_gate(restart, process);
 
-	if (!process || process->kind != CR_PROCESS_LIVE)
-		return -EPROTO;
-	rc = step(restart, process, CR_TASK_EV_GATE);
 	if (!rc)
 		rc = wait_for(restart, process->wait,
 			      READ_ONCE(restart->state) == CR_RESTART_DONE);
@@ -363,11 +368,8 @@ long cr_restart_arrive(struct file *file)
 {
 	struct cr_restart *restart = restart_of(file);
 	struct cr_process *process = self_of(restart);
-	int rc;
+	int rc = come_to_gate(restart, process);
 
-	if (!process || process->kind != CR_PROCESS_LIVE)
-		return -EPROTO;
-	rc = step(restart, process, CR_TASK_EV_GATE);
 	if (!rc)
 		WRITE_ONCE(process->may_close, true);
 	return rc;

@@ -79,36 +79,6 @@ static void find_own(char *self, char *launch)
 		fail(launch, strerror(errno));
 }
 
-/* What srun would take for options, and what tells an mpirun how many ranks
- * there are to be: put aside, for the first node. */
-static void put_aside_environment(void)
-{
-	char *all = NULL, name[256];
-	size_t size, length;
-	FILE *file = open_memstream(&all, &size);
-
-	if (!file)
-		fail("environment", strerror(errno));
-	for (char **i = environ; *i; i++)
-		if (!strncmp(*i, "SLURM_", 6) && !strchr(*i, '\n'))
-			fprintf(file, "%s\n", *i);
-	if (fclose(file) || setenv(MPIRUN_SAVED_VARIABLE, all, 1))
-		fail("environment", strerror(errno));
-	for (char **i = environ; *i;) {
-		length = strcspn(*i, "=");
-		if (strncmp(*i, "SLURM_", 6) || !strncmp(*i, "SLURM_JOB", 9) ||
-		    !strncmp(*i, "SLURM_CONF=", 11) || length >= sizeof(name)) {
-			i++;
-			continue;
-		}
-		memcpy(name, *i, length);
-		name[length] = '\0';
-		unsetenv(name);
-		i = environ;
-	}
-	free(all);
-}
-
 /* Open MPI and Hydra (MPICH, and those made of it) by their own settings. */
 static void tell_mpi(const char *launch)
 {
@@ -160,6 +130,7 @@ int main(int argc, char **argv)
 	static char self[PATH_MAX], launch[PATH_MAX];
 	const int is_link = strcmp(base_name(argv[0]), NAME) != 0;
 	const long nr_nodes = number_of("SLURM_JOB_NUM_NODES");
+	int rc;
 
 	if (!is_link && argc > 2 && !strcmp(argv[1], MPIRUN_NODE_OPTION))
 		return mpirun_node(argv + 2);
@@ -177,7 +148,9 @@ int main(int argc, char **argv)
 	if (nr_nodes > 1 && !getenv(MPIRUN_STEP_VARIABLE)) {
 		find_own(self, launch);
 		tell_mpi(launch);
-		put_aside_environment();
+		rc = mpirun_environment_put_aside();
+		if (rc)
+			fail("environment", strerror(-rc));
 		start_step(nr_nodes, self, argv, argc);
 	}
 	execvp(argv[0], argv);

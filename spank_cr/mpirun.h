@@ -98,6 +98,15 @@ void mpirun_connection_say(const struct mpirun_connection *connection,
 			   uint32_t word);
 void mpirun_connection_close(struct mpirun_connection *connection);
 
+/* --- mpirun_environment.c --- */
+
+/* In the batch script: put Slurm's variables aside, for the first node, and
+ * take away those that srun or an mpirun would obey.  0 or -errno. */
+int mpirun_environment_put_aside(void);
+/* In the first node: as the script has them; the step's own would tell an
+ * mpirun of one CPU a node. */
+void mpirun_environment_put_back(void);
+
 /* --- mpirun_node.c --- */
 
 /* Be a node of the step; the first runs @argv.  Returns the exit code. */

@@ -80,34 +80,6 @@ static pid_t start(const struct node *node, char *const *argv, int is_program)
 	_exit(127);
 }
 
-/* As the script has it: the step's own would tell an mpirun of one CPU a node.
- */
-static void put_back_environment(void)
-{
-	const char *saved = getenv(MPIRUN_SAVED_VARIABLE);
-	char *text = saved ? strdup(saved) : NULL, *at = text, *variable;
-	char name[256];
-
-	if (!text)
-		return;
-	for (char **i = environ; *i;) {
-		const size_t length = strcspn(*i, "=");
-
-		if (strncmp(*i, "SLURM_", 6) || length >= sizeof(name)) {
-			i++;
-			continue;
-		}
-		memcpy(name, *i, length);
-		name[length] = '\0';
-		unsetenv(name);
-		i = environ;
-	}
-	while ((variable = strsep(&at, "\n")))
-		if (*variable)
-			putenv(variable);
-	unsetenv(MPIRUN_SAVED_VARIABLE);
-}
-
 static int start_program(struct node *node, char *const *argv)
 {
 	node->program = start(node, argv, 1);
@@ -340,14 +312,12 @@ static int prepare(struct node *node)
 
 static int hold_one(struct node *node, const char *host, int64_t deadline)
 {
-	const struct mpirun_order order = { .kind = MPIRUN_HOLD,
-					    .command = "" };
-	struct mpirun_order mine = order;
+	struct mpirun_order order = { .kind = MPIRUN_HOLD, .command = "" };
 	struct cr_error err = { 0 };
 	int fd;
 
-	strcpy(mine.step, node->step);
-	while ((fd = mpirun_order_give(host, &mine, &err)) < 0) {
+	strcpy(order.step, node->step);
+	while ((fd = mpirun_order_give(host, &order, &err)) < 0) {
 		if (now_ms() >= deadline) {
 			say(node, "a node of the step is not there", err.text);
 			return -ETIMEDOUT;
@@ -425,7 +395,7 @@ static int run_first(struct node *node, char **argv)
 {
 	if (hold_others(node))
 		return 1;
-	put_back_environment();
+	mpirun_environment_put_back();
 	if (start_program(node, argv))
 		return 1;
 	while (!node->is_over)

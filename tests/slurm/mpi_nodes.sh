@@ -14,11 +14,5 @@ for i in $(seq "$times"); do
 	await_count $(($(counted) + 5 + RANDOM % 20))
 	move_nodes "$i" "$ranks"
 done
-await_count $(($(counted) + 5))
-touch "$work/stop"
-await_end COMPLETED 180
-check_ended_well
-check_output "$(counted)"
-check_moved
-check_no_images
+finish_stress
 await 30 "end of the relays" no_relay_left

@@ -124,14 +124,21 @@ static void caller_killed_when_the_maker_is_born_leaves_nobody(void **state)
 	everybody_ends();
 }
 
+/* The caller runs on, init and its maker do not. */
+static pid_t init_at_birth(pid_t *callerp, pid_t *makerp)
+{
+	*callerp = start_caller();
+	*makerp = next_born(*callerp);
+	let_go(*callerp);
+	assert_return_code(ptrace(PTRACE_CONT, *makerp, 0, 0), errno);
+	return next_born(*makerp);
+}
+
 static void caller_killed_when_init_is_born_leaves_nobody(void **state)
 {
-	pid_t caller = start_caller(), maker = next_born(caller), init;
+	pid_t caller, maker, init = init_at_birth(&caller, &maker);
 
 	(void)state;
-	let_go(caller);
-	assert_return_code(ptrace(PTRACE_CONT, maker, 0, 0), errno);
-	init = next_born(maker);
 	end(caller);
 	let_go(maker);
 	let_go(init);
@@ -141,13 +148,10 @@ static void caller_killed_when_init_is_born_leaves_nobody(void **state)
 /* The maker has done its work by then. */
 static void maker_killed_when_init_is_born_does_no_harm(void **state)
 {
-	pid_t caller = start_caller(), maker = next_born(caller), init;
+	pid_t caller, maker, init = init_at_birth(&caller, &maker);
 	int status;
 
 	(void)state;
-	let_go(caller);
-	assert_return_code(ptrace(PTRACE_CONT, maker, 0, 0), errno);
-	init = next_born(maker);
 	end(maker);
 	let_go(init);
 	assert_int_equal(waitpid(caller, &status, 0), caller);
@@ -157,13 +161,10 @@ static void maker_killed_when_init_is_born_does_no_harm(void **state)
 
 static void init_killed_at_birth_is_an_error(void **state)
 {
-	pid_t caller = start_caller(), maker = next_born(caller), init;
+	pid_t caller, maker, init = init_at_birth(&caller, &maker);
 	int status;
 
 	(void)state;
-	let_go(caller);
-	assert_return_code(ptrace(PTRACE_CONT, maker, 0, 0), errno);
-	init = next_born(maker);
 	end(init);
 	let_go(maker);
 	assert_int_equal(waitpid(caller, &status, 0), caller);
