@@ -119,7 +119,8 @@ int cr_zone_is_clear_of_us(const struct cr_zone *zone, uint64_t start,
  * birth to the restorer. */
 void cr_restart_process(struct cr_restarter *restarter, size_t index)
 	__attribute__((noreturn));
-/* Fork it; with its vpid.  Returns the pid and *@pidfdp, or a negative errno.
+/* restart_birth.c: fork it, with its vpid.  Returns the pid and *@pidfdp, or a
+ * negative errno.
  */
 long cr_restart_fork(struct cr_restarter *restarter, size_t index, int *pidfdp);
 
