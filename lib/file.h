@@ -114,7 +114,7 @@ extern const struct cr_file_ops cr_file_device_ops, cr_file_directory_ops,
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);
 const struct cr_file_ops *cr_file_ops_find(uint32_t kind);
 
-/* ---- saving: files_add.c, files_inspect.c ---- */
+/* ---- saving: files_add.c, files_same.c, files_inspect.c ---- */
 
 /* Streams 0..2 of the holder of @root: EXTERNAL once a task has them too. */
 int cr_file_add_streams(struct cr_file_table *table, const struct cr_root *root,
@@ -125,6 +125,15 @@ int cr_file_add_streams(struct cr_file_table *table, const struct cr_root *root,
 int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 			   uint32_t vpid, int number, int fd, uint32_t *idp,
 			   struct cr_error *err);
+
+/* files_same.c: the file of @table that @file is, by its descriptor or by its
+ * path; frees @file if there was one, else @file itself with *@is_newp. Returns
+ * NULL and errno without memory, or if kcmp(2) fails: then the table is only
+ * good to be destroyed. */
+struct cr_file *cr_file_find_opened(struct cr_file_table *table,
+				    struct cr_file *file, int *is_newp);
+struct cr_file *cr_file_find_unopened(struct cr_file_table *table,
+				      struct cr_file *file, int *is_newp);
 
 /* -EOPNOTSUPP if descriptions cannot be compared on this kernel. */
 int cr_file_check_kcmp(struct cr_error *err);

@@ -2,15 +2,11 @@
 /*
  * files_add.c - every open file description of a tree goes in once
  *
- * Descriptors are fetched from the frozen tasks with pidfd_getfd(2).  Two are
- * the same description if kcmp(2) says so; it also gives an order, so that a
- * search tree finds it among thousands.  Files with different inodes are told
- * apart without kcmp.
+ * Descriptors are fetched from the frozen tasks with pidfd_getfd(2);
+ * files_same.c tells whether one leads to a description that is here already.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,56 +18,6 @@
 #include "file.h"
 
 #define LINK_MAX_LENGTH 4096
-
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
-}
-
-static int compare_inodes(const struct cr_file *a, const struct cr_file *b)
-{
-	int rc = compare_numbers(a->stat.st_dev, b->stat.st_dev);
-
-	return rc ? rc : compare_numbers(a->stat.st_ino, b->stat.st_ino);
-}
-
-static long same_description(int a, int b)
-{
-	pid_t self = getpid();
-
-	return syscall(SYS_kcmp, self, self, KCMP_FILE, a, b);
-}
-
-static _Thread_local int compare_error; /* tsearch(3) cannot tell it */
-
-/* kcmp gives 0 same, 1 less, 2 greater. */
-static int compare_opened(const void *a, const void *b)
-{
-	const struct cr_file *left = a, *right = b;
-	int rc = compare_inodes(left, right);
-
-	if (rc)
-		return rc;
-	switch (same_description(left->fd, right->fd)) {
-	case 0:
-		return 0;
-	case 1:
-		return -1;
-	case 2:
-		return 1;
-	default: /* files that are one would come back as two */
-		compare_error = errno;
-		return 1;
-	}
-}
-
-static int compare_unopened(const void *a, const void *b)
-{
-	const struct cr_file *left = a, *right = b;
-	int rc = compare_inodes(left, right);
-
-	return rc ? rc : strcmp(left->link, right->link);
-}
 
 void cr_file_free(struct cr_file *file)
 {
@@ -275,27 +221,6 @@ static void note_stream(const struct cr_file_table *table, struct cr_file *file)
 	file->stream_rank = table->options.roots[root].rank;
 }
 
-/* The file that tsearch found or inserted for @file; frees @file if there was
- * one.  Returns NULL and errno without memory, or if kcmp(2) fails: then
- * the tree is only good to be destroyed. */
-static struct cr_file *
-find_or_insert(void **tree, struct cr_file *file,
-	       int (*compare)(const void *, const void *), int *is_newp)
-{
-	struct cr_file **node;
-
-	compare_error = 0;
-	node = tsearch(file, tree, compare);
-	if (!node || compare_error) {
-		errno = node ? compare_error : ENOMEM;
-		return NULL;
-	}
-	*is_newp = *node == file;
-	if (!*is_newp)
-		cr_file_free(file);
-	return *node;
-}
-
 static int not_added(struct cr_file *file, struct cr_error *err)
 {
 	int rc = cr_error_errno(err, "comparing open files");
@@ -323,7 +248,7 @@ int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 		cr_file_free(file);
 		return rc;
 	}
-	found = find_or_insert(&table->opened, file, compare_opened, &is_new);
+	found = cr_file_find_opened(table, file, &is_new);
 	if (!found)
 		return not_added(file, err);
 	if (is_new) {
@@ -377,8 +302,7 @@ int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 	if (!file)
 		return err ? err->code : -EIO;
 	is_writable = file->is_writable;
-	found = find_or_insert(&table->unopened, file, compare_unopened,
-			       &is_new);
+	found = cr_file_find_unopened(table, file, &is_new);
 	if (!found)
 		return not_added(file, err);
 	found->is_writable |= is_writable;
@@ -416,7 +340,7 @@ static int add_stream(struct cr_file_table *table, const struct cr_root *root,
 	file->wire.kind = CR_FILE_EXTERNAL;
 	file->wire.rank = root->rank;
 	file->wire.peer = (uint32_t)stream;
-	found = find_or_insert(&table->opened, file, compare_opened, &is_new);
+	found = cr_file_find_opened(table, file, &is_new);
 	if (!found)
 		return not_added(file, err);
 	if (is_new)
@@ -437,23 +361,4 @@ int cr_file_add_streams(struct cr_file_table *table, const struct cr_root *root,
 		rc = add_stream(table, root, pidfd, stream, err);
 	close(pidfd);
 	return rc;
-}
-
-int cr_file_check_kcmp(struct cr_error *err)
-{
-	if (same_description(0, 0) == 0 || errno == EBADF)
-		return 0;
-	return cr_error_set(err, -EOPNOTSUPP, "this kernel has no kcmp(2): %s",
-			    strerror(errno));
-}
-
-static void no_free(void *node)
-{
-	(void)node;
-}
-
-void cr_file_free_trees(struct cr_file_table *table)
-{
-	tdestroy(table->opened, no_free);
-	tdestroy(table->unopened, no_free);
 }
