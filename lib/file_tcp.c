@@ -2,7 +2,7 @@
 /*
  * file_tcp.c - TCP sockets: save one, but for its queues
  *
- * Those are read shortly before the image is written (file_tcp_queue.c): the
+ * Those are read shortly before the image is written (file_tcp_tree.c): the
  * kernel goes on receiving while the tree is frozen.
  */
 #include <errno.h>

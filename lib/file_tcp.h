@@ -4,7 +4,7 @@
  *
  * file_tcp.c saves a socket but for its queues; file_tcp_peer.c finds the other
  * ends and gives the verdict, with file_tcp_diag.c's list of all sockets of the
- * node; file_tcp_queue.c reads the queues, shortly before the image is
+ * node; file_tcp_tree.c reads the queues, shortly before the image is
  * written; file_tcp_options.c knows socket options, both directions;
  * file_tcp_make.c and file_tcp_mirror.c make sockets again, restart_tcp.c sets
  * them going at the gate; file_tcp_load.c checks what an image says;
@@ -166,6 +166,14 @@ int cr_tcp_has_more(int fd, const char **whatp);
 /* file_tcp_peer.c: the verdict about one socket */
 int cr_tcp_find_peer(struct cr_file_table *table, struct cr_file *file,
 		     struct cr_error *err);
+
+/* file_tcp_queue.c, each 0 or a negative errno: take *@keptp, head->send_length
+ * bytes of the send queue, which is freed with free(3) ... */
+int cr_tcp_save_send_side(struct cr_file *file, uint8_t **keptp);
+/* ... and append what has been received to the file's data. */
+int cr_tcp_save_receive_side(struct cr_file *file);
+/* Put @length bytes behind the file's data, padded. */
+int cr_tcp_append(struct cr_file *file, const void *bytes, size_t length);
 
 /* TCP_REPAIR; leaving it (@value CR_TCP_REPAIR_OFF) loses SO_REUSEADDR, which
  * is set again. */

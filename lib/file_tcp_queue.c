@@ -1,40 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * file_tcp_queue.c - what is under way on the TCP connections of a tree
+ * file_tcp_queue.c - what is under way on one TCP connection
  *
- * The kernel goes on sending and receiving while the tree is frozen.  So all
- * send queues are read before any receive queue: a byte that has left the one
- * meanwhile is in the other, and one that is in both is cut off at restart by
- * its sequence number.
- *
- * Some of it the kernel tells in repair mode only.  A socket that is left in
- * it, since we are killed, is of no use to its program: each is in it for a few
- * system calls at a time, and a guard, who shares our descriptors, takes them
- * out of it when we die.  While the send queue is selected the kernel takes
- * what it would send for sent, so that a retransmission has to repair it: this
- * is the shortest.
+ * Some of it the kernel tells in repair mode only.  A socket is in it for a few
+ * system calls at a time (file_tcp_tree.c says why).  While the send queue is
+ * selected the kernel takes what it would send for sent, so that a
+ * retransmission has to repair it: this is the shortest.
  */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "file_tcp.h"
 
 #define SLACK 262144u /* bytes: a segment is less */
 #define TRIES 100
-#define GUARD_SIGNAL SIGSYS /* our death; nobody sends that otherwise */
 
 static int get_number(int fd, int name, uint32_t *valuep)
 {
@@ -146,8 +132,7 @@ static int read_send_side(int fd, struct cr_wire_tcp *head, struct queue *queue)
 	return queue->length < 0 ? (int)queue->length : rc;
 }
 
-/* Put @length bytes behind the file's data, padded. */
-static int append(struct cr_file *file, const void *bytes, size_t length)
+int cr_tcp_append(struct cr_file *file, const void *bytes, size_t length)
 {
 	size_t before = file->wire.data_length, room;
 	char *data;
@@ -189,7 +174,7 @@ static int keep_unsent(struct cr_file *file, struct cr_wire_tcp *head,
 	return 0;
 }
 
-static int save_send_side(struct cr_file *file, uint8_t **keptp)
+int cr_tcp_save_send_side(struct cr_file *file, uint8_t **keptp)
 {
 	struct cr_wire_tcp *head = file->data;
 	struct queue queue = { 0 };
@@ -293,7 +278,7 @@ static int peek(int fd, uint8_t *bytes, size_t length)
 	return n < 0 ? (int)n : done == length ? 0 : -EPROTO;
 }
 
-static int save_receive_side(struct cr_file *file)
+int cr_tcp_save_receive_side(struct cr_file *file)
 {
 	struct cr_wire_tcp *head = file->data;
 	uint8_t *bytes;
@@ -310,176 +295,7 @@ static int save_receive_side(struct cr_file *file)
 		return -ENOMEM;
 	rc = peek(file->fd, bytes, head->receive_length);
 	if (rc == 0)
-		rc = append(file, bytes, head->receive_length);
+		rc = cr_tcp_append(file, bytes, head->receive_length);
 	free(bytes);
 	return rc;
-}
-
-static int fail(const struct cr_file *file, int rc, struct cr_error *err)
-{
-	const struct cr_wire_tcp *head = file->data;
-	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
-	const char *why = rc == -EFBIG ?
-				  "more is under way than fits a record" :
-			  rc == -EPROTO ? "its queue cannot be read whole" :
-			  rc == -EPERM	? "reading it takes CAP_NET_ADMIN" :
-					  strerror(-rc);
-
-	return cr_error_set(err, rc,
-			    "vpid %u fd %d: TCP connection %s -> %s: %s",
-			    file->vpid, file->number,
-			    cr_tcp_print(&head->local, from),
-			    cr_tcp_print(&head->remote, to), why);
-}
-
-/* Its send queue, of those that have one that counts. */
-static int has_send_side(const struct cr_wire_tcp *head)
-{
-	return head && (head->kind == CR_TCP_CONNECTED ||
-			(head->kind == CR_TCP_CONNECTING &&
-			 head->flags & CR_TCP_F_WAITED_FOR));
-}
-
-static int has_receive_side(const struct cr_wire_tcp *head)
-{
-	return head &&
-	       (head->kind == CR_TCP_CONNECTED || head->kind == CR_TCP_CLOSED);
-}
-
-static int read_all(struct cr_file_table *table, uint8_t **kept,
-		    int (*between)(void *arg, struct cr_error *err), void *arg,
-		    struct cr_error *err)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < table->nr_files && rc == 0; i++)
-		if (has_send_side(cr_tcp_of(table->files[i]))) {
-			rc = save_send_side(table->files[i], &kept[i]);
-			if (rc < 0)
-				return fail(table->files[i], rc, err);
-		}
-	if (between)
-		rc = between(arg, err);
-	for (i = 0; i < table->nr_files && rc == 0; i++) {
-		struct cr_file *file = table->files[i];
-		struct cr_wire_tcp *head = cr_tcp_of(file);
-
-		if (has_receive_side(head))
-			rc = save_receive_side(file);
-		if (rc == 0 && kept[i]) {
-			head = file->data;
-			rc = append(file, kept[i], head->send_length);
-		}
-		if (rc < 0)
-			return fail(file, rc, err);
-	}
-	return rc;
-}
-
-static int has_connections(const struct cr_file_table *table)
-{
-	size_t i;
-
-	for (i = 0; i < table->nr_files; i++) {
-		const struct cr_wire_tcp *head = cr_tcp_of(table->files[i]);
-
-		if (has_send_side(head) || has_receive_side(head))
-			return 1;
-	}
-	return 0;
-}
-
-static void __attribute__((noreturn))
-be_guard(const struct cr_file_table *table, pid_t parent)
-{
-	sigset_t death;
-	size_t i;
-
-	sigemptyset(&death);
-	sigaddset(&death, GUARD_SIGNAL);
-	prctl(PR_SET_PDEATHSIG, GUARD_SIGNAL);
-	if (getppid() == parent)
-		sigwaitinfo(&death, NULL);
-	for (i = 0; i < table->nr_files; i++) {
-		const struct cr_wire_tcp *head = cr_tcp_of(table->files[i]);
-
-		if (has_send_side(head))
-			cr_tcp_repair(table->files[i]->fd, CR_TCP_REPAIR_OFF,
-				      head);
-	}
-	_exit(0);
-}
-
-/* Returns its pid, or a negative errno: then we do without. */
-static pid_t start_guard(const struct cr_file_table *table)
-{
-	const pid_t self = getpid();
-	sigset_t all, before;
-	pid_t pid;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	/* nobody but us shall hear of its end */
-	pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
-	if (pid == 0)
-		be_guard(table, self);
-	if (pid < 0)
-		pid = -errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return pid;
-}
-
-static void end_guard(pid_t pid)
-{
-	if (pid <= 0)
-		return;
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
-}
-
-int cr_file_table_read_tcp(struct cr_file_table *table,
-			   int (*between)(void *arg, struct cr_error *err),
-			   void *arg, struct cr_error *err)
-{
-	uint8_t **kept;
-	pid_t guard;
-	size_t i;
-	int rc;
-
-	if (!has_connections(table))
-		return between ? between(arg, err) : 0;
-	kept = calloc(table->nr_files, sizeof(*kept));
-	if (!kept)
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	guard = start_guard(table);
-	rc = read_all(table, kept, between, arg, err);
-	end_guard(guard);
-	for (i = 0; i < table->nr_files; i++)
-		free(kept[i]);
-	free(kept);
-	return rc;
-}
-
-void cr_file_table_silence_tcp(struct cr_file_table *table, int close_all)
-{
-	size_t i;
-
-	if (!table)
-		return;
-	for (i = 0; i < table->nr_files; i++) {
-		struct cr_file *file = table->files[i];
-		const struct cr_wire_tcp *head = cr_tcp_of(file);
-
-		if (!head || file->fd < 0)
-			continue;
-		if (head->kind == CR_TCP_CONNECTED ||
-		    head->kind == CR_TCP_CONNECTING)
-			cr_tcp_repair(file->fd, 1, NULL);
-		if (close_all) {
-			close(file->fd);
-			file->fd = -1;
-		}
-	}
 }
