@@ -6,9 +6,9 @@
  * ends and gives the verdict, with file_tcp_diag.c's list of all sockets of the
  * node; file_tcp_tree.c reads the queues, shortly before the image is
  * written; file_tcp_options.c knows socket options, both directions;
- * file_tcp_make.c and file_tcp_mirror.c make sockets again, restart_tcp.c sets
- * them going at the gate; file_tcp_load.c checks what an image says;
- * file_tcp_ends.c has the ends for other nodes.
+ * file_tcp_make.c, file_tcp_connect.c and file_tcp_mirror.c make sockets again,
+ * restart_tcp.c sets them going at the gate; file_tcp_load.c checks what an
+ * image says; file_tcp_ends.c has the ends for other nodes.
  */
 #ifndef FILE_TCP_H
 #define FILE_TCP_H
@@ -221,6 +221,11 @@ int cr_tcp_set_options(const struct cr_wire_tcp *head, int fd,
 		       struct cr_error *err);
 void cr_tcp_set_late_options(const struct cr_wire_tcp *head, int fd);
 
+/* ---- one end, in repair mode: file_tcp_connect.c ---- */
+
+int cr_tcp_bind(int fd, uint32_t family, const struct cr_tcp_address *address,
+		struct cr_error *err);
+
 /* One end of a connection, as repair mode makes it. */
 struct cr_tcp_shape {
 	uint32_t family;
@@ -237,8 +242,14 @@ int cr_tcp_connect(const struct cr_tcp_shape *shape, int fd,
  * number @begin on. */
 int cr_tcp_set_window(int fd, uint32_t send, uint32_t send_max, uint32_t begin,
 		      uint32_t receive);
+/* Have the size of its segments worked out again. */
+void cr_tcp_update_mss(int fd);
 void cr_tcp_shape(const struct cr_tcp_making *making,
 		  struct cr_tcp_shape *shape);
+
+/* Put the bytes received of @making into the queue of @fd. */
+int cr_tcp_fill(const struct cr_tcp_making *making, int fd,
+		struct cr_error *err);
 
 /*
  * file_tcp_mirror.c: another end, made for the moment, says what @fd has heard,
@@ -256,10 +267,6 @@ int cr_tcp_come_home(struct cr_tcp_making *making, struct cr_error *err);
  * been reset, with the bytes received of @making. */
 int cr_tcp_mirror_reset(const struct cr_tcp_making *making, int fd,
 			struct cr_error *err);
-
-/* Put the bytes received of @making into the queue of @fd. */
-int cr_tcp_fill(const struct cr_tcp_making *making, int fd,
-		struct cr_error *err);
 
 int cr_tcp_make(struct cr_file_restore *restore, uint32_t id,
 		struct cr_error *err);

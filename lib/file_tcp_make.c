@@ -9,9 +9,7 @@
  * same port.
  */
 #include <errno.h>
-#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -21,207 +19,6 @@
 
 #define REMAINS_MS 45000 /* TIME_WAIT lasts 60 s, and has begun before */
 #define REMAINS_NAP_MS 100
-#define PIECE 32768 /* bytes put into a receive queue at a time */
-#define MSS_WISH_MAX 32767
-#define OPTION_MSS 2 /* of a TCP header */
-#define OPTION_WINDOW 3
-#define OPTION_SACK_PERMITTED 4
-#define OPTION_TIMESTAMP 8
-
-static int set_number(int fd, int name, uint32_t value)
-{
-	return setsockopt(fd, IPPROTO_TCP, name, &value, sizeof(value)) < 0 ?
-		       -errno :
-		       0;
-}
-
-static int set_sequence(int fd, int queue, uint32_t value)
-{
-	int rc = set_number(fd, TCP_REPAIR_QUEUE, (uint32_t)queue);
-
-	return rc ? rc : set_number(fd, TCP_QUEUE_SEQ, value);
-}
-
-static int bind_to(int fd, uint32_t family,
-		   const struct cr_tcp_address *address, struct cr_error *err)
-{
-	struct sockaddr_storage storage;
-	char text[CR_TCP_ADDRESS_TEXT];
-	socklen_t length = cr_tcp_to_sockaddr(address, family, &storage);
-	int rc;
-
-	if (!length)
-		return cr_error_set(err, -EAFNOSUPPORT, "bind to %s",
-				    cr_tcp_print(address, text));
-	if (bind(fd, (const struct sockaddr *)&storage, length) == 0)
-		return 0;
-	rc = -errno;
-	return cr_error_set(err, rc, "TCP address %s: %s",
-			    cr_tcp_print(address, text),
-			    rc == -EADDRINUSE ? "the port is taken here" :
-			    rc == -EADDRNOTAVAIL ?
-						"not an address of this node" :
-						strerror(-rc));
-}
-
-static int connect_to(int fd, const struct cr_tcp_shape *shape,
-		      struct cr_error *err)
-{
-	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
-	struct sockaddr_storage storage;
-	socklen_t length =
-		cr_tcp_to_sockaddr(&shape->remote, shape->family, &storage);
-	int rc;
-
-	if (length &&
-	    connect(fd, (const struct sockaddr *)&storage, length) == 0)
-		return 0;
-	rc = length ? -errno : -EAFNOSUPPORT;
-	return cr_error_set(err, rc, "TCP connection %s -> %s: %s",
-			    cr_tcp_print(&shape->local, from),
-			    cr_tcp_print(&shape->remote, to),
-			    rc == -EADDRNOTAVAIL ? "there is one here already" :
-						   strerror(-rc));
-}
-
-/* What the two ends agreed upon in their handshake. */
-static int set_agreed(int fd, const struct cr_tcp_shape *shape)
-{
-	struct tcp_repair_opt options[4];
-	size_t nr = 0;
-
-	if (shape->mss)
-		options[nr++] =
-			(struct tcp_repair_opt){ OPTION_MSS, shape->mss };
-	/* without scaling it is by 0: the kernel has chosen one of its own */
-	options[nr++] = (struct tcp_repair_opt){
-		OPTION_WINDOW, shape->send_scale | shape->receive_scale << 16
-	};
-	if (shape->flags & CR_TCP_F_SACK)
-		options[nr++] =
-			(struct tcp_repair_opt){ OPTION_SACK_PERMITTED, 0 };
-	if (shape->flags & CR_TCP_F_TIMESTAMPS)
-		options[nr++] = (struct tcp_repair_opt){ OPTION_TIMESTAMP, 0 };
-	if (nr && setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_OPTIONS, options,
-			     (socklen_t)(nr * sizeof(options[0]))) < 0)
-		return -errno;
-	if (!(shape->flags & CR_TCP_F_TIMESTAMPS))
-		return 0;
-	return set_number(fd, TCP_TIMESTAMP, shape->timestamp);
-}
-
-/*
- * The size of segments is worked out when connecting, from what the other end
- * said; that is set only afterwards.  So it is wished for before, as far as the
- * kernel takes such a wish; the loopback's are larger.
- */
-static void wish_mss(int fd, const struct cr_tcp_shape *shape)
-{
-	set_number(fd, TCP_MAXSEG,
-		   shape->mss < MSS_WISH_MAX ? shape->mss : MSS_WISH_MAX);
-}
-
-/* Setting IPv4 options, to none, has it worked out again. */
-static void update_mss(int fd)
-{
-	setsockopt(fd, IPPROTO_IP, IP_OPTIONS, NULL, 0);
-}
-
-int cr_tcp_connect(const struct cr_tcp_shape *shape, int fd,
-		   struct cr_error *err)
-{
-	int rc;
-
-	if (shape->mss)
-		wish_mss(fd, shape);
-	rc = set_sequence(fd, TCP_SEND_QUEUE, shape->send_first);
-	if (rc == 0)
-		rc = set_sequence(fd, TCP_RECV_QUEUE, shape->receive_first);
-	if (rc < 0)
-		return cr_error_set(err, rc, "sequence numbers: %s",
-				    strerror(-rc));
-	rc = bind_to(fd, shape->family, &shape->local, err);
-	if (rc == 0)
-		rc = connect_to(fd, shape, err);
-	if (rc < 0)
-		return rc;
-	rc = set_agreed(fd, shape);
-	return rc < 0 ? cr_error_set(err, rc, "options of a TCP connection: %s",
-				     strerror(-rc)) :
-			0;
-}
-
-int cr_tcp_set_window(int fd, uint32_t send, uint32_t send_max, uint32_t begin,
-		      uint32_t receive)
-{
-	struct tcp_repair_window window = { 0 };
-	socklen_t length = sizeof(window);
-	uint32_t next = 0;
-
-	if (set_number(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE) < 0)
-		return -errno;
-	length = sizeof(next);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &next, &length) < 0)
-		return -errno;
-	/* a FIN that is to come again may have been counted */
-	if ((int32_t)(begin - next) > 0) {
-		receive += begin - next;
-		begin = next;
-	}
-	/* so old that whatever comes next is newer */
-	window.snd_wl1 = next - 1;
-	window.snd_wnd = send;
-	window.max_window = send_max > send ? send_max : send;
-	window.rcv_wup = begin;
-	window.rcv_wnd = receive;
-	set_number(fd, TCP_REPAIR_QUEUE, TCP_NO_QUEUE);
-	return setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window,
-			  sizeof(window)) < 0 ?
-		       -errno :
-		       0;
-}
-
-int cr_tcp_fill(const struct cr_tcp_making *making, int fd,
-		struct cr_error *err)
-{
-	const uint8_t *bytes = making->tcp.received;
-	size_t left = making->tcp.head->receive_length;
-	ssize_t n;
-
-	if (left && set_number(fd, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE) < 0)
-		return cr_error_errno(err, "receive queue");
-	while (left) {
-		n = send(fd, bytes, left < PIECE ? left : PIECE, MSG_NOSIGNAL);
-		if (n <= 0)
-			return cr_error_errno(err,
-					      "%zu bytes of a receive "
-					      "queue of %u",
-					      left,
-					      making->tcp.head->receive_length);
-		bytes += n;
-		left -= (size_t)n;
-	}
-	return 0;
-}
-
-void cr_tcp_shape(const struct cr_tcp_making *making,
-		  struct cr_tcp_shape *shape)
-{
-	const struct cr_wire_tcp *head = making->tcp.head;
-
-	*shape = (struct cr_tcp_shape){
-		.family = head->family,
-		.local = making->local,
-		.remote = making->remote,
-		.send_first = making->send_first,
-		.receive_first = head->receive_end - head->receive_length,
-		.flags = head->flags,
-		.mss = head->mss,
-		.send_scale = head->send_scale,
-		.receive_scale = head->receive_scale,
-		.timestamp = head->timestamp,
-	};
-}
 
 /* On the node where it was saved the closed other end may still linger, in the
  * place of the one that is to be made for the moment. */
@@ -253,7 +50,7 @@ static int make_connected(const struct cr_tcp_making *making, int fd,
 		return rc;
 	rc = cr_tcp_set_window(fd, making->send_window, head->send_window_max,
 			       head->window_begin, head->window);
-	update_mss(fd);
+	cr_tcp_update_mss(fd);
 	return rc < 0 ? cr_error_set(err, rc, "window of a TCP connection: %s",
 				     strerror(-rc)) :
 			0;
@@ -263,7 +60,7 @@ static int make_connected(const struct cr_tcp_making *making, int fd,
 static int make_connecting(const struct cr_tcp_making *making, int fd,
 			   struct cr_error *err)
 {
-	int rc = bind_to(fd, making->tcp.head->family, &making->local, err);
+	int rc = cr_tcp_bind(fd, making->tcp.head->family, &making->local, err);
 
 	if (rc == 0 &&
 	    cr_tcp_repair(fd, CR_TCP_REPAIR_OFF, making->tcp.head) < 0)
@@ -349,7 +146,7 @@ static int bind_name(int fd, uint32_t family,
 	int waited_ms, rc;
 
 	for (waited_ms = 0;; waited_ms += REMAINS_NAP_MS) {
-		rc = bind_to(fd, family, address, err);
+		rc = cr_tcp_bind(fd, family, address, err);
 		if (rc != -EADDRINUSE || waited_ms >= REMAINS_MS ||
 		    !cr_tcp_end_remains(address))
 			break;
