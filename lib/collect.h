@@ -3,8 +3,9 @@
  * collect.h - a tree while it is frozen and saved
  *
  * Private to lib/.  checkpoint.c drives: freeze.c fills the tasks and threads
- * and stops them, collect_*.c fill in one kind of state each, all in memory;
- * then the verdict is known, and checkpoint_write.c writes the image.
+ * and stops them, collect.c has collect_*.c fill in one kind of state each, all
+ * in memory; then the verdict is known, and checkpoint_write.c writes the
+ * image.
  *
  * Numbers named pid and tid are as this process sees them, vpid and vtid as
  * the tree does.
@@ -186,6 +187,12 @@ void cr_forget_tasks(struct cr_checkpoint *checkpoint);
 struct cr_save_task *cr_find_task(const struct cr_checkpoint *checkpoint,
 				  pid_t pid);
 uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid);
+
+/* ---- collect.c ---- */
+
+/* All that the verdict depends on; what cannot be saved is noted with
+ * cr_refuse(). */
+int cr_collect_all(struct cr_checkpoint *checkpoint, struct cr_error *err);
 
 /* ---- collect_*.c, in the order in which they run ---- */
 
