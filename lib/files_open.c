@@ -5,6 +5,9 @@
  * A restarting task is root until it is done.  So that it never opens what
  * its user could not, names are looked up with the saved file system ids and
  * groups, which also takes root's file capabilities away.
+ *
+ * At the end what mappings, programs and folders are opened with: by name, or
+ * the object that some task has.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -153,4 +156,51 @@ int cr_file_check_size(const struct cr_saved_file *saved, int fd,
 				    (unsigned long long)saved->file->size,
 				    (unsigned long long)st.st_size);
 	return 0;
+}
+
+/* A mapping needs its own access mode, whatever the object's is. */
+static int reopen_object(struct cr_file_restore *restore, uint32_t id,
+			 int flags, struct cr_error *err)
+{
+	int fd = cr_file_get(restore, id, err);
+
+	if (fd < 0)
+		return fd;
+	fd = cr_file_reopen(fd, flags);
+	return fd < 0 ? cr_error_set(err, fd, "file %u: cannot reopen it: %s",
+				     id, strerror(-fd)) :
+			cr_file_raise(restore, fd);
+}
+
+int cr_files_open(struct cr_file_restore *restore, uint32_t id, int shared,
+		  int writable, struct cr_error *err)
+{
+	const struct cr_saved_file *saved = cr_file_saved(restore, id);
+	int flags = writable ? O_RDWR : O_RDONLY;
+	int fd;
+
+	if (S_ISDIR(saved->file->mode)) {
+		flags = O_PATH | O_DIRECTORY;
+	} else if (saved->file->space) {
+		if (shared)
+			return reopen_object(restore, id, flags, err);
+		fd = cr_file_content_create_private(restore, saved, err);
+		return fd < 0 ? fd : cr_file_raise(restore, fd);
+	} else if (shared && !(saved->file->flags & CR_FILE_F_UNOPENED)) {
+		return reopen_object(restore, id, flags, err);
+	}
+	fd = cr_file_open_path(restore, saved, flags, err);
+	if (fd < 0)
+		return fd;
+	if (S_ISREG(saved->file->mode)) {
+		int rc = cr_file_check_size(saved, fd, err);
+
+		if (rc == 0)
+			rc = cr_file_check_build(saved, fd, err);
+		if (rc < 0) {
+			close(fd);
+			return rc;
+		}
+	}
+	return cr_file_raise(restore, fd);
 }

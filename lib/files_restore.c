@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -369,51 +368,4 @@ int cr_files_restore(struct cr_file_restore *restore,
 	if (rc == 0)
 		drop_temporaries(restore, task);
 	return rc;
-}
-
-/* A mapping needs its own access mode, whatever the object's is. */
-static int reopen_object(struct cr_file_restore *restore, uint32_t id,
-			 int flags, struct cr_error *err)
-{
-	int fd = cr_file_get(restore, id, err);
-
-	if (fd < 0)
-		return fd;
-	fd = cr_file_reopen(fd, flags);
-	return fd < 0 ? cr_error_set(err, fd, "file %u: cannot reopen it: %s",
-				     id, strerror(-fd)) :
-			cr_file_raise(restore, fd);
-}
-
-int cr_files_open(struct cr_file_restore *restore, uint32_t id, int shared,
-		  int writable, struct cr_error *err)
-{
-	const struct cr_saved_file *saved = cr_file_saved(restore, id);
-	int flags = writable ? O_RDWR : O_RDONLY;
-	int fd;
-
-	if (S_ISDIR(saved->file->mode)) {
-		flags = O_PATH | O_DIRECTORY;
-	} else if (saved->file->space) {
-		if (shared)
-			return reopen_object(restore, id, flags, err);
-		fd = cr_file_content_create_private(restore, saved, err);
-		return fd < 0 ? fd : cr_file_raise(restore, fd);
-	} else if (shared && !(saved->file->flags & CR_FILE_F_UNOPENED)) {
-		return reopen_object(restore, id, flags, err);
-	}
-	fd = cr_file_open_path(restore, saved, flags, err);
-	if (fd < 0)
-		return fd;
-	if (S_ISREG(saved->file->mode)) {
-		int rc = cr_file_check_size(saved, fd, err);
-
-		if (rc == 0)
-			rc = cr_file_check_build(saved, fd, err);
-		if (rc < 0) {
-			close(fd);
-			return rc;
-		}
-	}
-	return cr_file_raise(restore, fd);
 }
