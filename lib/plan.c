@@ -10,37 +10,15 @@
  *
  * A leader may be born anywhere, but for the children that it forked before
  * its setsid: they say where, and so on up the tree (choose_creators()).
+ *
+ * When all have a creator, plan_order.c turns the draft into the plan.
  */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "plan.h"
-#include "plan_tree.h"
+#include "plan_draft.h"
 
-#define NONE (-1L)
-
-/* A process whose place in the final order is not known yet. */
-struct draft_process {
-	struct cr_plan_process process;
-	uint32_t birth; /* of a leader: session it must be born in */
-	long temp; /* the one that it creates, or NONE */
-	long adopter; /* of a TEMP: who gets its children; NONE: init */
-	long holder; /* keeps its group alive, or NONE */
-	long subreaper; /* nearest above, or NONE */
-	long first, next; /* whom it creates, and who else is; or NONE */
-};
-
-struct draft {
-	struct plan_tree tree;
-	struct draft_process *processes; /* tasks first, in saved order */
-	size_t nr;
-	size_t capacity;
-	long temp; /* the coordinator's, or NONE */
-	long first; /* whom the coordinator creates, or NONE */
-	struct cr_error *err;
-};
-
-static int refuse_subreaper(struct draft *draft, uint32_t vpid)
+int plan_refuse_subreaper(struct draft *draft, uint32_t vpid)
 {
 	return cr_error_set(draft->err, -EOPNOTSUPP,
 			    "task %u: no way to have it adopted by the right "
@@ -54,8 +32,8 @@ static int refuse_subreaper(struct draft *draft, uint32_t vpid)
  */
 static int create_draft(struct draft *draft)
 {
-	draft->temp = NONE;
-	draft->first = NONE;
+	draft->temp = PLAN_NONE;
+	draft->first = PLAN_NONE;
 	draft->capacity = 5 * draft->tree.nr + 1;
 	draft->processes = calloc(draft->capacity, sizeof(*draft->processes));
 	if (!draft->processes)
@@ -76,12 +54,12 @@ static long add_process(struct draft *draft, enum cr_plan_kind kind,
 	added->process.creator = CR_PLAN_COORDINATOR;
 	added->process.when = CR_PLAN_AFTER_SETSID;
 	added->birth = PLAN_ANY;
-	added->temp = NONE;
-	added->adopter = NONE;
-	added->holder = NONE;
-	added->subreaper = NONE;
-	added->first = NONE;
-	added->next = NONE;
+	added->temp = PLAN_NONE;
+	added->adopter = PLAN_NONE;
+	added->holder = PLAN_NONE;
+	added->subreaper = PLAN_NONE;
+	added->first = PLAN_NONE;
+	added->next = PLAN_NONE;
 	return (long)draft->nr++;
 }
 
@@ -161,7 +139,7 @@ static bool may_be_born_in(const struct draft *draft, long task,
 	return place->reach == PLAN_ANY || place->reach == session;
 }
 
-/* Have @task made in @session and adopted by @adopter (NONE: by init). */
+/* Have @task made in @session and adopted by @adopter (PLAN_NONE: by init). */
 static int make_orphan(struct draft *draft, long task, uint32_t session,
 		       long adopter)
 {
@@ -170,17 +148,18 @@ static int make_orphan(struct draft *draft, long task, uint32_t session,
 			     &draft->temp :
 			     &draft->processes[holder].temp;
 
-	if (*temp == NONE) {
+	if (*temp == PLAN_NONE) {
 		*temp = add_process(draft, CR_PLAN_TEMP, 0);
 		draft->processes[*temp].process.creator = holder;
 		draft->processes[*temp].adopter = adopter;
 		/* A dead leader was below the subreaper, too. */
-		if (adopter != NONE && holder >= (long)draft->tree.nr)
+		if (adopter != PLAN_NONE && holder >= (long)draft->tree.nr)
 			draft->processes[holder].process.creator = adopter;
 	}
 	if (draft->processes[*temp].adopter != adopter)
-		return refuse_subreaper(draft, draft->tree.links[task].vpid);
-	if (adopter != NONE)
+		return plan_refuse_subreaper(draft,
+					     draft->tree.links[task].vpid);
+	if (adopter != PLAN_NONE)
 		draft->processes[adopter].process.is_subreaper = true;
 	draft->processes[task].process.creator = *temp;
 	return 0;
@@ -198,7 +177,7 @@ static int choose_creator(struct draft *draft, long task)
 	if (place->parent == PLAN_PARENT_INIT)
 		return make_orphan(draft, task,
 				   birth == PLAN_ANY ? PLAN_OUTSIDE : birth,
-				   NONE);
+				   PLAN_NONE);
 	drafted->process.creator = place->parent;
 	if (birth == PLAN_ANY ||
 	    birth == draft->tree.places[place->parent].session)
@@ -246,7 +225,8 @@ static int join_group(struct draft *draft, size_t task)
 				    "task %u: leads a group and is in one "
 				    "outside",
 				    link->pgid);
-	if (draft->tree.links[leader].pgid == link->pgid || led->holder != NONE)
+	if (draft->tree.links[leader].pgid == link->pgid ||
+	    led->holder != PLAN_NONE)
 		return 0;
 	led->holder = add_process(draft, CR_PLAN_GHOST_GROUP, 0);
 	draft->processes[led->holder].process.creator = leader;
@@ -263,122 +243,6 @@ static int join_groups(struct draft *draft)
 		    !(draft->tree.links[i].flags & CR_LINK_F_PGRP_OUTSIDE))
 			rc = join_group(draft, i);
 	return rc;
-}
-
-/* Turn creators into lists of whom they create, in the order of the draft. */
-static void link_children(struct draft *draft)
-{
-	for (size_t i = draft->nr; i-- > 0;) {
-		struct draft_process *child = &draft->processes[i];
-		long creator = child->process.creator;
-		long *first = creator == CR_PLAN_COORDINATOR ?
-				      &draft->first :
-				      &draft->processes[creator].first;
-
-		child->next = *first;
-		*first = (long)i;
-	}
-}
-
-/* What a TEMP leaves behind goes to the nearest subreaper and nobody else. */
-static int check_adopter(struct draft *draft, const struct draft_process *temp)
-{
-	long task = draft->processes[temp->first].process.task;
-
-	if (temp->subreaper == temp->adopter)
-		return 0;
-	return refuse_subreaper(draft, draft->tree.links[task].vpid);
-}
-
-/* Append whom the process @by creates, which is at @position, to @plan. */
-static int emit_children(struct draft *draft, long by, long position,
-			 struct cr_plan *plan, long *order)
-{
-	struct draft_process *creator =
-		by == NONE ? NULL : &draft->processes[by];
-	long subreaper = NONE;
-	long next = draft->first;
-	int rc = 0;
-
-	if (creator) {
-		next = creator->first;
-		subreaper =
-			creator->process.is_subreaper ? by : creator->subreaper;
-	}
-	while (rc == 0 && next != NONE) {
-		struct draft_process *child = &draft->processes[next];
-
-		child->process.creator = position;
-		child->subreaper = subreaper;
-		if (child->process.kind == CR_PLAN_TEMP)
-			rc = check_adopter(draft, child);
-		order[plan->nr] = next;
-		plan->processes[plan->nr++] = child->process;
-		next = child->next;
-	}
-	return rc;
-}
-
-/* Some processes would have to be made by their own descendants. */
-static int refuse_circle(struct draft *draft, const struct cr_plan *plan)
-{
-	size_t i;
-
-	for (i = 0; i < draft->nr; i++)
-		if (draft->processes[i].process.is_subreaper)
-			return refuse_subreaper(draft, draft->processes[i]
-							       .process.vpid);
-	return cr_error_set(draft->err, -EBADMSG,
-			    "only %zu of %zu processes descend from init or "
-			    "from outside",
-			    plan->nr, draft->nr);
-}
-
-/* Creators first, and whom one creates in a row. */
-static int emit_plan(struct draft *draft, struct cr_plan *plan)
-{
-	long *order = calloc(draft->nr + 1, sizeof(*order));
-	size_t i;
-	int rc;
-
-	if (!order)
-		return cr_error_set(draft->err, -ENOMEM,
-				    "no memory to plan %zu processes",
-				    draft->nr);
-	link_children(draft);
-	rc = emit_children(draft, NONE, CR_PLAN_COORDINATOR, plan, order);
-	plan->nr_roots = plan->nr;
-	for (i = 0; rc == 0 && i < plan->nr; i++) {
-		plan->processes[i].first_child = plan->nr;
-		rc = emit_children(draft, order[i], (long)i, plan, order);
-		plan->processes[i].nr_children =
-			plan->nr - plan->processes[i].first_child;
-	}
-	if (rc == 0 && plan->nr < draft->nr)
-		rc = refuse_circle(draft, plan);
-	free(order);
-	return rc;
-}
-
-static int create_plan(struct draft *draft, struct cr_plan **planp)
-{
-	struct cr_plan *plan = calloc(1, sizeof(*plan));
-	int rc;
-
-	if (!plan)
-		return cr_error_set(draft->err, -ENOMEM, "no memory to plan");
-	plan->processes = calloc(draft->nr + 1, sizeof(*plan->processes));
-	if (plan->processes)
-		rc = emit_plan(draft, plan);
-	else
-		rc = cr_error_set(draft->err, -ENOMEM,
-				  "no memory to plan %zu processes", draft->nr);
-	if (rc < 0) {
-		cr_plan_free(plan);
-		return rc;
-	}
-	*planp = plan;
-	return 0;
 }
 
 int cr_plan_make(const struct cr_wire_link *links, size_t nr,
@@ -398,7 +262,7 @@ int cr_plan_make(const struct cr_wire_link *links, size_t nr,
 	if (rc == 0)
 		rc = join_groups(&draft);
 	if (rc == 0)
-		rc = create_plan(&draft, planp);
+		rc = plan_order(&draft, planp);
 out:
 	plan_tree_free(&draft.tree);
 	free(draft.processes);

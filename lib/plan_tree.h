@@ -2,7 +2,7 @@
 /*
  * plan_tree.h - a saved tree as plan.c sees it: checked, and with answers
  *
- * Private to plan.c.  What is checked is what fork, setsid and setpgid never
+ * Private to plan*.c.  What is checked is what fork, setsid and setpgid never
  * break: parents come first, sessions and groups are led by who bears their
  * number, a group lies within one session.
  */
