@@ -154,6 +154,16 @@ void cr_restart_tcp_resume(const struct cr_saved *saved,
 int cr_restart_finish(struct cr_restarter *restarter, const pid_t *pids,
 		      struct cr_error *err);
 
+/*
+ * restart_rearm.c: have the kernel make the restart block of an interrupted
+ * call of the stopped thread @tid again: issue the call and interrupt it.  If
+ * it does not block any more it has ended: then its result, in *@regs, is what
+ * the program gets.
+ */
+int cr_restart_rearm(const struct cr_restarter *restarter, pid_t tid,
+		     const struct cr_saved_thread *saved,
+		     struct cr_wire_regs *regs, struct cr_error *err);
+
 /* restart_terminal.c: make those that are saved with a session, before the
  * first task is forked; close our own copies. */
 int cr_restart_make_terminals(struct cr_restarter *restarter,

@@ -23,7 +23,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cr_fault.h"
@@ -32,9 +31,6 @@
 #include "restart_ctx.h"
 
 #define STOP_MS 5000
-#define NSEC_PER_SEC 1000000000ll
-#define NSEC_PER_MSEC 1000000ll
-#define ERESTART_RESTARTBLOCK 516 /* linux/errno.h, kernel only */
 #define XSTATE_MAX 65536
 
 /* A thread as we see it. */
@@ -158,82 +154,6 @@ static int set_xstate(const struct thread *thread, struct cr_error *err)
 	return 0;
 }
 
-static int write_timeout(struct finish *f, pid_t tid, int64_t remaining_ns,
-			 uint64_t *addressp, struct cr_error *err)
-{
-	struct timespec timeout = { remaining_ns / NSEC_PER_SEC,
-				    remaining_ns % NSEC_PER_SEC };
-	struct iovec local = { &timeout, sizeof(timeout) };
-	struct iovec remote = { NULL, sizeof(timeout) };
-
-	/* the arena's last bytes are never used */
-	*addressp = f->restarter->arena_start + f->restarter->arena_length - 64;
-	remote.iov_base = (void *)*addressp;
-	if (process_vm_writev(tid, &local, 1, &remote, 1, 0) < 0)
-		return cr_error_errno(err, "writing a timeout");
-	return 0;
-}
-
-/* The same call with what remains of its timeout. */
-static int rearm_args(struct finish *f, const struct thread *thread,
-		      uint64_t args[6], struct cr_error *err)
-{
-	const struct cr_wire_resume *resume = &thread->saved->thread->resume;
-	int64_t ns = resume->remaining_ns > 0 ? resume->remaining_ns : 0;
-
-	memcpy(args, resume->args, sizeof(resume->args));
-	switch (resume->nr) {
-	case SYS_nanosleep:
-		return write_timeout(f, thread->tid, ns, &args[0], err);
-	case SYS_clock_nanosleep:
-		return write_timeout(f, thread->tid, ns, &args[2], err);
-	case SYS_futex:
-		if (resume->remaining_ns < 0)
-			return 0;
-		return write_timeout(f, thread->tid, ns, &args[3], err);
-	case SYS_poll:
-		args[2] = resume->remaining_ns < 0 ?
-				  (uint64_t)-1 :
-				  (uint64_t)((ns + NSEC_PER_MSEC - 1) /
-					     NSEC_PER_MSEC);
-		return 0;
-	default:
-		return cr_error_set(err, -EBADMSG,
-				    "vpid %u: system call %u has no restart "
-				    "block",
-				    thread->task->link->vpid, resume->nr);
-	}
-}
-
-/*
- * Have the kernel make the restart block of an interrupted call again: issue
- * the call and interrupt it.  If it does not block any more it has ended: then
- * its result is what the program gets.
- */
-static int rearm(struct finish *f, const struct thread *thread,
-		 struct cr_wire_regs *regs, struct cr_error *err)
-{
-	uint64_t args[6];
-	int64_t result;
-	int rc;
-
-	if (thread->saved->thread->resume.kind != CR_RESUME_BLOCK)
-		return 0;
-	rc = rearm_args(f, thread, args, err);
-	if (!rc)
-		rc = cr_trace_syscall_interrupted(thread->tid, f->instruction,
-						  thread->saved->thread->resume
-							  .nr,
-						  args, &result, err);
-	if (rc < 0)
-		return rc;
-	if (result != -ERESTART_RESTARTBLOCK) {
-		regs->ax = (uint64_t)result;
-		regs->orig_ax = UINT64_MAX;
-	}
-	return 0;
-}
-
 /* Last calls in the leader: its own death signal, and away with the arena. */
 static int take_arena(struct finish *f, const struct thread *thread,
 		      struct cr_error *err)
@@ -287,7 +207,8 @@ static int set_thread(struct finish *f, const struct thread *thread,
 	if (!rc)
 		rc = set_xstate(thread, err);
 	if (!rc)
-		rc = rearm(f, thread, &regs, err);
+		rc = cr_restart_rearm(f->restarter, thread->tid, thread->saved,
+				      &regs, err);
 	if (!rc && is_leader(thread))
 		rc = take_arena(f, thread, err);
 	if (!rc)
