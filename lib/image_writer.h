@@ -118,6 +118,8 @@ int cr_writer_append_end(struct cr_image_writer *writer, struct cr_error *err);
 
 int cr_writer_start(struct cr_image_writer *writer, struct cr_error *err);
 
+/* ---- image_write_queue.c ---- */
+
 /* Give @job to the workers, who free it; waits while the queue is full. */
 int cr_writer_queue_job(struct cr_image_writer *writer,
 			struct cr_writer_job *job, struct cr_error *err);
@@ -128,5 +130,15 @@ int cr_writer_wait(struct cr_image_writer *writer, bool until_done,
 
 /* Drop waiting jobs and end the threads. */
 void cr_writer_stop(struct cr_image_writer *writer);
+
+/* For the workers: the next job, NULL when the queue is closing. */
+struct cr_writer_job *cr_writer_take_job(struct cr_writer_queue *queue);
+
+/* A job's source is no longer needed, or (@is_done) nothing of it is. */
+void cr_writer_count_down(struct cr_writer_queue *queue, bool is_done,
+			  uint64_t bytes, uint64_t zero_bytes);
+
+/* The first of these is what the caller gets. */
+void cr_writer_fail(struct cr_writer_queue *queue, const struct cr_error *err);
 
 #endif /* IMAGE_WRITER_H */
