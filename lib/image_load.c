@@ -2,23 +2,16 @@
 /*
  * image_load.c - load a saved tree from an image
  *
- * cr_saved_load(): one pass over the records; each payload is copied to a
- * buffer of its own, to which the structures of saved.h then point.  This
+ * cr_saved_load(): one pass over the records; each payload is kept
+ * (image_load_keep.c), and the structures of saved.h then point to it.  This
  * file has the records that belong to no single task.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc.h"
 #include "image_chunk.h"
 #include "image_loader.h"
-
-struct cr_load_block {
-	struct cr_load_block *next;
-	size_t length; /* of the payload in it */
-	_Alignas(16) uint8_t bytes[];
-};
 
 static int no_memory(struct cr_error *err)
 {
@@ -28,18 +21,6 @@ static int no_memory(struct cr_error *err)
 static int wrong_length(struct cr_error *err)
 {
 	return cr_error_set(err, -EBADMSG, "contents do not fit its length");
-}
-
-/* @length bytes that live as long as the saved tree; NULL without memory. */
-static void *new_block(struct cr_loader *loader, size_t length)
-{
-	struct cr_load_block *block = malloc(sizeof(*block) + length);
-
-	if (!block)
-		return NULL;
-	block->next = loader->private->blocks;
-	loader->private->blocks = block;
-	return block->bytes;
 }
 
 const void *cr_load_take(struct cr_load_cursor *cursor, size_t nr, size_t size)
@@ -97,7 +78,7 @@ static int copy_path(struct cr_loader *loader, struct cr_saved_file *file,
 	if (length > CR_LOAD_PATH_MAX || memchr(path, '\0', length))
 		return cr_error_set(err, -EBADMSG, "file %u: damaged path",
 				    file->file->id);
-	copy = new_block(loader, length + 1);
+	copy = cr_load_new_block(loader, length + 1);
 	if (!copy)
 		return no_memory(err);
 	memcpy(copy, path, length);
@@ -255,39 +236,6 @@ static bool is_known(int type)
 	return type <= CR_RECORD_VDSO || type == CR_RECORD_INDEX;
 }
 
-/* Of many tasks the same: a program's children have its mappings and signals.
- */
-static bool is_often_equal(int type)
-{
-	return type == CR_RECORD_TASK || type == CR_RECORD_VMAS ||
-	       type == CR_RECORD_FDS || type == CR_RECORD_SIGNALS;
-}
-
-/* A copy of the payload, which one before may have been.  NULL: no memory. */
-static const uint8_t *keep_payload(struct cr_loader *loader,
-				   const struct cr_record *record)
-{
-	const size_t length = (size_t)record->length;
-	struct cr_load_block **last = NULL;
-	uint8_t *copy;
-
-	if (is_often_equal(record->type)) {
-		last = &loader->last[cr_crc32c(0, record->payload, length) %
-				     CR_LOAD_LAST];
-		if (*last && (*last)->length == length &&
-		    !memcmp((*last)->bytes, record->payload, length))
-			return (*last)->bytes;
-	}
-	copy = new_block(loader, length + 1);
-	if (!copy)
-		return NULL;
-	memcpy(copy, record->payload, length);
-	loader->private->blocks->length = length;
-	if (last)
-		*last = loader->private->blocks;
-	return copy;
-}
-
 static int load_record(struct cr_loader *loader, const struct cr_record *record,
 		       struct cr_error *err)
 {
@@ -298,7 +246,7 @@ static int load_record(struct cr_loader *loader, const struct cr_record *record,
 		return load_chunk(loader, record, err);
 	if (!is_known(record->type))
 		return 0;
-	cursor.at = keep_payload(loader, record);
+	cursor.at = cr_load_keep(loader, record);
 	if (!cursor.at)
 		return no_memory(err);
 	rc = load_payload(loader, record, &cursor, err);
@@ -372,30 +320,6 @@ int cr_saved_load(struct cr_image *image, struct cr_saved **savedp,
 	}
 	*savedp = loader.saved;
 	return 0;
-}
-
-void cr_saved_free(struct cr_saved *saved)
-{
-	struct cr_load_private *private;
-	int saved_errno = errno;
-
-	if (!saved)
-		return;
-	private = saved->private;
-	while (private->blocks) {
-		struct cr_load_block *block = private->blocks;
-
-		private->blocks = block->next;
-		free(block);
-	}
-	free(private->threads);
-	free(private->vpids);
-	free(private);
-	free(saved->tasks);
-	free(saved->files);
-	free(saved->spaces);
-	free(saved);
-	errno = saved_errno;
 }
 
 long cr_saved_find(const struct cr_saved *saved, uint32_t vpid)

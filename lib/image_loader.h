@@ -22,7 +22,7 @@
 #define CR_LOAD_GROUPS_MAX 65536u /* NGROUPS_MAX of Linux */
 #define CR_LOAD_AUXV_MAX 4096u
 
-struct cr_load_block; /* a buffer of the saved tree */
+struct cr_load_block; /* image_load_keep.c: a buffer of the saved tree */
 
 /* saved->private: for cr_saved_free() and cr_saved_find(). */
 struct cr_load_private {
@@ -65,6 +65,13 @@ struct cr_load_cursor {
 
 /* The next @nr elements of @size bytes, NULL if there are not as many. */
 const void *cr_load_take(struct cr_load_cursor *cursor, size_t nr, size_t size);
+
+/* @length bytes that live as long as the saved tree; NULL without memory. */
+void *cr_load_new_block(struct cr_loader *loader, size_t length);
+
+/* A copy of the payload, which one before may have been.  NULL: no memory. */
+const uint8_t *cr_load_keep(struct cr_loader *loader,
+			    const struct cr_record *record);
 
 /* The tree: image_load_tree.c. */
 int cr_load_tree(struct cr_loader *loader, struct cr_load_cursor *cursor,
