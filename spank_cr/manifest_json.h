@@ -12,6 +12,25 @@
 
 #include "manifest.h"
 
+/* --- manifest_file.c --- */
+/* Write @name durably, or leave none.  @once: never over what is there; then it
+ * stays on failure, too, if another node may have seen it. */
+int cr_manifest_write_text(int dirfd, const char *name, int once,
+			   const char *text, struct cr_error *err);
+/* Whole file as text, freed with free(3); owner, kind and size are checked. */
+int cr_manifest_read_text(int dirfd, const char *name, char **textp,
+			  struct cr_error *err);
+
+/* --- manifest_pack.c; NULL without memory --- */
+json_t *cr_manifest_pack(const struct cr_manifest *manifest);
+/* A step's command as manifests have it. */
+json_t *cr_manifest_pack_command(const char *command);
+
+/* --- manifest_unpack.c --- */
+/* Fill *@manifest, which is all zeros; on failure there is nothing to free.
+ * Returns 0, -EPROTONOSUPPORT or -EBADMSG. */
+int cr_manifest_unpack(const json_t *json, struct cr_manifest *manifest,
+		       struct cr_error *err);
 /* An unsigned number that fits into 32 bits, or 0 with *@bad set. */
 uint32_t cr_json_u32(const json_t *object, const char *key, int *bad);
 /* Copy a text that is shorter than @size.  Not 0: there is none. */
