@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * generation_job.c - the folder of a job, and those of its steps in it
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "generation.h"
+#include "generation_folder.h"
+
+#define MARK "has_steps"
+#define BATCH "step_batch"
+#define LOCK "lock" /* see claim.c; in folders of jobs and steps */
+
+static void name_job(char name[NAME_SIZE], const struct cr_step *step)
+{
+	snprintf(name, NAME_SIZE, "job_%u", step->job);
+}
+
+static void name_step(char name[NAME_SIZE], const struct cr_step *step)
+{
+	if (step->step == CR_STEP_BATCH)
+		snprintf(name, NAME_SIZE, BATCH);
+	else
+		snprintf(name, NAME_SIZE, "step_%u", step->step);
+}
+
+int cr_generation_open_step(int dirfd, const struct cr_step *step, int create,
+			    struct cr_error *err)
+{
+	char name[NAME_SIZE];
+	int job, fd;
+
+	name_job(name, step);
+	job = cr_generation_open_folder(dirfd, name, create, err);
+	if (job < 0)
+		return job;
+	name_step(name, step);
+	fd = cr_generation_open_folder(job, name, create, err);
+	if (fd >= 0 && create && (fsync(job) < 0 || fsync(dirfd) < 0)) {
+		close(fd);
+		fd = cr_error_errno(err, "sync folder job_%u", step->job);
+	}
+	close(job);
+	return fd;
+}
+
+int cr_generation_mark_steps(int dirfd, const struct cr_step *step,
+			     struct cr_error *err)
+{
+	char name[NAME_SIZE];
+	int job, fd, rc = 0;
+
+	name_job(name, step);
+	job = cr_generation_open_folder(dirfd, name, 0, err);
+	if (job < 0)
+		return job;
+	if (faccessat(job, BATCH, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+		close(job);
+		return 0;
+	}
+	fd = openat(job, MARK,
+		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		    0600);
+	if (fd < 0 || fsync(job) < 0)
+		rc = cr_error_errno(err, "make %s/" MARK, name);
+	if (fd >= 0)
+		close(fd);
+	close(job);
+	return rc;
+}
+
+int cr_generation_has_steps(int dirfd, const struct cr_step *step)
+{
+	char name[NAME_SIZE], path[2 * NAME_SIZE];
+
+	name_job(name, step);
+	snprintf(path, sizeof(path), "%s/" MARK, name);
+	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Is there a folder of a step in folder @name of a job? */
+static int has_folders(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, OPEN_FOLDER), found = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return 1;
+	}
+	while (!found && (entry = readdir(dir)))
+		found = !strncmp(entry->d_name, "step_", 5);
+	closedir(dir);
+	return found;
+}
+
+int cr_generation_job_has_any(int dirfd, const struct cr_step *step)
+{
+	char name[NAME_SIZE];
+	uint32_t *numbers;
+	struct dirent *entry;
+	size_t nr = 0;
+	int fd, sub;
+	DIR *dir;
+
+	name_job(name, step);
+	fd = openat(dirfd, name, OPEN_FOLDER);
+	if (fd < 0)
+		return errno != ENOENT;
+	dir = fdopendir(fd);
+	while (dir && !nr && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "step_", 5) != 0 ||
+		    (sub = openat(fd, entry->d_name, OPEN_FOLDER)) < 0)
+			continue;
+		if (!cr_generation_list(sub, &numbers, &nr, NULL))
+			free(numbers);
+		close(sub);
+	}
+	if (dir)
+		closedir(dir);
+	else
+		close(fd);
+	return nr > 0;
+}
+
+static void remove_in(int dirfd, const char *folder, const char *name)
+{
+	char path[3 * NAME_SIZE];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	unlinkat(dirfd, path, 0);
+}
+
+int cr_generation_remove_step(int dirfd, const struct cr_step *step,
+			      struct cr_error *err)
+{
+	char job[NAME_SIZE], path[2 * NAME_SIZE], name[NAME_SIZE];
+	int fd, rc;
+
+	fd = cr_generation_open_step(dirfd, step, 0, err);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	rc = cr_generation_remove_all(fd, err);
+	close(fd);
+	if (rc)
+		return rc;
+	name_job(job, step);
+	name_step(name, step);
+	snprintf(path, sizeof(path), "%s/%s", job, name);
+	unlinkat(dirfd, path, AT_REMOVEDIR);
+	if (step->step == CR_STEP_BATCH)
+		remove_in(dirfd, job, MARK);
+	/* other steps of the job may have theirs still */
+	if (has_folders(dirfd, job))
+		return 0;
+	remove_in(dirfd, job, LOCK);
+	unlinkat(dirfd, job, AT_REMOVEDIR);
+	return 0;
+}
