@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# flaws.sh - does the debug kernel report faults, and does guest see them?  The
+# last test of a machine: there is no lockdep any more after its first report
+set -eu
+
+# FLAW REPORT: it is reported, and guest takes that for a failure
+expect()
+{
+	echo "$1" >/sys/module/flaws/parameters/make
+	"${top:?}/tests/vm/messages" >/tmp/messages
+	if grep -m 1 -E "$2" /tmp/messages &&
+		"$top/tests/vm/reports" </tmp/messages >/dev/null; then
+		echo "ok - $1"
+	else
+		echo "FAILED - $1"
+		failed=1
+	fi
+}
+
+failed=0
+dmesg -n 1 # what is wanted here is none for vm-test to find
+insmod "${vm:?}/flaws/flaws.ko"
+"${top:?}/tests/vm/messages" >/dev/null
+expect rcu 'suspicious RCU usage'
+expect sleep 'sleeping function called from invalid context'
+expect leak 'kmemleak: [0-9]+ new'
+expect index 'UBSAN: array-index-out-of-bounds'
+expect work 'ODEBUG: free active'
+expect list 'list_add corruption'
+expect order 'possible circular locking dependency'
+expect outside 'KASAN: slab-out-of-bounds'
+expect freed 'KASAN: (slab-)?use-after-free'
+grep -E '^ *debug_locks: *0' /proc/lockdep_stats
+rmmod flaws
+"$top/tests/vm/messages" >/dev/null
+dmesg -n 5
+exit $failed
