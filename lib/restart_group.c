@@ -186,21 +186,30 @@ static void add_timers(const struct cr_saved_task *task, struct cr_arena *arena,
 			    PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0);
 }
 
+/* One that is due, its signal pending, is set again by the kernel when the
+ * signal is taken: by that time a new one has been set to its interval. */
+static uint64_t left_of(const struct cr_wire_itimer *itimer, uint64_t which)
+{
+	if (which == ITIMER_REAL && !itimer->value_us)
+		return itimer->interval_us;
+	return itimer->value_us;
+}
+
 static void add_itimers(const struct cr_wire_task *task, struct cr_arena *arena,
 			struct cr_list *list)
 {
 	for (uint64_t i = 0; i < 3; i++) {
 		const struct cr_wire_itimer *saved = &task->itimer[i];
+		const uint64_t left_us = left_of(saved, i);
 		struct itimerval value = {
 			.it_interval = { (time_t)(saved->interval_us / 1000000),
 					 (suseconds_t)(saved->interval_us %
 						       1000000) },
-			.it_value = { (time_t)(saved->value_us / 1000000),
-				      (suseconds_t)(saved->value_us %
-						    1000000) },
+			.it_value = { (time_t)(left_us / 1000000),
+				      (suseconds_t)(left_us % 1000000) },
 		};
 
-		if (saved->value_us)
+		if (left_us)
 			cr_list_add(list, CR_OP_CALL, CR_STEP_TIMERS,
 				    SYS_setitimer, i,
 				    (uint64_t)cr_arena_copy(arena, &value,
