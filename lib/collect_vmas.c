@@ -26,7 +26,7 @@ static const struct flag advice_flags[] = {
 	{ "wf", CR_VMA_WIPEONFORK }, { "hg", CR_VMA_HUGEPAGE },
 	{ "nh", CR_VMA_NOHUGEPAGE }, { "mg", CR_VMA_MERGEABLE },
 	{ "sr", CR_VMA_SEQUENTIAL }, { "rr", CR_VMA_RANDOM },
-	{ "lo", CR_VMA_LOCKED },     { "lf", CR_VMA_LOCKONFAULT },
+	{ "lo", CR_VMA_LOCKED },
 };
 
 static const struct {
@@ -106,6 +106,14 @@ static uint32_t map_flags_of(const struct cr_proc_map *map,
 	return flags;
 }
 
+/* Linux 6.1 has a name for every flag of a mapping that can be saved but for
+ * this one. */
+static int is_locked_on_fault(const struct cr_proc_map *map)
+{
+	return cr_proc_map_has(map, "lo") &&
+	       (cr_proc_map_has(map, "lf") || cr_proc_map_has(map, "??"));
+}
+
 static uint32_t advice_of(const struct cr_proc_map *map)
 {
 	uint32_t advice = 0;
@@ -114,6 +122,8 @@ static uint32_t advice_of(const struct cr_proc_map *map)
 	     i++)
 		if (cr_proc_map_has(map, advice_flags[i].name))
 			advice |= advice_flags[i].value;
+	if (is_locked_on_fault(map))
+		advice |= CR_VMA_LOCKONFAULT;
 	return advice;
 }
 
@@ -230,7 +240,7 @@ static void note_locked(struct cr_save_task *task,
 	if (!cr_proc_map_has(map, "lo"))
 		return;
 	task->state->mm.locked = MCL_FUTURE;
-	if (cr_proc_map_has(map, "lf"))
+	if (is_locked_on_fault(map))
 		task->state->mm.locked |= MCL_ONFAULT;
 }
 
