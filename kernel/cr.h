@@ -60,4 +60,8 @@ long cr_pages_put(struct file *file, unsigned long argument);
 long cr_pages_fill(struct file *file, unsigned long argument);
 void cr_pages_destroy(struct cr_pages *pages);
 
+/* ---- ask.c ---- */
+
+long cr_ask(unsigned long argument);
+
 #endif /* CR_H */

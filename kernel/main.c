@@ -58,6 +58,8 @@ static long cr_ioctl(struct file *file, unsigned int call,
 		return cr_pages_put(file, argument);
 	case CR_IOC_FILL:
 		return cr_pages_fill(file, argument);
+	case CR_IOC_ASK:
+		return cr_ask(argument);
 	default:
 		return -ENOTTY;
 	}

@@ -182,4 +182,59 @@ struct cr_ioc_fill {
 #define CR_IOC_PUT _IOW(CR_IOC_MAGIC, 17, struct cr_ioc_put)
 #define CR_IOC_FILL _IOWR(CR_IOC_MAGIC, 18, struct cr_ioc_fill)
 
+/* ---- state of threads and processes ---- */
+
+struct cr_ioc_action { /* as of rt_sigaction(2) */
+	__u64 handler;
+	__u64 flags;
+	__u64 restorer;
+	__u64 mask;
+};
+
+struct cr_ioc_itimer {
+	__u64 interval_us;
+	__u64 value_us; /* what remains; 0: it is not set */
+};
+
+#define CR_ASK_F_ITIMER 1u /* a timer of CPU time is set: ask getitimer(2) */
+
+/*
+ * What a thread and its process could otherwise only be asked for by calls of
+ * their own.  @mem_fd is an open /proc/PID/mem of the process, @tid a thread's
+ * number in the caller's PID namespace; it should stand still.  Any context
+ * will do.
+ *
+ * -EBADF	@mem_fd is not open for reading
+ * -EPERM	it is no /proc/PID/mem
+ * -ESRCH	there is no such thread, it has ended, or has other memory
+ * -ENOMEM
+ */
+struct cr_ioc_ask {
+	__s32 mem_fd;
+	__s32 tid;
+	__u32 flags; /* 0 */
+	__u32 reserved; /* 0 */
+	/* all below: out; of the thread */
+	__u64 altstack_sp;
+	__u64 altstack_size; /* bytes */
+	__u32 altstack_flags; /* SS_DISABLE, SS_AUTODISARM */
+	__u32 securebits;
+	__u64 clear_child_tid; /* address; 0: none */
+	__u64 timer_slack_ns;
+	__u32 pdeath_signal; /* 0: none */
+	__u32 personality;
+	/* of the process */
+	__u32 unknown; /* CR_ASK_F_*: what cannot be told */
+	__u32 child_subreaper; /* 0 or 1 */
+	__u32 dumpable; /* as PR_GET_DUMPABLE */
+	__u32 thp_disabled; /* 0 or 1 */
+	__u64 brk; /* address of its end */
+	__u32 locked; /* MCL_FUTURE, MCL_ONFAULT of mlockall(2) */
+	__u32 reserved2;
+	struct cr_ioc_itimer itimer[3]; /* ITIMER_REAL, _VIRTUAL, _PROF */
+	struct cr_ioc_action action[64]; /* of signal i + 1 */
+};
+
+#define CR_IOC_ASK _IOWR(CR_IOC_MAGIC, 24, struct cr_ioc_ask)
+
 #endif /* CR_IOCTL_H */

@@ -122,12 +122,13 @@ int main(int argc, char **argv)
 	} sorts[] = {
 		{ "protocol", crtest_protocol },
 		{ "memory", crtest_memory },
+		{ "ask", crtest_ask },
 		{ "fuzz", crtest_fuzz },
 	};
 	int failed = 0, nr = 0;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
 		for (const struct crtest_case *test = sorts[i].cases;
 		     argc > 1 && !strcmp(sorts[i].name, argv[1]) && test->name;
 		     test++) {

@@ -24,7 +24,7 @@ struct crtest_case {
 };
 
 extern const struct crtest_case crtest_protocol[], crtest_memory[],
-	crtest_fuzz[];
+	crtest_ask[], crtest_fuzz[];
 
 /* End the case, as failed. */
 #define crtest_fail(...)                                        \

@@ -93,6 +93,17 @@ static void call_memory(const struct fuzz *fuzz, unsigned int *seed, int device)
 	}
 }
 
+static void call_ask(const struct fuzz *fuzz, unsigned int *seed, int device)
+{
+	struct cr_ioc_ask ask = { .mem_fd = any_fd(fuzz, seed),
+				  .tid = pick(seed, 3) ? getpid() :
+							 rand_r(seed),
+				  .flags = mostly_none(seed),
+				  .reserved = mostly_none(seed) };
+
+	ioctl(device, CR_IOC_ASK, pick(seed, 50) ? &ask : (void *)8);
+}
+
 static void call_restart(const struct fuzz *fuzz, unsigned int *seed,
 			 int device)
 {
@@ -150,6 +161,9 @@ static void *fuzz_thread(void *arg)
 		case 4:
 		case 5:
 			call_restart(fuzz, &seed, device);
+			break;
+		case 6:
+			call_ask(fuzz, &seed, device);
 			break;
 		default:
 			call_memory(fuzz, &seed, device);

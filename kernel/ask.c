@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ask.c - what a thread and its process could otherwise only be asked for
+ *
+ * Making a stopped thread do calls costs switches of context, three times for
+ * each process.  Here its fields are read.  /proc/PID/mem is the proof that the
+ * caller may: whoever reads a process' memory learns nothing more by this.
+ */
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/hrtimer.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pid.h>
+#include <linux/posix-timers.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "cr.h"
+#include "uapi/cr_ioctl.h"
+
+/* A thread of the caller's PID namespace that uses @mm now; referenced. */
+static struct task_struct *find_thread(pid_t nr, const struct mm_struct *mm)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
+	bool is_its;
+
+	put_pid(pid);
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	task_lock(task);
+	is_its = task->mm == mm;
+	task_unlock(task);
+	if (is_its)
+		return task;
+	put_task_struct(task);
+	return ERR_PTR(-ESRCH);
+}
+
+static void read_thread(struct task_struct *task, struct cr_ioc_ask *ask)
+{
+	ask->altstack_sp = task->sas_ss_sp;
+	ask->altstack_size = task->sas_ss_size;
+	ask->altstack_flags = task->sas_ss_flags & SS_AUTODISARM;
+	if (!task->sas_ss_size)
+		ask->altstack_flags |= SS_DISABLE;
+	ask->clear_child_tid = (uintptr_t)task->clear_child_tid;
+	ask->timer_slack_ns = task->timer_slack_ns;
+	ask->pdeath_signal = task->pdeath_signal;
+	ask->personality = task->personality;
+	rcu_read_lock();
+	ask->securebits = __task_cred(task)->securebits;
+	rcu_read_unlock();
+}
+
+static void read_mm(const struct mm_struct *mm, struct cr_ioc_ask *ask)
+{
+	ask->brk = mm->brk;
+	ask->dumpable = get_dumpable((struct mm_struct *)mm);
+	ask->thp_disabled = test_bit(MMF_DISABLE_THP, &mm->flags);
+	if (mm->def_flags & VM_LOCKED)
+		ask->locked = MCL_FUTURE;
+	if (mm->def_flags & VM_LOCKONFAULT)
+		ask->locked |= MCL_ONFAULT;
+}
+
+/* As getitimer(2).  How much CPU time was used no exported function tells. */
+static void read_itimers(struct signal_struct *signal, struct cr_ioc_ask *ask)
+{
+	static const int clocks[] = {
+		[1] = CPUCLOCK_VIRT, [2] = CPUCLOCK_PROF
+	};
+	ktime_t left = __hrtimer_get_remaining(&signal->real_timer, true);
+	u32 i;
+
+	if (!hrtimer_active(&signal->real_timer))
+		left = 0;
+	else if (left < NSEC_PER_USEC)
+		left = NSEC_PER_USEC;
+	ask->itimer[0].value_us = ktime_to_us(left);
+	ask->itimer[0].interval_us = ktime_to_us(signal->it_real_incr);
+	for (i = 1; i < 3; i++) {
+		const struct cpu_itimer *it = &signal->it[clocks[i]];
+
+		ask->itimer[i].interval_us = div_u64(it->incr, NSEC_PER_USEC);
+		if (it->expires)
+			ask->unknown |= CR_ASK_F_ITIMER;
+	}
+}
+
+static void read_actions(const struct sighand_struct *sighand,
+			 struct cr_ioc_ask *ask)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(ask->action); i++) {
+		const struct sigaction *from = &sighand->action[i].sa;
+		struct cr_ioc_action *to = &ask->action[i];
+
+		to->handler = (uintptr_t)from->sa_handler;
+		to->flags = from->sa_flags & UAPI_SA_FLAGS;
+		to->restorer = (uintptr_t)from->sa_restorer;
+		to->mask = from->sa_mask.sig[0];
+	}
+}
+
+/* lock_task_sighand() is for the kernel alone.  What is replaced or let go
+ * before it is locked, in execve(2) or at its end, is not looked for again. */
+static int read_process(struct task_struct *task, struct cr_ioc_ask *ask)
+{
+	struct sighand_struct *sighand;
+	int rc = -ESRCH;
+
+	rcu_read_lock();
+	sighand = rcu_dereference(task->sighand);
+	if (!sighand)
+		goto out;
+	spin_lock_irq(&sighand->siglock);
+	if (sighand == rcu_access_pointer(task->sighand)) {
+		ask->child_subreaper = task->signal->is_child_subreaper;
+		read_itimers(task->signal, ask);
+		read_actions(sighand, ask);
+		rc = 0;
+	}
+	spin_unlock_irq(&sighand->siglock);
+out:
+	rcu_read_unlock();
+	return rc;
+}
+
+static int answer(const struct cr_ioc_ask *question, struct cr_ioc_ask *ask)
+{
+	struct mm_struct *mm = cr_mem_file_get(question->mem_fd, FMODE_READ);
+	struct task_struct *task;
+	int rc;
+
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	task = find_thread(question->tid, mm);
+	if (IS_ERR(task)) {
+		rc = PTR_ERR(task);
+		goto out;
+	}
+	ask->mem_fd = question->mem_fd;
+	ask->tid = question->tid;
+	read_thread(task, ask);
+	read_mm(mm, ask);
+	rc = read_process(task, ask);
+	put_task_struct(task);
+out:
+	mmput(mm);
+	return rc;
+}
+
+/**
+ * cr_ask() - CR_IOC_ASK
+ * @argument: struct cr_ioc_ask
+ *
+ * Return: 0 or a negative errno as in cr_ioctl.h.
+ */
+long cr_ask(unsigned long argument)
+{
+	struct cr_ioc_ask *ask;
+	int rc;
+
+	/* the second is answered: what it does not mention is zero */
+	ask = kcalloc(2, sizeof(*ask), GFP_KERNEL);
+	if (!ask)
+		return -ENOMEM;
+	rc = cr_copy_argument(&ask[0], argument, sizeof(*ask));
+	if (rc)
+		goto out;
+	rc = ask->flags || ask->reserved ? -EINVAL : answer(&ask[0], &ask[1]);
+	if (!rc && copy_to_user((void __user *)argument, &ask[1], sizeof(*ask)))
+		rc = -EFAULT;
+out:
+	kfree(ask);
+	return rc;
+}
