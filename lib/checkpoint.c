@@ -11,11 +11,13 @@
 #include "collect.h"
 #include "cr_tcp.h"
 #include "files.h"
+#include "kmod.h"
 
 int cr_checkpoint_open(const struct cr_checkpoint_options *options,
 		       struct cr_checkpoint **checkpointp, struct cr_error *err)
 {
 	struct cr_checkpoint *checkpoint;
+	int rc;
 
 	if (!options->nr_roots)
 		return cr_error_set(err, -EINVAL, "no process to save");
@@ -23,6 +25,11 @@ int cr_checkpoint_open(const struct cr_checkpoint_options *options,
 	if (!checkpoint)
 		return cr_error_set(err, -ENOMEM, "out of memory");
 	checkpoint->options = *options;
+	rc = cr_kmod_open(options->engine, &checkpoint->kmod, err);
+	if (rc < 0) {
+		free(checkpoint);
+		return rc;
+	}
 	*checkpointp = checkpoint;
 	return 0;
 }
@@ -229,6 +236,7 @@ void cr_checkpoint_close(struct cr_checkpoint *checkpoint)
 	free(checkpoint->known_files);
 	free_spaces(checkpoint);
 	cr_forget_tasks(checkpoint);
+	cr_kmod_close(checkpoint->kmod);
 	free(checkpoint->refusals);
 	free(checkpoint);
 	errno = saved_errno;

@@ -25,6 +25,7 @@
 #include "vma_list.h"
 
 struct cr_file_table;
+struct cr_kmod;
 struct cr_remote;
 
 /* A growing array: items[nr] of @size bytes may be written after this. */
@@ -79,7 +80,7 @@ struct cr_save_task {
 	struct cr_wire_link link;
 	struct cr_save_thread *threads; /* leader first */
 	size_t nr_threads;
-	struct cr_remote *remote;
+	struct cr_remote *remote; /* NULL until it is needed */
 	uint32_t terminal; /* device of the controlling one, 0: none */
 	uint64_t ignored, caught; /* signals */
 	struct cr_save_state *state; /* NULL: packed */
@@ -141,6 +142,7 @@ struct cr_checkpoint {
 	size_t nr_known_files;
 	struct cr_error *refusals;
 	size_t nr_refusals;
+	struct cr_kmod *kmod; /* to ask it about tasks; NULL: ask themselves */
 	struct cr_image_writer *writer;
 	struct cr_checkpoint_stats stats;
 	uint64_t frozen_at_ns;
@@ -210,9 +212,15 @@ void cr_leave_vdso(const struct cr_save_task *task,
 int cr_collect_thread(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, struct cr_save_thread *thread,
 		      struct cr_error *err);
-/* The rest, by remote calls.  Opens task->remote. */
+/* The rest.  May open task->remote. */
 int cr_collect_process(struct cr_checkpoint *checkpoint,
 		       struct cr_save_task *task, struct cr_error *err);
+/* What of that /proc does not show, of all threads, by the module or by
+ * remote calls. */
+int cr_ask(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
+	   struct cr_error *err);
+/* Open task->remote, if it is not open. */
+int cr_need_remote(struct cr_save_task *task, struct cr_error *err);
 int cr_collect_pending(pid_t tid, int shared, struct cr_wire_siginfo **pendingp,
 		       uint32_t *nr_pendingp, struct cr_error *err);
 int cr_collect_timers(struct cr_checkpoint *checkpoint,

@@ -61,6 +61,9 @@ static int ask_segment(struct cr_save_task *task, struct cr_save_space *space,
 	struct shmid_ds segment;
 	int rc;
 
+	rc = cr_need_remote(task, err);
+	if (rc < 0)
+		return rc;
 	call.args[0] = space->inode;
 	call.args[1] = IPC_STAT;
 	call.args[2] = cr_remote_scratch(task->remote);

@@ -49,11 +49,15 @@ static int list_timers(struct cr_checkpoint *checkpoint,
 static int ask_timers(struct cr_save_task *task, struct cr_wire_timer *timers,
 		      size_t nr, struct cr_error *err)
 {
-	const uint64_t base = cr_remote_scratch(task->remote);
 	struct cr_remote_call calls[2 * BATCH] = { 0 };
 	struct itimerspec values[BATCH];
+	uint64_t base;
 	int rc;
 
+	rc = cr_need_remote(task, err);
+	if (rc < 0)
+		return rc;
+	base = cr_remote_scratch(task->remote);
 	for (size_t i = 0; i < nr; i++) {
 		calls[2 * i].nr = SYS_timer_gettime;
 		calls[2 * i].args[0] = (uint64_t)timers[i].id;

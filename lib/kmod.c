@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * kmod.c - the memory calls of /dev/cr as functions
+ * kmod.c - the calls of /dev/cr about processes and their memory as functions
  *
  * An open /proc/PID/mem is how the module knows that we may.  That of the last
  * process is kept: the next chunk is mostly of the same.
@@ -180,4 +180,15 @@ int cr_kmod_fill(struct cr_kmod *kmod, int fd, uint64_t offset,
 		return -errno;
 	*crc = call.crc;
 	return 0;
+}
+
+int cr_kmod_ask(struct cr_kmod *kmod, pid_t pid, pid_t tid,
+		struct cr_ioc_ask *ask)
+{
+	int rc = open_mem(kmod, pid);
+
+	if (rc < 0)
+		return rc;
+	*ask = (struct cr_ioc_ask){ .mem_fd = kmod->mem, .tid = tid };
+	return ioctl(kmod->device, CR_IOC_ASK, ask) < 0 ? -errno : 0;
 }

@@ -2,9 +2,9 @@
 /*
  * kmod.h - the calls of /dev/cr as functions
  *
- * Private to lib/; kmod.c (memory) and kmod_restart.c (the restart protocol)
- * are the only callers of those ioctls, but for the restorer, which can call no
- * function.  A struct cr_kmod is of one thread: it is one context.
+ * Private to lib/; kmod.c (processes, memory) and kmod_restart.c (the restart
+ * protocol) are the only callers of those ioctls, but for the restorer, which
+ * can call no function.  A struct cr_kmod is of one thread: it is one context.
  */
 #ifndef KMOD_H
 #define KMOD_H
@@ -20,8 +20,9 @@
 
 #define CR_KMOD_DEVICE "/dev/cr"
 
-/* ---- memory ---- */
+/* ---- processes and memory ---- */
 
+struct cr_ioc_ask;
 struct cr_kmod;
 
 /*
@@ -62,6 +63,14 @@ int cr_kmod_put(struct cr_kmod *kmod, int fd, uint64_t offset);
  */
 int cr_kmod_fill(struct cr_kmod *kmod, int fd, uint64_t offset,
 		 const struct iovec *pieces, size_t nr_pieces, uint32_t *crc);
+
+/*
+ * Ask about thread @tid of process @pid, which stands still.  @ask->unknown
+ * says what the module could not tell. Returns 0, or what opening /proc/PID/mem
+ * or the module returns.
+ */
+int cr_kmod_ask(struct cr_kmod *kmod, pid_t pid, pid_t tid,
+		struct cr_ioc_ask *ask);
 
 /* ---- a restart: docs/restart-protocol.md ---- */
 

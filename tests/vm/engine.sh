@@ -39,6 +39,9 @@ cases()
 			static_binary kernel kernel cycle
 			tree_mixed auto auto cycle
 			call_futex_until kernel kernel cycle
+			file_eventfd kernel user cycle
+			mem_lock kernel user chain
+			time_itimer_due kernel kernel cycle
 			call_nanosleep kernel kernel cycle
 			tree_zombies kernel kernel cycle
 			tree_ghost_session kernel kernel cycle
