@@ -22,10 +22,12 @@
 #define ASK_TIMEOUT_MS 8000
 
 /* Did the program end by itself?  Then images are of no more use.  One that was
- * killed may be wanted again, by a job that is requeued. */
+ * killed may be wanted again, by a job that is requeued; and one that could
+ * not be restarted has not even run. */
 static int has_exited(const struct agent *agent)
 {
-	if (agent->phase == AGENT_SAVED)
+	if (agent->phase == AGENT_SAVED ||
+	    (agent->is_restart && agent->phase == AGENT_GATHERING))
 		return 0;
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 		if (!agent->ranks[i].has_ended ||

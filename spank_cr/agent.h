@@ -204,6 +204,8 @@ void agent_tell_ranks(struct agent *agent, enum cr_message_type type,
 /* Into the job's stderr (first rank that is there) and the log. */
 void agent_say(struct agent *agent, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* What all nodes know one of them says: is it us? */
+int agent_is_speaker(const struct agent *agent);
 /* All CPUs that Slurm lets the ranks use: what bindings are mapped to. */
 void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus);
 /* "0-3,8": the ranks of this node; free(3) it.  NULL: no memory. */

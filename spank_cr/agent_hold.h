@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * agent_hold.h - places where a test may hold a worker
+ * agent_hold.h - places where a test may hold a worker, or the agent itself
  *
  * Only in spank_cr-agent-test, which is not installed: the end-to-end tests
  * have the plugin start it, so that what happens in each phase happens on

@@ -16,7 +16,6 @@
 #include "manifest.h"
 
 #define TICK_MS 1000
-#define JOIN_MS 60000 /* for a node to come to a restart */
 #define FORWARD_MS 5000 /* SIGTERMs of one volley come in this time */
 #define WORKER_MS 120000
 #define RETRIES 3 /* of a candidate, when a node was lost at it */
@@ -51,8 +50,6 @@ static void send_restart(struct agent *agent, uint32_t node, uint32_t type)
 {
 	struct cr_peer_message message = compose(agent, type);
 
-	message.value = agent->config->on_failure;
-	strcpy(message.text, agent->refused.text);
 	agent_lead_send(agent, node, &message);
 }
 
@@ -66,21 +63,25 @@ static void pass(struct agent *agent, enum cr_barrier barrier)
 	agent_lead_send_all(agent, &message);
 }
 
-/* One member tells the user: the first that is there. */
+/* To all; one member tells the user: the first that is there. */
+static void send_and_say(struct agent *agent, struct cr_peer_message *message)
+{
+	message->flags |= CR_PEER_SAY;
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++) {
+		if (agent->lead->peers[i].state != AGENT_PEER_PRESENT)
+			continue;
+		agent_lead_send(agent, i, message);
+		message->flags &= ~CR_PEER_SAY;
+	}
+}
+
 static void send_abort(struct agent *agent)
 {
 	struct cr_peer_message message = compose(agent, CR_PEER_ABORT);
-	struct agent_lead *lead = agent->lead;
 
-	message.value = lead->why.code;
-	strcpy(message.text, lead->why.text);
-	message.flags |= CR_PEER_SAY;
-	for (uint32_t i = 0; i < agent->step->nr_nodes; i++) {
-		if (lead->peers[i].state != AGENT_PEER_PRESENT)
-			continue;
-		agent_lead_send(agent, i, &message);
-		message.flags &= ~CR_PEER_SAY;
-	}
+	message.value = agent->lead->why.code;
+	strcpy(message.text, agent->lead->why.text);
+	send_and_say(agent, &message);
 }
 
 /* --- counting --- */
@@ -110,6 +111,13 @@ fail(struct agent *agent, enum cr_lead_event what, uint32_t node, int code,
 	event(agent, what);
 }
 
+static int is_restarting(const struct agent_lead *lead)
+{
+	return lead->phase == CR_LEAD_JOIN || lead->phase == CR_LEAD_RESTORE;
+}
+
+/* At a restart a node that is silent may come again: it is lost, not at fault.
+ */
 static void check_silence(struct agent *agent, uint32_t node, int64_t now)
 {
 	const struct agent_peer *peer = &agent->lead->peers[node];
@@ -121,12 +129,17 @@ static void check_silence(struct agent *agent, uint32_t node, int64_t now)
 	if (since < agent->lead->began_ms)
 		since = agent->lead->began_ms;
 	if (peer->state == AGENT_PEER_ABSENT) {
-		if (agent->lead->phase == CR_LEAD_JOIN && limit < JOIN_MS)
-			limit = JOIN_MS;
+		if (agent->lead->phase == CR_LEAD_JOIN && limit < AGENT_JOIN_MS)
+			limit = AGENT_JOIN_MS;
 		if (now - since > limit)
 			fail(agent, CR_LEAD_EV_ABSENT, node, -ETIMEDOUT,
 			     "its agent does not come within %lld s",
 			     (long long)limit / 1000);
+	} else if (now - since > limit && is_restarting(agent->lead)) {
+		agent_log(agent, LOG_WARNING,
+			  "node %u (%s) has been silent for %lld s", node,
+			  peer->host, (long long)limit / 1000);
+		agent_lead_drop(agent, node);
 	} else if (now - since > limit) {
 		fail(agent, CR_LEAD_EV_FAILED, node, -ETIMEDOUT,
 		     "its agent has been silent for %lld s",
@@ -274,9 +287,21 @@ static void abort_round(struct agent *agent)
 		lead->forward_until_ms = agent_now_ms() + FORWARD_MS;
 }
 
+/* None is left, or a node does not come; one member tells the user. */
+static void end_restart(struct agent *agent, int on_failure, const char *why)
+{
+	struct cr_peer_message message = compose(agent, CR_PEER_RESTART);
+
+	message.generation = 0;
+	message.value = on_failure;
+	strcpy(message.text, why);
+	agent_log(agent, LOG_ERR, "restart: %s", why);
+	send_and_say(agent, &message);
+}
+
 /*
  * The next candidate for all.  A lost node says nothing about the images: the
- * same again, a few times.
+ * same again, a few times; and never anew for that.
  */
 static void next_candidate(struct agent *agent)
 {
@@ -295,24 +320,17 @@ static void next_candidate(struct agent *agent)
 		agent_moves_clear(&lead->peers[i].moves);
 	lead->round++;
 	lead->began_ms = agent_now_ms();
-	lead->generation = 0;
-	if (!agent_image_open_next(agent))
-		lead->generation = agent->candidates[agent->next_candidate - 1];
+	if (agent_image_open_next(agent)) {
+		lead->phase = CR_LEAD_IDLE;
+		end_restart(agent,
+			    is_lost ? CR_ON_FAILURE_FAIL :
+				      agent->config->on_failure,
+			    agent->refused.text);
+		return;
+	}
+	lead->generation = agent->candidates[agent->next_candidate - 1];
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
 		send_restart(agent, i, CR_PEER_RESTART);
-	if (!lead->generation)
-		lead->phase = CR_LEAD_IDLE;
-}
-
-static void give_up(struct agent *agent)
-{
-	struct cr_peer_message message = compose(agent, CR_PEER_RESTART);
-
-	message.generation = 0;
-	message.value = CR_ON_FAILURE_FAIL;
-	strcpy(message.text, agent->lead->why.text);
-	agent_log(agent, LOG_ERR, "restart: %s", agent->lead->why.text);
-	agent_lead_send_all(agent, &message);
 }
 
 static void act(struct agent *agent, int action, enum cr_barrier passed)
@@ -342,7 +360,7 @@ static void act(struct agent *agent, int action, enum cr_barrier passed)
 		next_candidate(agent);
 		break;
 	case CR_LEAD_DO_GIVE_UP:
-		give_up(agent);
+		end_restart(agent, CR_ON_FAILURE_FAIL, agent->lead->why.text);
 		break;
 	default:
 		break;
@@ -424,7 +442,7 @@ static void left(struct agent *agent, uint32_t node, int leave)
 	    lead->phase < CR_LEAD_COMMIT)
 		fail(agent, CR_LEAD_EV_FAILED, node, -ESRCH,
 		     "its ranks have just ended");
-	else if (lead->phase == CR_LEAD_JOIN || lead->phase == CR_LEAD_RESTORE)
+	else if (is_restarting(lead))
 		fail(agent, CR_LEAD_EV_ABSENT, node, -ESRCH,
 		     "its ranks ended during the restart");
 	if (lead->is_lingering && !agent_lead_linger(agent))
@@ -471,7 +489,7 @@ void agent_lead_came(struct agent *agent, uint32_t node)
 		peer->was_lost = 0;
 		agent_status_write(agent);
 	}
-	if (lead->phase == CR_LEAD_JOIN || lead->phase == CR_LEAD_RESTORE) {
+	if (is_restarting(lead)) {
 		send_restart(agent, node, CR_PEER_WELCOME);
 		return;
 	}

@@ -73,6 +73,12 @@ static void lost(struct agent_link *link)
 		agent_lead_lost(agent, (uint32_t)node);
 }
 
+void agent_lead_drop(struct agent *agent, uint32_t node)
+{
+	if (agent->lead->peers[node].link)
+		lost(agent->lead->peers[node].link);
+}
+
 static void heard(struct agent_link *link,
 		  const struct cr_peer_message *message)
 {

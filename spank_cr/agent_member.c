@@ -12,12 +12,12 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "agent_hold.h"
 #include "agent_peers.h"
 #include "agent_sync.h"
 #include "manifest.h"
 
 #define TICK_MS 1000
-#define JOIN_MS 60000 /* for the lead to come (back) at a restart */
 #define LEAVE_MS 2000
 #define THAW_MS 20000 /* for a worker to stop */
 
@@ -148,6 +148,7 @@ static int make_ready(struct agent *agent, struct cr_error *err)
 	struct agent_member *member = agent->member;
 	int node, rc;
 
+	agent_hold("join", NULL);
 	rc = open_image(agent, err);
 	if (rc)
 		return rc;
@@ -397,6 +398,8 @@ static void restart(struct agent *agent, const struct cr_peer_message *message)
 	member->round = message->round;
 	member->generation = message->generation;
 	member->on_failure = message->value;
+	member->is_speaker = message->type == CR_PEER_WELCOME ||
+			     (message->flags & CR_PEER_SAY);
 	agent_moves_clear(&member->moves);
 	if (message->generation && (is_waiting || !member->is_begun)) {
 		agent->is_restart = 1;
@@ -491,11 +494,12 @@ static void check_silence(struct agent *agent)
 		agent_tell_ranks(agent, CR_MSG_NOT_SAVED, 0);
 		forward(agent);
 	} else if (member->phase >= CR_MEMBER_JOINING && !member->is_met) {
-		if (now - since <= JOIN_MS)
+		if (now - since <= AGENT_JOIN_MS)
 			return;
 		cr_error_set(&member->why, -ETIMEDOUT,
 			     "the agent of node 0 does not come back");
 		member->on_failure = CR_ON_FAILURE_FAIL;
+		member->is_speaker = 1;
 		agent_member_event(agent, CR_MEMBER_EV_GIVE_UP);
 	} else if (member->phase != CR_MEMBER_IDLE && member->is_met &&
 		   now - since > limit) {
@@ -592,7 +596,7 @@ int agent_member_start(struct agent *agent, struct cr_error *err)
 int agent_member_await_lead(struct agent *agent, struct cr_error *err)
 {
 	struct agent_member *member = agent->member;
-	const int64_t until = agent_now_ms() + JOIN_MS;
+	const int64_t until = agent_now_ms() + AGENT_JOIN_MS;
 	int rc;
 
 	while (!member->is_met && agent_now_ms() < until)
@@ -601,7 +605,7 @@ int agent_member_await_lead(struct agent *agent, struct cr_error *err)
 		return cr_error_set(err, -ETIMEDOUT,
 				    "the agent of node 0 does not come within "
 				    "%d s",
-				    JOIN_MS / 1000);
+				    AGENT_JOIN_MS / 1000);
 	if (!agent->is_restart)
 		return 0;
 	/* for the clocks; if it fails the lead hears of it in its time */

@@ -21,6 +21,13 @@
 #include "rendezvous.h"
 #include "step_fsm.h"
 
+/* For lead and members to come, and to come back, to a restart. */
+#ifdef CR_AGENT_HOLD
+#define AGENT_JOIN_MS 20000
+#else
+#define AGENT_JOIN_MS 60000
+#endif
+
 /* --- agent_link.c: one connection, with messages instead of bytes --- */
 
 struct agent_link {
@@ -118,6 +125,8 @@ void agent_lead_send(struct agent *agent, uint32_t node,
 		     const struct cr_peer_message *message);
 void agent_lead_send_all(struct agent *agent,
 			 const struct cr_peer_message *message);
+/* Its connection is of no use any more: as if it had been lost. */
+void agent_lead_drop(struct agent *agent, uint32_t node);
 /* What a member says, and what becomes of it. */
 void agent_lead_hear(struct agent *agent, uint32_t node,
 		     const struct cr_peer_message *message);
@@ -149,7 +158,8 @@ struct agent_member {
 	struct agent_link *link; /* to the lead; NULL: none, or we are it */
 	int is_met; /* the lead has answered */
 	int is_begun; /* our ranks began anew: no restart any more */
-	int is_speaker; /* we are to tell the user why it failed */
+	int is_speaker; /* we are to tell the user why it failed: only one is,
+			 * or who has nobody to ask */
 	int has_given_up, on_failure; /* what the lead has said */
 	int64_t heard_ms; /* of the lead */
 	int64_t term_ms; /* when it was told of SIGTERM, 0: it was not */

@@ -11,7 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "agent_peers.h"
 #include "manifest.h"
 
 void agent_tell_ranks(struct agent *agent, enum cr_message_type type, int value)
@@ -19,6 +19,11 @@ void agent_tell_ranks(struct agent *agent, enum cr_message_type type, int value)
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 		if (agent->ranks[i].socket >= 0)
 			cr_message_tell(agent->ranks[i].socket, type, value);
+}
+
+int agent_is_speaker(const struct agent *agent)
+{
+	return !agent->member || agent->member->is_speaker;
 }
 
 void agent_say(struct agent *agent, const char *fmt, ...)
@@ -134,7 +139,7 @@ static void begun(struct agent_rank *rank, pid_t program)
 		agent->phase = AGENT_RUNNING;
 		agent_status_write(agent);
 	}
-	if (agent->refused.code) {
+	if (agent->refused.code && agent_is_speaker(agent)) {
 		agent_say(agent,
 			  "no checkpoint can be restarted (%s): the "
 			  "program begins anew",

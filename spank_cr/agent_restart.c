@@ -222,8 +222,9 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 static void give_up(struct agent *agent, int on_failure)
 {
 	if (on_failure == CR_ON_FAILURE_FAIL) {
-		agent_say(agent, "no checkpoint can be restarted: %s",
-			  agent->refused.text);
+		if (agent_is_speaker(agent))
+			agent_say(agent, "no checkpoint can be restarted: %s",
+				  agent->refused.text);
 		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 			end_rank(&agent->ranks[i], STATUS_FAILED);
 	} else {
@@ -270,10 +271,13 @@ static void failed(struct agent *agent, const struct cr_error *why)
 	}
 	if (!agent->refused.code)
 		agent->refused = *why;
-	if (member) /* it had been let go: the others run */
-		give_up(agent, CR_ON_FAILURE_FAIL);
-	else
+	if (!member) {
 		try_next(agent);
+		return;
+	}
+	/* it had been let go: the others run */
+	member->is_speaker = 1;
+	give_up(agent, CR_ON_FAILURE_FAIL);
 }
 
 static void done(struct agent *agent, const struct agent_result *result)

@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# nodes_restart_faults.sh - a step of two nodes is restarted, and something goes
+# wrong in each phase of that: with a node that comes back it goes on from the
+# same generation; else it ends, says why, and keeps its images
+NODES=4
+source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/nodes_lib.sh"
+
+hold_all() # POINT
+{
+	for node in n1 n2 n3 n4; do
+		hold $node "$1"
+	done
+}
+
+release_all() # POINT
+{
+	for node in n1 n2 n3 n4; do
+		release $node "$1"
+	done
+}
+
+nr_restarts=0
+
+# Requeue; the newest generation is $newest then, and the step waits at POINT.
+restart_held() # POINT
+{
+	hold_all "$1"
+	newest=$(manifests | tail -n 1)
+	requeue
+	nr_restarts=$((nr_restarts + 1))
+	await 60 "restart" restarts_are $nr_restarts
+	await 60 "two nodes held at $1" are_held 2 "$1"
+	lead=$(node_of 0)
+	member=$(node_of 1)
+	# a final checkpoint may have been made by the requeue
+	newest=$(manifests | tail -n 1)
+}
+
+# All go on, from the generation that was the newest.
+check_goes_on()
+{
+	check_runs_on 0 1 2 3
+	check_one_program 0 1 2 3
+	! has_text "an older one was" || fail "went back to an older generation"
+	await_new_generation
+}
+
+# The step ends with the cause TEXT, said once, and can be requeued.
+check_ends() # TEXT
+{
+	local nr
+	await_text "no checkpoint can be restarted: $1"
+	await_end COMPLETED
+	grep -qE '^srun ended with [1-9]' "$(output)" || fail "srun ended well"
+	nr=$(cat "$work"/rank.? "$(output)" | grep -cF "restarted: $1")
+	[ "$nr" = 1 ] || fail "'$1' is said $nr times"
+	[ -e "$newest" ] || fail "$newest is gone"
+	[ "$(manifests | tail -n 1)" = "$newest" ] || fail "a new generation"
+}
+
+use_test_agent
+submit_step 2000 --cr-interval=2 --cr-on-failure=restart
+await 60 "a generation" has_generations 1
+
+say "--- a node is cut off while it joins, and comes back"
+restart_held join
+release "$lead" join
+lab cut "$member"
+await_node_log "$lead" "node 1 ($member) has been silent"
+lab join "$member"
+release_all join
+check_goes_on
+
+say "--- a node is cut off while it restores, and comes back"
+restart_held gate
+release "$lead" gate
+lab cut "$member"
+await_node_log "$lead" "restart from checkpoint $(generation_of "$newest"
+	): node 1 ($member): its agent has died or cannot be reached"
+check_held_still
+lab join "$member"
+release_all gate
+check_goes_on
+
+say "--- slurmctld is killed while nodes restore"
+restart_held gate
+root pkill -KILL -x slurmctld
+release_all gate
+check_goes_on
+
+say "--- slurmctld is killed while a final checkpoint is made"
+lead=$(node_of 0)
+hold_all write
+requeue
+await 60 "two nodes held at write" are_held 2 write
+root pkill -KILL -x slurmctld
+release_all write
+nr_restarts=$((nr_restarts + 1))
+await 90 "restart" restarts_are $nr_restarts
+check_goes_on
+
+say "--- a member's agent is killed when it has told what its addresses are"
+restart_held gate
+kill_agent "$member"
+release_all gate
+check_ends "node 1 ($member): its agent does not come within"
+
+say "--- ... and the lead's"
+restart_held gate
+kill_agent "$lead"
+release_all gate
+check_ends "the agent of node 0 does not come back"
+
+say "--- ... and a member's while it joins"
+restart_held join
+release "$lead" join
+kill_agent "$member"
+release_all join
+check_ends "node 1 ($member): its agent does not come within"
+
+say "--- after all that it goes on"
+nr_restarts=$((nr_restarts + 1))
+requeue
+await 60 "restart" restarts_are $nr_restarts
+check_goes_on
+root scancel "$job"
+await_end CANCELLED
+check_one_program 0 1 2 3
+check_no_images
