@@ -128,8 +128,12 @@ static int receive_packet(int socket, void *data, size_t size, int *fds,
 		if (rc)
 			return rc;
 		n = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		/* a reset, told once: the other side ended with something of
+		 * ours unread.  What it had said before is there all the same
+		 */
+	} while (n < 0 &&
+		 (errno == EINTR || errno == EAGAIN || errno == ECONNRESET));
+	if (n == 0)
 		return -EPIPE;
 	if (n < 0)
 		return -errno;

@@ -235,11 +235,22 @@ static uint32_t hear_agent(struct flock_state *state, int timeout_ms)
 	return message.type;
 }
 
+/* What the agent has said before; it may be why we end. */
+static void hear_rest(struct flock_state *state)
+{
+	struct pollfd pollfd = { .fd = state->shepherd->agent,
+				 .events = POLLIN };
+
+	while (state->shepherd->agent >= 0 && poll(&pollfd, 1, 0) > 0)
+		hear_agent(state, 0);
+}
+
 /* The program has ended with @status.  If that was the agent's doing we will
  * hear about it, and end_saved() does not return. */
 static void __attribute__((noreturn))
 program_ended(struct flock_state *state, int status)
 {
+	hear_rest(state);
 	while (state->phase == SAVING && state->shepherd->agent >= 0)
 		hear_agent(state, VERDICT_TIMEOUT_MS);
 	tell_agent(state->shepherd, CR_MSG_EXITED, 0, status);

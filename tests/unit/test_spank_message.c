@@ -112,6 +112,21 @@ static void the_end_and_silence_are_told_apart(void **state)
 	assert_int_equal(cr_message_tell(pair[0], CR_MSG_BYE, 0), -EPIPE);
 }
 
+static void last_words_arrive_though_ours_were_not_read(void **state)
+{
+	struct cr_message got;
+	int *pair = *state;
+
+	assert_int_equal(cr_message_tell(pair[0], CR_MSG_SAVING, 0), 0);
+	assert_int_equal(cr_message_tell(pair[1], CR_MSG_EXITED, 7), 0);
+	close(pair[1]);
+	pair[1] = -1;
+	assert_int_equal(cr_message_receive(pair[0], &got, NULL, 1000), 0);
+	assert_int_equal(got.type, CR_MSG_EXITED);
+	assert_int_equal(got.value, 7);
+	assert_int_equal(cr_message_receive(pair[0], &got, NULL, 1000), -EPIPE);
+}
+
 static void sending_to_one_who_never_reads_ends(void **state)
 {
 	int *pair = *state, rc;
@@ -148,6 +163,7 @@ int main(void)
 		TEST(what_is_no_message_is_refused),
 		TEST(text_always_ends),
 		TEST(the_end_and_silence_are_told_apart),
+		TEST(last_words_arrive_though_ours_were_not_read),
 		TEST(sending_to_one_who_never_reads_ends),
 		TEST(a_setup_of_another_version_is_refused),
 	};
