@@ -100,7 +100,8 @@ static int open_writer(struct cr_checkpoint *checkpoint, struct cr_error *err)
 				      &checkpoint->writer, err);
 }
 
-int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err)
+int cr_checkpoint_collect(struct cr_checkpoint *checkpoint,
+			  struct cr_error *err)
 {
 	uint64_t began_ns;
 	int rc;
@@ -118,9 +119,20 @@ int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err)
 					    checkpoint->options.between_arg,
 					    err);
 	checkpoint->stats.collect_ns += cr_save_now_ns() - began_ns;
-	if (rc < 0)
-		return rc;
-	rc = open_writer(checkpoint, err);
+	if (rc == 0)
+		checkpoint->stage = CR_CHECKPOINT_READ;
+	return rc;
+}
+
+int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	uint64_t began_ns;
+	int rc = 0;
+
+	if (checkpoint->stage != CR_CHECKPOINT_READ)
+		rc = cr_checkpoint_collect(checkpoint, err);
+	if (rc == 0)
+		rc = open_writer(checkpoint, err);
 	if (rc < 0)
 		return rc;
 	began_ns = cr_save_now_ns();
@@ -195,8 +207,8 @@ int cr_checkpoint_connections(const struct cr_checkpoint *checkpoint,
 			      struct cr_tcp_end **endsp, size_t *nr_endsp,
 			      struct cr_error *err)
 {
-	if (checkpoint->stage < CR_CHECKPOINT_SAVED)
-		return cr_error_set(err, -EPROTO, "nothing has been saved");
+	if (checkpoint->stage < CR_CHECKPOINT_READ)
+		return cr_error_set(err, -EPROTO, "nothing has been collected");
 	return cr_file_table_ends(checkpoint->files, endsp, nr_endsp, err);
 }
 

@@ -122,7 +122,8 @@ struct cr_known_file {
 enum cr_checkpoint_stage {
 	CR_CHECKPOINT_OPEN,
 	CR_CHECKPOINT_FROZEN,
-	CR_CHECKPOINT_COLLECTED,
+	CR_CHECKPOINT_COLLECTED, /* there is a verdict */
+	CR_CHECKPOINT_READ, /* TCP queues too: memory is what is left */
 	CR_CHECKPOINT_SAVED,
 	CR_CHECKPOINT_COMMITTED,
 };

@@ -4,7 +4,7 @@
  *
  * The steps are separate calls so that several nodes can take them together:
  *
- *	open -> freeze -> save -> commit -> thaw or end -> close
+ *	open -> freeze -> collect -> save -> commit -> thaw or end -> close
  *
  * cr_checkpoint_close() at any point lets a frozen tree go on; so does the
  * death of the calling process (the tracer).  Nothing of the tree is changed
@@ -86,10 +86,10 @@ struct cr_checkpoint_options {
 	int peers_elsewhere;
 	int tcp_close;
 	/*
-	 * Called by cr_checkpoint_save() once, when all that TCP sockets have
-	 * to send has been read and nothing that they have received: nodes
+	 * Called by cr_checkpoint_collect() once, when all that TCP sockets
+	 * have to send has been read and nothing that they have received: nodes
 	 * that save together wait for each other here.  Not 0: that is what
-	 * cr_checkpoint_save() returns.
+	 * cr_checkpoint_collect() returns.
 	 */
 	int (*between_queues)(void *arg, struct cr_error *err);
 	void *between_arg;
@@ -122,10 +122,18 @@ int cr_checkpoint_freeze(struct cr_checkpoint *checkpoint,
 			 struct cr_error *err);
 
 /*
- * Pre-flight verdict, then write the image under its temporary name.  The
- * tree must be frozen and stays so.
+ * Pre-flight verdict, then all that is to be known before memory is written,
+ * TCP queues last: cr_checkpoint_connections() has the ends then.  The tree
+ * must be frozen and stays so; nothing is written yet.
  * Returns 0; -EOPNOTSUPP when something cannot be saved: the text names
- * vpid, fd or address, and what it is; or errors of writing.
+ * vpid, fd or address, and what it is; or errors of reading.
+ */
+int cr_checkpoint_collect(struct cr_checkpoint *checkpoint,
+			  struct cr_error *err);
+
+/*
+ * Write the image under its temporary name; collects first, if that has not
+ * been done.  Returns as cr_checkpoint_collect(), or errors of writing.
  */
 int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err);
 

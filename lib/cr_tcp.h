@@ -80,7 +80,7 @@ struct cr_tcp_end {
 int cr_image_connections(struct cr_image *image, struct cr_tcp_end **endsp,
 			 size_t *nr_endsp, struct cr_error *err);
 
-/* The same of a checkpoint, from cr_checkpoint_save() on.  Returns 0, -ENOMEM,
+/* The same of a checkpoint, from cr_checkpoint_collect() on.  Returns 0, -ENOMEM,
  * or -EPROTO before. */
 int cr_checkpoint_connections(const struct cr_checkpoint *checkpoint,
 			      struct cr_tcp_end **endsp, size_t *nr_endsp,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * agent_commit.c - the lead's work on the shared file system: make a
- * generation's folder, and put its manifest together and in place
+ * generation's folder, see whether all connections have two ends, and put its
+ * manifest together and in place
  *
  * In workers: a file system may take long.  If the lead dies the one that
  * commits works on; the others see by the manifest what came of it.
@@ -85,30 +86,65 @@ static int read_part(int dirfd, uint32_t node, struct cr_manifest *part,
 		     struct cr_error *err)
 {
 	char name[CR_MANIFEST_NAME_MAX];
-	int rc;
 
 	cr_manifest_name_part(name, node);
-	rc = cr_manifest_read_as(dirfd, name, part, err);
-	return rc ? rc : check_image(dirfd, part, err);
+	return cr_manifest_read_as(dirfd, name, part, err);
 }
 
 static int add_node(const struct agent *agent, int dirfd, uint32_t node,
-		    struct cr_manifest *whole, struct cr_error *err)
+		    int is_saved, struct cr_manifest *whole,
+		    struct cr_error *err)
 {
+	const struct agent_peer *peer = &agent->lead->peers[node];
 	struct cr_manifest part = { 0 };
 	int rc;
 
-	if (agent->lead->peers[node].state == AGENT_PEER_LEFT)
+	if (peer->state == AGENT_PEER_LEFT)
 		rc = read_left(agent, node, &part, err);
 	else
 		rc = read_part(dirfd, node, &part, err);
 	if (!rc && part.images[0].node != node)
 		rc = cr_error_set(err, -ESTALE, "a part of node %u",
 				  part.images[0].node);
+	if (!rc && is_saved) {
+		part.images[0].size = peer->image_size;
+		rc = check_image(dirfd, &part, err);
+	}
 	if (!rc)
 		rc = cr_manifest_add(whole, &part, err);
 	cr_manifest_free(&part);
 	return rc ? cr_error_prefix(err, "node %u", node) : 0;
+}
+
+/* Put all parts together; returns the generation's folder. */
+static int gather(const struct agent *agent, int is_saved,
+		  struct cr_manifest *whole, struct cr_error *err)
+{
+	int dirfd, rc = 0;
+
+	init(agent, whole);
+	dirfd = cr_generation_open(agent->step_dirfd, agent->lead->generation,
+				   err);
+	if (dirfd < 0)
+		return dirfd;
+	for (uint32_t i = 0; i < agent->step->nr_nodes && !rc; i++)
+		rc = add_node(agent, dirfd, i, is_saved, whole, err);
+	if (!rc)
+		return dirfd;
+	close(dirfd);
+	return rc;
+}
+
+void agent_commit_match(struct agent *agent, struct agent_result *result)
+{
+	struct cr_manifest whole;
+	int dirfd = gather(agent, 0, &whole, &result->err);
+
+	if (dirfd >= 0) {
+		close(dirfd);
+		cr_connections_check(&whole, &result->err);
+	}
+	cr_manifest_free(&whole);
 }
 
 static void remove_parts(const struct agent *agent, int dirfd)
@@ -124,20 +160,12 @@ static void remove_parts(const struct agent *agent, int dirfd)
 void agent_commit(struct agent *agent, struct agent_result *result)
 {
 	struct cr_manifest whole;
-	int dirfd, rc = 0;
+	int dirfd, rc;
 
-	dirfd = cr_generation_open(agent->step_dirfd, agent->lead->generation,
-				   &result->err);
-	if (dirfd < 0)
-		return;
-	init(agent, &whole);
-	for (uint32_t i = 0; i < agent->step->nr_nodes && !rc; i++)
-		rc = add_node(agent, dirfd, i, &whole, &result->err);
-	if (!rc && !agent->config->tcp_close)
-		rc = cr_connections_check(&whole, &result->err);
+	dirfd = gather(agent, 1, &whole, &result->err);
 	agent_hold("commit", NULL);
-	if (!rc)
-		rc = cr_manifest_commit(dirfd, &whole, &result->err);
+	rc = dirfd < 0 ? dirfd :
+			 cr_manifest_commit(dirfd, &whole, &result->err);
 	agent_hold("committed", NULL);
 	if (rc == -EEXIST)
 		cr_error_set(&result->err, rc,
@@ -149,5 +177,6 @@ void agent_commit(struct agent *agent, struct agent_result *result)
 				    &result->err);
 	}
 	cr_manifest_free(&whole);
-	close(dirfd);
+	if (dirfd >= 0)
+		close(dirfd);
 }

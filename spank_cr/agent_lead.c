@@ -192,6 +192,7 @@ static void prepare(struct agent *agent)
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
 		lead->peers[i].is_ordered = 0;
 	lead->round++;
+	lead->nr_ends = 0;
 	lead->generation = 0;
 	lead->preparer =
 		agent_worker_start(agent, "cr-prepare", agent_commit_prepare,
@@ -240,6 +241,30 @@ static void committed(struct agent *agent, const struct agent_result *result)
 	event(agent, CR_LEAD_EV_COMMITTED);
 }
 
+static void matched(struct agent *agent, const struct agent_result *result)
+{
+	agent->lead->matcher = NULL;
+	agent->lead->why = result->err;
+	event(agent, result->err.code ? CR_LEAD_EV_FAILED : CR_LEAD_EV_MATCHED);
+}
+
+/* Nothing to match costs nothing. */
+static void match(struct agent *agent)
+{
+	struct agent_lead *lead = agent->lead;
+
+	if (!lead->nr_ends || agent->config->tcp_close) {
+		event(agent, CR_LEAD_EV_MATCHED);
+		return;
+	}
+	lead->matcher =
+		agent_worker_start(agent, "cr-match", agent_commit_match,
+				   matched, WORKER_MS, &agent->step_dirfd, 1,
+				   &lead->why);
+	if (!lead->matcher)
+		event(agent, CR_LEAD_EV_FAILED);
+}
+
 static void commit(struct agent *agent)
 {
 	struct agent_lead *lead = agent->lead;
@@ -278,7 +303,8 @@ static void abort_round(struct agent *agent)
 	struct agent_lead *lead = agent->lead;
 
 	agent_worker_cancel(lead->preparer);
-	lead->preparer = NULL;
+	agent_worker_cancel(lead->matcher);
+	lead->preparer = lead->matcher = NULL;
 	agent_log(agent, lead->why.code == -ECANCELED ? LOG_INFO : LOG_ERR,
 		  "checkpoint %u of %u nodes failed: %s", lead->generation,
 		  agent->step->nr_nodes, lead->why.text);
@@ -346,6 +372,9 @@ static void act(struct agent *agent, int action, enum cr_barrier passed)
 	case CR_LEAD_DO_RUN:
 		pass(agent, passed);
 		break;
+	case CR_LEAD_DO_MATCH:
+		match(agent);
+		break;
 	case CR_LEAD_DO_COMMIT:
 		commit(agent);
 		break;
@@ -379,7 +408,8 @@ static void log_phase(const struct agent *agent, enum cr_lead_event what,
 			  "round %u: prepared after %lld.%03lld ms",
 			  lead->round, (long long)us / 1000,
 			  (long long)us % 1000);
-	else if (what == CR_LEAD_EV_ALL || what == CR_LEAD_EV_COMMITTED)
+	else if (what == CR_LEAD_EV_ALL || what == CR_LEAD_EV_MATCHED ||
+		 what == CR_LEAD_EV_COMMITTED)
 		agent_log(agent, LOG_INFO,
 			  "round %u: all of %u nodes %s after %lld.%03lld ms",
 			  lead->round, agent->step->nr_nodes,
@@ -420,6 +450,10 @@ static void arrived(struct agent *agent, uint32_t node,
 	if (message->round != lead->round || peer->has_arrived ||
 	    message->barrier != cr_lead_barrier(lead->phase))
 		return;
+	if (message->barrier == CR_BARRIER_ENDS)
+		lead->nr_ends += message->count;
+	else if (message->barrier == CR_BARRIER_SAVED)
+		peer->image_size = message->count;
 	peer->has_arrived = 1;
 	lead->nr_arrived++;
 	if (lead->nr_arrived + lead->nr_left >= agent->step->nr_nodes)

@@ -79,9 +79,12 @@ void agent_member_tell_of(struct agent *agent, uint32_t type, uint64_t count,
 
 static void tell_arrived(struct agent *agent, enum cr_barrier barrier)
 {
+	struct agent_member *member = agent->member;
 	struct cr_peer_message message = { .type = CR_PEER_ARRIVED,
-					   .barrier = barrier };
+					   .barrier = barrier,
+					   .count = member->arrived_count };
 
+	member->arrived_count = 0;
 	send_lead(agent, &message);
 }
 

@@ -90,6 +90,7 @@ struct agent_peer {
 	int is_ordered; /* takes part in this round */
 	int has_arrived; /* at the barrier */
 	int leave; /* enum cr_peer_leave */
+	uint64_t image_size; /* bytes, of this round */
 	int64_t heard_ms; /* or since when it is absent */
 	struct agent_moves moves; /* of its image, in this round */
 	uint32_t image_node; /* whose image that is, if there are any */
@@ -103,6 +104,7 @@ struct agent_lead {
 	int is_final;
 	int is_wanted; /* a final checkpoint, as soon as the round is over */
 	uint32_t nr_arrived, nr_left;
+	uint64_t nr_ends; /* of connections, of this round */
 	int retries; /* of the same candidate */
 	int is_lingering; /* our own node is over, others are not */
 	int64_t began_ms, phase_us, forward_until_ms;
@@ -113,7 +115,7 @@ struct agent_lead {
 	struct agent_link **pending; /* have not said HELLO yet */
 	size_t nr_pending; /* places */
 	struct event *tick;
-	struct agent_worker *preparer, *committer;
+	struct agent_worker *preparer, *matcher, *committer;
 };
 
 /* Listen, and write lead.json. */
@@ -148,6 +150,8 @@ int agent_lead_all_exited(const struct agent *agent);
 
 /* --- agent_commit.c: workers of the lead --- */
 void agent_commit_prepare(struct agent *agent, struct agent_result *result);
+/* Does a TCP connection lead out of the step? */
+void agent_commit_match(struct agent *agent, struct agent_result *result);
 void agent_commit(struct agent *agent, struct agent_result *result);
 
 /* --- a member --- */
@@ -164,6 +168,7 @@ struct agent_member {
 	int64_t heard_ms; /* of the lead */
 	int64_t term_ms; /* when it was told of SIGTERM, 0: it was not */
 	uint64_t bytes_done, bytes_total, rate; /* of the image; a second */
+	uint64_t arrived_count; /* what our worker has counted */
 	struct cr_error why; /* of our failure or the lead's */
 	int has_order; /* a checkpoint that waits until we are idle */
 	struct cr_peer_message order;

@@ -116,7 +116,7 @@ static void supervise(struct agent *agent, const pid_t *pids)
 static int at_gate(void *arg, struct cr_error *err)
 {
 	(void)arg;
-	return agent_sync_pass(CR_BARRIER_GATE, err);
+	return agent_sync_pass(CR_BARRIER_GATE, 0, err);
 }
 
 static int restart(struct agent *agent, struct cr_restart_result *restarted,

@@ -4,7 +4,7 @@
  *
  * A worker saves: image, then manifest, and only then are the trees ended (or
  * thawed).  If the worker dies before, the kernel lets the trees go on.  Of a
- * step of several nodes it writes its part of the manifest, waits for the
+ * step of several nodes it writes its part of the manifest first, waits for the
  * others in between, and the lead agent commits.
  */
 #include <errno.h>
@@ -126,9 +126,9 @@ static int decide(int dirfd, struct cr_error *err)
 			    "reached");
 }
 
-/* Our part is done: wait for the verdict. */
-static int hand_in(const struct agent *agent, int dirfd,
-		   struct cr_manifest *manifest, struct cr_error *err)
+/* All but memory is known: may it be saved?  The image's size follows. */
+static int tell_part(const struct agent *agent, int dirfd,
+		     const struct cr_manifest *manifest, struct cr_error *err)
 {
 	char name[CR_MANIFEST_NAME_MAX];
 	int rc;
@@ -137,7 +137,13 @@ static int hand_in(const struct agent *agent, int dirfd,
 	rc = cr_manifest_write_as(dirfd, name, manifest, err);
 	if (rc)
 		return rc;
-	switch (agent_sync_reach(CR_BARRIER_SAVED)) {
+	return agent_sync_pass(CR_BARRIER_ENDS, manifest->nr_ends, err);
+}
+
+/* Our image is there: wait for the verdict. */
+static int await_verdict(int dirfd, uint64_t size, struct cr_error *err)
+{
+	switch (agent_sync_reach(CR_BARRIER_SAVED, size)) {
 	case AGENT_SYNC_GO:
 		return 0;
 	case AGENT_SYNC_LOST:
@@ -158,7 +164,7 @@ static int publish(const struct agent *agent, int dirfd,
 	if (rc)
 		return rc;
 	if (agent->member)
-		return hand_in(agent, dirfd, manifest, err);
+		return await_verdict(dirfd, manifest->images[0].size, err);
 	return cr_manifest_write(dirfd, manifest, err);
 }
 
@@ -178,23 +184,27 @@ static void progress(void *arg, uint64_t done, uint64_t total)
 static int between_queues(void *arg, struct cr_error *err)
 {
 	(void)arg;
-	return agent_sync_pass(CR_BARRIER_QUEUES, err);
+	return agent_sync_pass(CR_BARRIER_QUEUES, 0, err);
 }
 
 static int save_frozen(struct agent *agent, struct cr_checkpoint *checkpoint,
 		       int dirfd, struct cr_manifest *manifest,
 		       struct cr_error *err)
 {
-	int rc = agent_sync_pass(CR_BARRIER_FROZEN, err);
+	int rc = agent_sync_pass(CR_BARRIER_FROZEN, 0, err);
 
 	if (!rc)
 		rc = agent_relay_tell(agent, CR_MSG_RELAY_QUIESCE, err);
 	if (!rc)
 		agent_streams_note(agent, manifest);
 	if (!rc)
-		rc = cr_checkpoint_save(checkpoint, err);
+		rc = cr_checkpoint_collect(checkpoint, err);
 	if (!rc && agent->member)
 		rc = agent_tcp_note_ends(agent, checkpoint, manifest, err);
+	if (!rc && agent->member)
+		rc = tell_part(agent, dirfd, manifest, err);
+	if (!rc)
+		rc = cr_checkpoint_save(checkpoint, err);
 	if (!rc)
 		rc = agent_hold("write", err);
 	if (!rc)
@@ -255,11 +265,13 @@ static int save_tree(struct agent *agent, int dirfd,
 static int save_ended(struct agent *agent, int dirfd,
 		      struct cr_manifest *manifest, struct cr_error *err)
 {
-	int rc = agent_sync_pass(CR_BARRIER_FROZEN, err);
+	int rc = agent_sync_pass(CR_BARRIER_FROZEN, 0, err);
 
 	manifest->images[0].name[0] = '\0';
 	if (!rc)
-		rc = agent_sync_pass(CR_BARRIER_QUEUES, err);
+		rc = agent_sync_pass(CR_BARRIER_QUEUES, 0, err);
+	if (!rc)
+		rc = tell_part(agent, dirfd, manifest, err);
 	if (!rc)
 		rc = publish(agent, dirfd, manifest, err);
 	if (!rc && agent->save_is_final)

@@ -26,7 +26,8 @@ enum what {
 
 struct packet {
 	uint32_t what, barrier;
-	uint64_t done, total;
+	uint64_t done; /* of ARRIVED: the count */
+	uint64_t total;
 };
 
 /* --- in the agent --- */
@@ -37,6 +38,12 @@ static void progressed(struct agent *agent, const struct packet *packet)
 
 	member->bytes_done = packet->done;
 	member->bytes_total = packet->total;
+}
+
+static void arrived(struct agent *agent, const struct packet *packet)
+{
+	agent->member->arrived_count = packet->done;
+	agent_member_event(agent, CR_MEMBER_EV_ARRIVED);
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -58,7 +65,7 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		progressed(agent, &packet);
 	else if (packet.what == ARRIVED &&
 		 packet.barrier == cr_member_barrier(agent->member->phase))
-		agent_member_event(agent, CR_MEMBER_EV_ARRIVED);
+		arrived(agent, &packet);
 }
 
 /* Returns the worker's end. */
@@ -138,7 +145,7 @@ void agent_sync_use(int fd)
 	socket_fd = fd;
 }
 
-enum agent_sync_answer agent_sync_reach(enum cr_barrier barrier)
+enum agent_sync_answer agent_sync_reach(enum cr_barrier barrier, uint64_t count)
 {
 	struct packet packet;
 	ssize_t n;
@@ -146,7 +153,7 @@ enum agent_sync_answer agent_sync_reach(enum cr_barrier barrier)
 	if (socket_fd < 0)
 		return AGENT_SYNC_GO;
 	agent_hold(cr_barrier_name(barrier), NULL);
-	tell(socket_fd, ARRIVED, barrier, 0, 0, 0);
+	tell(socket_fd, ARRIVED, barrier, count, 0, 0);
 	do {
 		n = recv(socket_fd, &packet, sizeof(packet), 0);
 	} while (n < 0 && errno == EINTR);
@@ -155,9 +162,10 @@ enum agent_sync_answer agent_sync_reach(enum cr_barrier barrier)
 	return packet.what == GO ? AGENT_SYNC_GO : AGENT_SYNC_ABORT;
 }
 
-int agent_sync_pass(enum cr_barrier barrier, struct cr_error *err)
+int agent_sync_pass(enum cr_barrier barrier, uint64_t count,
+		    struct cr_error *err)
 {
-	if (agent_sync_reach(barrier) == AGENT_SYNC_GO)
+	if (agent_sync_reach(barrier, count) == AGENT_SYNC_GO)
 		return 0;
 	return cr_error_set(err, -ECANCELED,
 			    "another node has failed before it was %s",

@@ -42,10 +42,13 @@ enum agent_sync_answer {
 };
 
 void agent_sync_use(int fd);
-/* Say that we are at @barrier and wait.  GO at once without a socket. */
-enum agent_sync_answer agent_sync_reach(enum cr_barrier barrier);
+/* Say that we are at @barrier and wait; what @count counts depends on that (see
+ * CR_PEER_ARRIVED).  GO at once without a socket. */
+enum agent_sync_answer agent_sync_reach(enum cr_barrier barrier,
+					uint64_t count);
 /* The same as an error: -ECANCELED if we may not go on. */
-int agent_sync_pass(enum cr_barrier barrier, struct cr_error *err);
+int agent_sync_pass(enum cr_barrier barrier, uint64_t count,
+		    struct cr_error *err);
 void agent_sync_progress(uint64_t done, uint64_t total);
 /* Need we not go on?  Does not wait. */
 int agent_sync_is_aborted(void);

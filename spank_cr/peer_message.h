@@ -18,7 +18,9 @@ enum cr_peer_type {
 	/* member -> lead */
 	CR_PEER_HELLO = 1, /* count: ranks of the node; text: its name */
 	CR_PEER_TERM, /* SIGTERM has come to a rank here */
-	CR_PEER_ARRIVED, /* at @barrier of @round */
+	CR_PEER_ARRIVED, /* at @barrier of @round; count at ENDS: of
+			  * connections to other nodes; at SAVED: bytes of
+			  * the image */
 	CR_PEER_FAILED, /* in @round: value -errno, text why */
 	CR_PEER_PROGRESS, /* alive; bytes of the image written so far */
 	CR_PEER_LEAVE, /* the step is over here; value: enum cr_peer_leave */

@@ -36,7 +36,18 @@ static const struct field lead[CR_NR_LEAD_PHASES][CR_NR_LEAD_EVENTS] = {
 		LEV(ABSENT) = L(IDLE, ABORT),
 	},
 	[CR_LEAD_QUEUES] = {
-		LEV(ALL) = L(SAVE, PASS),
+		LEV(ALL) = L(ENDS, PASS),
+		LEV(FAILED) = L(IDLE, ABORT),
+		LEV(ABSENT) = L(IDLE, ABORT),
+	},
+	[CR_LEAD_ENDS] = {
+		LEV(ALL) = L(MATCH, MATCH),
+		LEV(FAILED) = L(IDLE, ABORT),
+		LEV(ABSENT) = L(IDLE, ABORT),
+	},
+	/* what is to be refused is refused before anybody writes an image */
+	[CR_LEAD_MATCH] = {
+		LEV(MATCHED) = L(SAVE, PASS),
 		LEV(FAILED) = L(IDLE, ABORT),
 		LEV(ABSENT) = L(IDLE, ABORT),
 	},
@@ -101,6 +112,14 @@ static const struct field member[CR_NR_MEMBER_PHASES][CR_NR_MEMBER_EVENTS] = {
 		MEV(ARRIVED) = M(READ, TELL),
 	},
 	[CR_MEMBER_READ] = {
+		ABORTABLE,
+		MEV(PASS) = M(LISTING, GO),
+	},
+	[CR_MEMBER_LISTING] = {
+		ABORTABLE,
+		MEV(ARRIVED) = M(LISTED, TELL),
+	},
+	[CR_MEMBER_LISTED] = {
 		ABORTABLE,
 		MEV(PASS) = M(SAVING, GO),
 	},
@@ -188,6 +207,8 @@ enum cr_barrier cr_lead_barrier(enum cr_lead_phase phase)
 	static const enum cr_barrier barriers[CR_NR_LEAD_PHASES] = {
 		[CR_LEAD_FREEZE] = CR_BARRIER_FROZEN,
 		[CR_LEAD_QUEUES] = CR_BARRIER_QUEUES,
+		[CR_LEAD_ENDS] = CR_BARRIER_ENDS,
+		[CR_LEAD_MATCH] = CR_BARRIER_MATCHED,
 		[CR_LEAD_SAVE] = CR_BARRIER_SAVED,
 		[CR_LEAD_COMMIT] = CR_BARRIER_COMMITTED,
 		[CR_LEAD_JOIN] = CR_BARRIER_READY,
@@ -204,6 +225,8 @@ enum cr_barrier cr_member_barrier(enum cr_member_phase phase)
 		[CR_MEMBER_FROZEN] = CR_BARRIER_FROZEN,
 		[CR_MEMBER_READING] = CR_BARRIER_QUEUES,
 		[CR_MEMBER_READ] = CR_BARRIER_QUEUES,
+		[CR_MEMBER_LISTING] = CR_BARRIER_ENDS,
+		[CR_MEMBER_LISTED] = CR_BARRIER_MATCHED,
 		[CR_MEMBER_SAVING] = CR_BARRIER_SAVED,
 		[CR_MEMBER_SAVED] = CR_BARRIER_COMMITTED,
 		[CR_MEMBER_JOINING] = CR_BARRIER_READY,
@@ -218,8 +241,8 @@ enum cr_barrier cr_member_barrier(enum cr_member_phase phase)
 const char *cr_lead_phase_name(enum cr_lead_phase phase)
 {
 	static const char *const names[CR_NR_LEAD_PHASES] = {
-		"idle", "prepare", "freeze", "queues",
-		"save", "commit",  "join",   "restore",
+		"idle",	 "prepare", "freeze", "queues", "ends",
+		"match", "save",    "commit", "join",	"restore",
 	};
 
 	return phase < CR_NR_LEAD_PHASES ? names[phase] : "?";
@@ -228,8 +251,9 @@ const char *cr_lead_phase_name(enum cr_lead_phase phase)
 const char *cr_member_phase_name(enum cr_member_phase phase)
 {
 	static const char *const names[CR_NR_MEMBER_PHASES] = {
-		"idle",	   "freezing", "frozen",    "reading", "read",
-		"saving",  "saved",    "deciding",  "ending",  "thawing",
+		"idle",	   "freezing", "frozen",    "reading",
+		"read",	   "listing",  "listed",    "saving",
+		"saved",   "deciding", "ending",    "thawing",
 		"joining", "ready",    "restoring", "at gate",
 	};
 
@@ -239,8 +263,8 @@ const char *cr_member_phase_name(enum cr_member_phase phase)
 const char *cr_barrier_name(enum cr_barrier barrier)
 {
 	static const char *const names[CR_NR_BARRIERS] = {
-		"none",	     "frozen", "queues", "saved",
-		"committed", "ready",  "gate",
+		"none",	 "frozen",    "queues", "ends", "matched",
+		"saved", "committed", "ready",	"gate",
 	};
 
 	return barrier < CR_NR_BARRIERS ? names[barrier] : "?";

@@ -19,6 +19,8 @@ enum cr_barrier {
 	/* of a checkpoint, in this order */
 	CR_BARRIER_FROZEN, /* no task of the step runs */
 	CR_BARRIER_QUEUES, /* all send queues are read, no receive queue is */
+	CR_BARRIER_ENDS, /* all ends of TCP connections are known */
+	CR_BARRIER_MATCHED, /* ... and belong together: images are written */
 	CR_BARRIER_SAVED, /* all images are durable */
 	CR_BARRIER_COMMITTED, /* the manifest is in place: no way back */
 	/* of a restart, in this order */
@@ -34,6 +36,8 @@ enum cr_lead_phase {
 	CR_LEAD_PREPARE, /* the generation's folder is being made */
 	CR_LEAD_FREEZE,
 	CR_LEAD_QUEUES,
+	CR_LEAD_ENDS,
+	CR_LEAD_MATCH, /* does a connection lead out of the step? */
 	CR_LEAD_SAVE,
 	CR_LEAD_COMMIT, /* the manifest is being put in place */
 	CR_LEAD_JOIN, /* of a restart: nodes and their ranks come */
@@ -46,6 +50,7 @@ enum cr_lead_event {
 	CR_LEAD_EV_RESTART, /* there is something to go on from */
 	CR_LEAD_EV_PREPARED,
 	CR_LEAD_EV_ALL, /* the last member has arrived at the barrier */
+	CR_LEAD_EV_MATCHED, /* none leads out of the step */
 	CR_LEAD_EV_COMMITTED,
 	CR_LEAD_EV_NOT_COMMITTED, /* and will never be */
 	CR_LEAD_EV_FAILED, /* a member has said so, is silent, or has gone */
@@ -58,6 +63,7 @@ enum cr_lead_action {
 	CR_LEAD_DO_PREPARE,
 	CR_LEAD_DO_ORDER, /* tell all members to begin the checkpoint */
 	CR_LEAD_DO_PASS, /* the barrier is passed: tell all */
+	CR_LEAD_DO_MATCH,
 	CR_LEAD_DO_COMMIT,
 	CR_LEAD_DO_VERDICT, /* committed: all end, or thaw if periodic */
 	CR_LEAD_DO_ABORT, /* all thaw; say why */
@@ -73,8 +79,10 @@ enum cr_member_phase {
 	CR_MEMBER_IDLE,
 	CR_MEMBER_FREEZING,
 	CR_MEMBER_FROZEN, /* waits for the others, as in all -ED and -READ */
-	CR_MEMBER_READING,
+	CR_MEMBER_READING, /* send queues */
 	CR_MEMBER_READ,
+	CR_MEMBER_LISTING, /* receive queues, and so all ends of connections */
+	CR_MEMBER_LISTED,
 	CR_MEMBER_SAVING,
 	CR_MEMBER_SAVED, /* from here on it cannot abort by itself */
 	CR_MEMBER_DECIDING, /* the lead is lost: look whether it committed */

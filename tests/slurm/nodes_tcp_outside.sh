@@ -45,6 +45,8 @@ await_text "whose other end is not in the step"
 grep -hs "whose other end" "$work"/rank.? "$(output)" | head -n 1 >"$work/why"
 grep -q "node 0: vpid [0-9]* fd [0-9]*: TCP connection .*:$(cat "$work/port"
 	), .*--cr-tcp=close" "$work/why" || fail "not named: $(cat "$work/why")"
+has_log "all of 2 nodes ends after" || fail "refused before ends were known"
+! has_log "nodes saved after" || fail "images were written for nothing"
 await 90 "restart" restarts_are 1
 await 60 "a new program" has_text "count 1 "
 root scancel "$job"

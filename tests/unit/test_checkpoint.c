@@ -30,6 +30,7 @@
 #include <sys/wait.h>
 
 #include "cr_checkpoint.h"
+#include "cr_tcp.h"
 #include "image_wire.h"
 
 #define NR_COUNTERS 64
@@ -217,6 +218,32 @@ static void closing_thaws_and_leaves_no_image(void **state)
 	assert_true(counts(f, 0)); /* and teardown finds no file */
 	assert_int_equal(rmdir(f->folder), 0);
 	assert_int_equal(mkdir(f->folder, 0700), 0);
+}
+
+static void collecting_tells_of_connections_and_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_error err = { 0 };
+	struct cr_tcp_end *ends;
+	size_t nr_ends;
+
+	start(f, count_alone);
+	open_and_freeze(f);
+	assert_int_equal(cr_checkpoint_connections(f->checkpoint, &ends,
+						   &nr_ends, &err),
+			 -EPROTO);
+	assert_int_equal(cr_checkpoint_collect(f->checkpoint, &err), 0);
+	assert_int_equal(cr_checkpoint_connections(f->checkpoint, &ends,
+						   &nr_ends, &err),
+			 0);
+	assert_int_equal(nr_ends, 0);
+	free(ends);
+	assert_int_equal(rmdir(f->folder), 0);
+	assert_int_equal(mkdir(f->folder, 0700), 0);
+	assert_int_equal(cr_checkpoint_collect(f->checkpoint, &err), -EPROTO);
+	assert_stands_still(f);
+	assert_int_equal(cr_checkpoint_thaw(f->checkpoint, &err), 0);
+	assert_true(counts(f, 0));
 }
 
 static void commit_names_the_image_and_end_ends_all(void **state)
@@ -461,6 +488,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_frozen_tree_stands_still_until_thaw),
 		TEST(closing_thaws_and_leaves_no_image),
+		TEST(collecting_tells_of_connections_and_writes_nothing),
 		TEST(commit_names_the_image_and_end_ends_all),
 		TEST(steps_out_of_order_are_refused),
 		TEST(nothing_to_save_is_refused),

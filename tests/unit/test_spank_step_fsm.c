@@ -128,7 +128,7 @@ struct world {
 	int has_abort[NR_NODES];
 	int has_told[NR_NODES]; /* on its way to the lead: arrived */
 	int has_failed[NR_NODES];
-	int is_committed, is_forbidden, is_lead_lost[NR_NODES];
+	int is_matched, is_committed, is_forbidden, is_lead_lost[NR_NODES];
 	int has_ended[NR_NODES], has_thawed[NR_NODES];
 };
 
@@ -193,7 +193,7 @@ static void member_does(struct world *w, int i, enum cr_member_event event)
 static int is_working(enum cr_member_phase phase)
 {
 	return phase == CR_MEMBER_FREEZING || phase == CR_MEMBER_READING ||
-	       phase == CR_MEMBER_SAVING;
+	       phase == CR_MEMBER_LISTING || phase == CR_MEMBER_SAVING;
 }
 
 /* One of all that may happen next; 0 if it may not. */
@@ -250,6 +250,12 @@ static int happen(struct world *w, int what, int i)
 		w->is_committed = !w->is_forbidden;
 		lead_does(w, w->is_committed ? CR_LEAD_EV_COMMITTED :
 					       CR_LEAD_EV_NOT_COMMITTED);
+		return 1;
+	case 10: /* no connection leads out of the step, or one does */
+		if (w->lead != CR_LEAD_MATCH)
+			return 0;
+		w->is_matched = !i;
+		lead_does(w, i ? CR_LEAD_EV_FAILED : CR_LEAD_EV_MATCHED);
 		return 1;
 	case 9: /* a worker that is to stop does so */
 		if (w->member[i] != CR_MEMBER_THAWING)
@@ -318,11 +324,15 @@ static void search(const struct world *before, int depth)
 	if (is_known(before))
 		return;
 	assert_true(depth < DEPTH);
-	/* a member has ended its tree only if that is committed */
-	for (int i = 0; i < NR_NODES; i++)
+	/* a member has ended its tree only if that is committed, and writes an
+	 * image only if it will not be refused */
+	for (int i = 0; i < NR_NODES; i++) {
 		assert_true(!before->has_ended[i] || before->is_committed);
+		assert_true(before->member[i] != CR_MEMBER_SAVING ||
+			    before->is_matched);
+	}
 	assert_false(before->is_committed && before->is_forbidden);
-	for (int what = 0; what < 10; what++)
+	for (int what = 0; what < 11; what++)
 		for (int i = 0; i < NR_NODES; i++) {
 			w = *before;
 			if (!happen(&w, what, i))
@@ -349,6 +359,29 @@ static void whatever_happens_all_end_or_none_does(void **state)
 	print_message("%lu states, %lu steps, %lu ends committed, %lu aborted"
 		      "\n",
 		      nr_known, nr_worlds, nr_committed, nr_aborted);
+}
+
+static void a_refusal_comes_before_anything_is_written(void **state)
+{
+	enum cr_member_phase member = CR_MEMBER_READ;
+	enum cr_lead_phase lead = CR_LEAD_QUEUES;
+
+	(void)state;
+	assert_int_equal(cr_lead_step(&lead, CR_LEAD_EV_ALL), CR_LEAD_DO_PASS);
+	assert_int_equal(cr_member_step(&member, CR_MEMBER_EV_PASS),
+			 CR_MEMBER_DO_GO);
+	assert_int_equal(cr_member_step(&member, CR_MEMBER_EV_ARRIVED),
+			 CR_MEMBER_DO_TELL);
+	assert_int_equal(member, CR_MEMBER_LISTED);
+	assert_int_equal(cr_lead_step(&lead, CR_LEAD_EV_ALL), CR_LEAD_DO_MATCH);
+	/* all others of lead and member must wait for that */
+	assert_int_equal(cr_lead_step(&lead, CR_LEAD_EV_ALL), -EPROTO);
+	assert_int_equal(cr_member_step(&member, CR_MEMBER_EV_ARRIVED),
+			 -EPROTO);
+	assert_int_equal(cr_lead_step(&lead, CR_LEAD_EV_FAILED),
+			 CR_LEAD_DO_ABORT);
+	assert_int_equal(cr_member_step(&member, CR_MEMBER_EV_ABORT),
+			 CR_MEMBER_DO_THAW);
 }
 
 /* --- restart --- */
@@ -388,6 +421,7 @@ int main(void)
 		cmocka_unit_test(a_member_may_not_abort_what_may_be_committed),
 		cmocka_unit_test(all_names_differ),
 		cmocka_unit_test(whatever_happens_all_end_or_none_does),
+		cmocka_unit_test(a_refusal_comes_before_anything_is_written),
 		cmocka_unit_test(a_restart_that_fails_is_tried_again_by_all),
 	};
 
