@@ -2,16 +2,16 @@
 /*
  * talk.c - ranks of two nodes talk by TCP until a file is there
  *
- *	talk FOLDER STOP-FILE
+ *	talk FOLDER STOP-FILE [6]
  *
  * Rank r of the first half listens and is called by rank r + half, over four
- * connections:
+ * connections, of IPv6 with the third argument:
  *	0  both send all the time, more than is read: queues are always full
  *	1  the same from the server only; the client has shut its side down
- *	2  the client has sent something and closed; nobody reads it until the
- *end 3  is not accepted before the end Every byte is checked.  When STOP-FILE
- *is there all shut down, read to the end, and say how much it was.  Progress is
- *told as count.c does.
+ *	2  the client has sent something and closed; it is read at the end
+ *	3  is not accepted before the end
+ * Every byte is checked.  When STOP-FILE is there all shut down, read to the
+ * end, and say how much it was.  Progress is told as count.c does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ struct talk {
 	int is_shut, is_over; /* our side; the other's */
 };
 
-static int rank, half;
+static int rank, half, family = AF_INET;
 static const char *folder, *stop_file;
 static uint8_t sequence[2 * PERIOD];
 static struct talk talks[4] = {
@@ -88,17 +88,21 @@ static void tell_count(unsigned int number)
 
 /* --- the connections --- */
 
-static void find_own(struct sockaddr_in *address)
+/* With port 0. */
+static socklen_t find_own(struct sockaddr_storage *address)
 {
-	const struct addrinfo hints = { .ai_family = AF_INET };
+	const struct addrinfo hints = { .ai_family = family };
+	socklen_t length;
 	struct addrinfo *found;
 	char host[64] = "";
 
 	gethostname(host, sizeof(host) - 1);
 	if (getaddrinfo(host, NULL, &hints, &found))
 		die("no address of %s", host);
-	memcpy(address, found->ai_addr, sizeof(*address));
+	length = found->ai_addrlen;
+	memcpy(address, found->ai_addr, length);
 	freeaddrinfo(found);
+	return length;
 }
 
 static void path_of(int server, char *path, size_t size)
@@ -106,7 +110,7 @@ static void path_of(int server, char *path, size_t size)
 	snprintf(path, size, "%s/address.%d", folder, server);
 }
 
-static void publish(const struct sockaddr_in *address)
+static void publish(const struct sockaddr_storage *address)
 {
 	char path[512], temporary[520];
 	FILE *file;
@@ -119,7 +123,7 @@ static void publish(const struct sockaddr_in *address)
 		die("%s: %s", path, strerror(errno));
 }
 
-static void look_up(struct sockaddr_in *address)
+static void look_up(struct sockaddr_storage *address)
 {
 	char path[512];
 	FILE *file;
@@ -132,21 +136,35 @@ static void look_up(struct sockaddr_in *address)
 	fclose(file);
 }
 
+/* Connections may come in another order than they were made in: the first byte
+ * of one is its number. */
+static void take_call(void)
+{
+	int fd = accept(listener, NULL, NULL);
+	uint8_t number = 0;
+
+	if (fd < 0 || recv(fd, &number, 1, MSG_WAITALL) != 1)
+		die("accept: %s", strerror(errno));
+	if (number > 2 || talks[number].fd >= 0)
+		die("a connection with number %d", number);
+	talks[number].fd = fd;
+}
+
 static void serve(void)
 {
-	struct sockaddr_in address;
-	socklen_t length = sizeof(address);
+	struct sockaddr_storage address = { 0 };
+	socklen_t length = find_own(&address);
 
-	find_own(&address);
-	address.sin_port = 0;
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) ||
+	listener = socket(family, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, length) ||
 	    listen(listener, 8) ||
 	    getsockname(listener, (struct sockaddr *)&address, &length))
 		die("listen: %s", strerror(errno));
 	publish(&address);
 	for (int i = 0; i < 3; i++)
-		talks[i].fd = accept(listener, NULL, NULL);
+		take_call();
+	if (send(talks[0].fd, "", 1, 0) != 1)
+		die("send: %s", strerror(errno));
 }
 
 static void send_all(struct talk *talk, size_t length)
@@ -171,17 +189,28 @@ static void say(int number)
 	       (unsigned long long)talk->received);
 }
 
+static void connect_to(const struct sockaddr_storage *address, int number)
+{
+	talks[number].fd = socket(family, SOCK_STREAM, 0);
+	if (connect(talks[number].fd, (const struct sockaddr *)address,
+		    sizeof(*address)))
+		die("connect: %s", strerror(errno));
+}
+
 static void call(void)
 {
-	struct sockaddr_in address;
+	struct sockaddr_storage address;
+	uint8_t number;
 
 	look_up(&address);
-	for (int i = 0; i < 4; i++) {
-		talks[i].fd = socket(AF_INET, SOCK_STREAM, 0);
-		if (connect(talks[i].fd, (struct sockaddr *)&address,
-			    sizeof(address)))
-			die("connect: %s", strerror(errno));
+	for (number = 0; number < 3; number++) {
+		connect_to(&address, number);
+		if (send(talks[number].fd, &number, 1, 0) != 1)
+			die("send: %s", strerror(errno));
 	}
+	if (recv(talks[0].fd, &number, 1, MSG_WAITALL) != 1)
+		die("receive: %s", strerror(errno));
+	connect_to(&address, 3); /* which nobody accepts now */
 	send_all(&talks[1], CLOSED_BYTES);
 	shutdown(talks[1].fd, SHUT_WR);
 	talks[1].is_shut = 1;
@@ -283,10 +312,12 @@ int main(int argc, char **argv)
 {
 	rank = number_of("SLURM_PROCID");
 	half = number_of("SLURM_NTASKS") / 2;
-	if (argc != 3 || rank < 0 || half < 1) {
-		fputs("usage: srun talk FOLDER STOP-FILE\n", stderr);
+	if (argc < 3 || argc > 4 || rank < 0 || half < 1) {
+		fputs("usage: srun talk FOLDER STOP-FILE [6]\n", stderr);
 		return 2;
 	}
+	if (argc == 4)
+		family = AF_INET6;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	folder = argv[1];
 	stop_file = argv[2];
