@@ -118,6 +118,7 @@ struct cr_tcp_entry {
 	struct cr_tcp_address local, remote;
 	uint32_t state; /* enum cr_tcp_state */
 	uint32_t inode; /* 0: no process has it */
+	uint32_t uid; /* of whom */
 	uint32_t received; /* bytes that nobody has read, a FIN counts */
 	uint32_t unsent; /* bytes not acknowledged, a FIN counts */
 };
@@ -150,6 +151,13 @@ void cr_tcp_end_orphan(const struct cr_wire_tcp *head);
  * many there were; 0 if there were none, or somebody lives there too.
  */
 int cr_tcp_end_remains(const struct cr_tcp_address *address);
+
+#define CR_TCP_HOLDER_TEXT 256
+
+/* Who has the name @address: " by ...", or "" if nobody that the kernel tells
+ * of. Returns @text. */
+const char *cr_tcp_holder(const struct cr_tcp_address *address,
+			  char text[CR_TCP_HOLDER_TEXT]);
 
 /* ---- saving ---- */
 
@@ -222,6 +230,14 @@ int cr_tcp_set_options(const struct cr_wire_tcp *head, int fd,
 void cr_tcp_set_late_options(const struct cr_wire_tcp *head, int fd);
 
 /* ---- one end, in repair mode: file_tcp_connect.c ---- */
+
+/*
+ * How long whoever has a port or a connection may take to go: processes of an
+ * attempt at this restart that was given up, or a connection that the kernel
+ * gave this very port.  And a nap meanwhile; returns its ms.
+ */
+#define CR_TCP_HELD_MS 5000
+int cr_tcp_nap(void);
 
 int cr_tcp_bind(int fd, uint32_t family, const struct cr_tcp_address *address,
 		struct cr_error *err);

@@ -10,11 +10,13 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "file_tcp.h"
 
 #define PIECE 32768 /* bytes put into a receive queue at a time */
 #define MSS_WISH_MAX 32767
+#define NAP_MS 50
 #define OPTION_MSS 2 /* of a TCP header */
 #define OPTION_WINDOW 3
 #define OPTION_SACK_PERMITTED 4
@@ -34,6 +36,14 @@ static int set_sequence(int fd, int queue, uint32_t value)
 	return rc ? rc : set_number(fd, TCP_QUEUE_SEQ, value);
 }
 
+int cr_tcp_nap(void)
+{
+	const struct timespec nap = { .tv_nsec = NAP_MS * 1000000L };
+
+	nanosleep(&nap, NULL);
+	return NAP_MS;
+}
+
 int cr_tcp_bind(int fd, uint32_t family, const struct cr_tcp_address *address,
 		struct cr_error *err)
 {
@@ -50,25 +60,41 @@ int cr_tcp_bind(int fd, uint32_t family, const struct cr_tcp_address *address,
 	rc = -errno;
 	return cr_error_set(err, rc, "TCP address %s: %s",
 			    cr_tcp_print(address, text),
-			    rc == -EADDRINUSE ? "the port is taken here" :
 			    rc == -EADDRNOTAVAIL ?
-						"not an address of this node" :
-						strerror(-rc));
+				    "not an address of this node" :
+				    strerror(-rc));
+}
+
+/* What is left of the same connection goes. */
+static int connect_patiently(int fd, const struct cr_tcp_shape *shape)
+{
+	struct cr_wire_tcp same = { .family = shape->family,
+				    .local = shape->local,
+				    .remote = shape->remote };
+	struct sockaddr_storage storage;
+	socklen_t length =
+		cr_tcp_to_sockaddr(&shape->remote, shape->family, &storage);
+	int waited_ms = 0;
+
+	if (!length)
+		return -EAFNOSUPPORT;
+	while (connect(fd, (const struct sockaddr *)&storage, length) < 0) {
+		if (errno != EADDRNOTAVAIL || waited_ms >= CR_TCP_HELD_MS)
+			return -errno;
+		cr_tcp_end_orphan(&same);
+		waited_ms += cr_tcp_nap();
+	}
+	return 0;
 }
 
 static int connect_to(int fd, const struct cr_tcp_shape *shape,
 		      struct cr_error *err)
 {
 	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
-	struct sockaddr_storage storage;
-	socklen_t length =
-		cr_tcp_to_sockaddr(&shape->remote, shape->family, &storage);
-	int rc;
+	int rc = connect_patiently(fd, shape);
 
-	if (length &&
-	    connect(fd, (const struct sockaddr *)&storage, length) == 0)
+	if (!rc)
 		return 0;
-	rc = length ? -errno : -EAFNOSUPPORT;
 	return cr_error_set(err, rc, "TCP connection %s -> %s: %s",
 			    cr_tcp_print(&shape->local, from),
 			    cr_tcp_print(&shape->remote, to),

@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,6 +77,7 @@ static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message)
 		     message->id.idiag_dport, &entry->remote);
 	entry->state = message->idiag_state;
 	entry->inode = message->idiag_inode;
+	entry->uid = message->idiag_uid;
 	entry->received = message->idiag_rqueue;
 	entry->unsent = message->idiag_wqueue;
 	return 0;
@@ -212,6 +214,33 @@ int cr_tcp_end_remains(const struct cr_tcp_address *address)
 			end_remain(&list.entries[i]);
 	cr_tcp_list_free(&list);
 	return nr > 0 ? nr : 0;
+}
+
+const char *cr_tcp_holder(const struct cr_tcp_address *address,
+			  char text[CR_TCP_HOLDER_TEXT])
+{
+	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
+	const struct cr_tcp_entry *entry = NULL;
+	struct cr_tcp_list list;
+	size_t i;
+
+	text[0] = '\0';
+	if (cr_tcp_list_open(&list, NULL) < 0)
+		return text;
+	for (i = 0; i < list.nr; i++)
+		if (holds(&list.entries[i], address) &&
+		    (!entry || list.entries[i].state == CR_TCP_LISTEN))
+			entry = &list.entries[i];
+	if (entry && entry->state == CR_TCP_LISTEN)
+		snprintf(text, CR_TCP_HOLDER_TEXT,
+			 " by a program of uid %u that listens", entry->uid);
+	else if (entry)
+		snprintf(text, CR_TCP_HOLDER_TEXT,
+			 " by the connection %s -> %s of uid %u",
+			 cr_tcp_print(&entry->local, from),
+			 cr_tcp_print(&entry->remote, to), entry->uid);
+	cr_tcp_list_free(&list);
+	return text;
 }
 
 int cr_tcp_diag(const struct cr_wire_tcp *head, struct cr_tcp_entry *entry)

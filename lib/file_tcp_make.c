@@ -12,13 +12,11 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "file_tcp.h"
 
 #define REMAINS_MS 45000 /* TIME_WAIT lasts 60 s, and has begun before */
-#define REMAINS_NAP_MS 100
 
 /* On the node where it was saved the closed other end may still linger, in the
  * place of the one that is to be made for the moment. */
@@ -142,15 +140,20 @@ static int is_to_be_named(const struct cr_file_restore *restore, uint32_t id)
 static int bind_name(int fd, uint32_t family,
 		     const struct cr_tcp_address *address, struct cr_error *err)
 {
-	const struct timespec nap = { .tv_nsec = REMAINS_NAP_MS * 1000000L };
-	int waited_ms, rc;
+	char text[CR_TCP_ADDRESS_TEXT], holder[CR_TCP_HOLDER_TEXT];
+	int waited_ms = 0, rc;
 
-	for (waited_ms = 0;; waited_ms += REMAINS_NAP_MS) {
-		rc = cr_tcp_bind(fd, family, address, err);
-		if (rc != -EADDRINUSE || waited_ms >= REMAINS_MS ||
-		    !cr_tcp_end_remains(address))
-			break;
-		nanosleep(&nap, NULL);
+	while ((rc = cr_tcp_bind(fd, family, address, err)) == -EADDRINUSE) {
+		int patience_ms = cr_tcp_end_remains(address) ? REMAINS_MS :
+								CR_TCP_HELD_MS;
+
+		if (waited_ms >= patience_ms)
+			return cr_error_set(err, rc,
+					    "TCP address %s: the port is taken "
+					    "here%s",
+					    cr_tcp_print(address, text),
+					    cr_tcp_holder(address, holder));
+		waited_ms += cr_tcp_nap();
 	}
 	if (rc == 0 && err)
 		memset(err, 0, sizeof(*err));
