@@ -55,6 +55,9 @@ enum cr_tcp_end_kind {
 	CR_TCP_END_CONNECTING = 3, /* a socket of the tree; its other end waits
 				    * for accept(2), or does not exist yet:
 				    * without a match it is connected again */
+	CR_TCP_END_HALF = 4, /* as WAITING, but the handshake is not over on
+			      * this side; fine without a match.  Only of a
+			      * checkpoint, an image does not have it */
 };
 
 /* One end of a connection, for the caller to match. */
@@ -80,11 +83,14 @@ struct cr_tcp_end {
 int cr_image_connections(struct cr_image *image, struct cr_tcp_end **endsp,
 			 size_t *nr_endsp, struct cr_error *err);
 
-/* The same of a checkpoint, from cr_checkpoint_collect() on.  Returns 0, -ENOMEM,
- * or -EPROTO before. */
+/* The same of a checkpoint, from cr_checkpoint_collect() on.  Returns 0,
+ * -ENOMEM, or -EPROTO before. */
 int cr_checkpoint_connections(const struct cr_checkpoint *checkpoint,
 			      struct cr_tcp_end **endsp, size_t *nr_endsp,
 			      struct cr_error *err);
+
+/* Does it wait at a listener, with or without its handshake? */
+int cr_tcp_end_waits(const struct cr_tcp_end *end);
 
 /* Are @a and @b the two ends of one connection?  Of different images. */
 int cr_tcp_is_match(const struct cr_tcp_end *a, const struct cr_tcp_end *b);

@@ -161,6 +161,10 @@ const char *cr_tcp_holder(const struct cr_tcp_address *address,
 
 /* ---- saving ---- */
 
+/* The listener of the tree that takes connections to @to, or NULL. */
+struct cr_file *cr_tcp_find_listener(const struct cr_file_table *table,
+				     const struct cr_tcp_address *to);
+
 /* The structure of a file being saved, NULL if it is none of TCP. */
 static inline struct cr_wire_tcp *cr_tcp_of(const struct cr_file *file)
 {

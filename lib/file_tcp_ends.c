@@ -91,12 +91,72 @@ static int add(struct ends *list, const struct cr_wire_tcp *head,
 	return 0;
 }
 
+static int is_known(const struct cr_wire_tcp *head,
+		    const struct cr_tcp_address *who)
+{
+	const struct cr_tcp_address *waiting = (const void *)(head + 1);
+	uint32_t i;
+
+	for (i = 0; i < head->nr_waiting; i++)
+		if (cr_tcp_is_same(&waiting[i], who))
+			return 1;
+	return 0;
+}
+
+/*
+ * A packet may be late or lost: one end takes the connection for made, the
+ * other still waits to hear that.  What has come since the listener was looked
+ * at counts too, as long as nothing was received on it.
+ */
+static int add_half(struct ends *list, const struct cr_file_table *table,
+		    const struct cr_tcp_entry *entry)
+{
+	const struct cr_file *file = cr_tcp_find_listener(table, &entry->local);
+	const struct cr_wire_tcp *head = file ? cr_tcp_of(file) : NULL;
+	struct cr_tcp_end *end;
+
+	if (!head || is_known(head, &entry->remote))
+		return 0;
+	end = grow(list);
+	if (!end)
+		return -ENOMEM;
+	end->kind = CR_TCP_END_HALF;
+	end->file = file->wire.id;
+	end->vpid = file->vpid;
+	end->fd = (uint32_t)file->number;
+	end->local = head->local;
+	end->remote = entry->remote;
+	return 0;
+}
+
+static int add_halves(struct ends *list, const struct cr_file_table *table)
+{
+	struct cr_tcp_list sockets;
+	size_t i;
+	int rc = cr_tcp_list_open(&sockets, NULL);
+
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < sockets.nr && rc == 0; i++) {
+		const struct cr_tcp_entry *entry = &sockets.entries[i];
+
+		if (!entry->inode && !entry->received &&
+		    (entry->state == CR_TCP_SYN_RECV ||
+		     entry->state == CR_TCP_ESTABLISHED) &&
+		    !cr_tcp_is_own(&entry->remote))
+			rc = add_half(list, table, entry);
+	}
+	cr_tcp_list_free(&sockets);
+	return rc;
+}
+
 static int give(struct ends *list, int rc, struct cr_tcp_end **endsp,
 		size_t *nr_endsp, struct cr_error *err)
 {
 	if (rc < 0) {
 		free(list->ends);
-		return cr_error_set(err, rc, "out of memory");
+		return cr_error_set(err, rc, "ends of TCP connections: %s",
+				    strerror(-rc));
 	}
 	*endsp = list->ends;
 	*nr_endsp = list->nr;
@@ -120,6 +180,8 @@ int cr_file_table_ends(const struct cr_file_table *table,
 		if (head)
 			rc = add(&list, head, &file->wire, &holder);
 	}
+	if (rc == 0 && table->tcp)
+		rc = add_halves(&list, table);
 	return give(&list, rc, endsp, nr_endsp, err);
 }
 
@@ -160,13 +222,18 @@ int cr_image_connections(struct cr_image *image, struct cr_tcp_end **endsp,
 	return give(&list, rc, endsp, nr_endsp, err);
 }
 
+int cr_tcp_end_waits(const struct cr_tcp_end *end)
+{
+	return end->kind == CR_TCP_END_WAITING || end->kind == CR_TCP_END_HALF;
+}
+
 int cr_tcp_is_match(const struct cr_tcp_end *a, const struct cr_tcp_end *b)
 {
 	/* somebody may wait at a listener of all addresses */
-	const int is_local = a->kind == CR_TCP_END_WAITING ?
+	const int is_local = cr_tcp_end_waits(a) ?
 				     cr_tcp_is_for(&a->local, &b->remote) :
 				     cr_tcp_is_same(&a->local, &b->remote);
-	const int is_remote = b->kind == CR_TCP_END_WAITING ?
+	const int is_remote = cr_tcp_end_waits(b) ?
 				      cr_tcp_is_for(&b->local, &a->remote) :
 				      cr_tcp_is_same(&a->remote, &b->local);
 

@@ -63,7 +63,7 @@ static struct cr_file *find_other(const struct cr_file_table *table,
 	return NULL;
 }
 
-static struct cr_file *find_listener(const struct cr_file_table *table,
+struct cr_file *cr_tcp_find_listener(const struct cr_file_table *table,
 				     const struct cr_tcp_address *to)
 {
 	size_t i;
@@ -200,7 +200,8 @@ static int find_end(struct cr_file_table *table, struct cr_file *file,
 	if (cr_file_try_external(table, file))
 		return 0;
 	entry = cr_tcp_list_find(table->tcp, &head->remote, &head->local);
-	if (entry && !is_accepted(entry) && find_listener(table, &head->remote))
+	if (entry && !is_accepted(entry) &&
+	    cr_tcp_find_listener(table, &head->remote))
 		return is_waiting(table, file, head, entry);
 	if ((entry && (entry->inode || !is_accepted(entry))) ||
 	    !cr_tcp_is_own(&head->remote))
@@ -272,7 +273,7 @@ static int look_at_listener(struct cr_file_table *table, struct cr_file *file,
 		const struct cr_tcp_entry *entry = &table->tcp->entries[i];
 
 		if (!is_accepted(entry) && entry->state != CR_TCP_SYN_RECV &&
-		    find_listener(table, &entry->local) == file)
+		    cr_tcp_find_listener(table, &entry->local) == file)
 			rc = look_at_waiting(table, file, &head, entry, err);
 	}
 	return rc;
@@ -291,7 +292,7 @@ int cr_tcp_find_peer(struct cr_file_table *table, struct cr_file *file,
 		return look_at_listener(table, file, err);
 	case CR_TCP_CONNECTING:
 		find_destination(table, file, head);
-		if (find_listener(table, &head->remote))
+		if (cr_tcp_find_listener(table, &head->remote))
 			return 0;
 		if (cr_file_try_external(table, file))
 			return 0;

@@ -30,11 +30,11 @@ static int compare_address(const struct cr_tcp_address *a,
 /* Of two ends, or of an end and what is looked for. */
 static int compare_ends(const struct cr_tcp_end *a, const struct cr_tcp_end *b)
 {
-	const int is_waiting = a->kind == CR_TCP_END_WAITING;
+	const int is_waiting = cr_tcp_end_waits(a);
 	int rc = compare_address(&a->remote, &b->remote);
 
 	if (!rc)
-		rc = (b->kind == CR_TCP_END_WAITING) - is_waiting;
+		rc = cr_tcp_end_waits(b) - is_waiting;
 	return rc ? rc : compare_address(&a->local, &b->local);
 }
 
@@ -70,7 +70,7 @@ static void join(struct matches *matches, const struct cr_manifest_end *one,
 	if (other == one || !cr_tcp_is_match(&one->end, &other->end))
 		return;
 	matches->others[one - first] = other;
-	if (other->end.kind == CR_TCP_END_WAITING)
+	if (cr_tcp_end_waits(&other->end))
 		matches->others[other - first] = one;
 }
 
@@ -84,7 +84,7 @@ static void match(struct matches *matches, const struct cr_manifest_end *one)
 	for (; i < nr; i++) {
 		const struct cr_manifest_end *other = matches->sorted[i];
 
-		if (other->end.kind != CR_TCP_END_WAITING ||
+		if (!cr_tcp_end_waits(&other->end) ||
 		    compare_address(&other->end.remote, &one->end.local))
 			break;
 		join(matches, one, other);
@@ -118,7 +118,7 @@ static int open_matches(const struct cr_manifest *manifest,
 		matches->sorted[i] = &manifest->ends[i];
 	qsort(matches->sorted, nr, sizeof(*matches->sorted), compare);
 	for (size_t i = 0; i < nr; i++)
-		if (manifest->ends[i].end.kind != CR_TCP_END_WAITING)
+		if (!cr_tcp_end_waits(&manifest->ends[i].end))
 			match(matches, &manifest->ends[i]);
 	return 0;
 }
@@ -174,7 +174,7 @@ int cr_connections_check(const struct cr_manifest *manifest,
 		const struct cr_tcp_end *end = &manifest->ends[i].end;
 
 		if (!matches.others[i] && end->kind != CR_TCP_END_CONNECTING &&
-		    !is_gone(manifest, end))
+		    end->kind != CR_TCP_END_HALF && !is_gone(manifest, end))
 			rc = refuse(&manifest->ends[i], err);
 	}
 	close_matches(&matches);
@@ -188,7 +188,7 @@ static void tell(const struct cr_manifest *manifest,
 	*peer = (struct cr_tcp_peer){ .local = end->local,
 				      .remote = end->remote };
 	if (other) {
-		peer->kind = other->end.kind == CR_TCP_END_WAITING ?
+		peer->kind = cr_tcp_end_waits(&other->end) ?
 				     CR_TCP_PEER_WAITING :
 				     CR_TCP_PEER_END;
 		peer->received = other->end.received;
@@ -219,7 +219,7 @@ int cr_connections_peers(const struct cr_manifest *manifest, uint32_t node,
 	for (size_t i = 0; i < manifest->nr_ends && !rc; i++) {
 		const struct cr_manifest_end *one = &manifest->ends[i];
 
-		if (one->node == node && one->end.kind != CR_TCP_END_WAITING)
+		if (one->node == node && !cr_tcp_end_waits(&one->end))
 			tell(manifest, &one->end, matches.others[i],
 			     &peers[nr++]);
 	}

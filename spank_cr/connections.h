@@ -17,10 +17,10 @@
 
 /*
  * Has every end in @manifest, of all nodes, its other one?  Fine without are:
- * one that was just being connected, which is connected again; and one that a
- * program of another node of the step has closed, if all of that has arrived.
- * Returns 0, -ENOMEM, or -EOPNOTSUPP: it leads out of the step; the text says
- * where from, and where to.
+ * one that is just being connected, on either side, which is connected again;
+ * and one that a program of another node of the step has closed, if all of that
+ * has arrived. Returns 0, -ENOMEM, or -EOPNOTSUPP: it leads out of the step;
+ * the text says where from, and where to.
  */
 int cr_connections_check(const struct cr_manifest *manifest,
 			 struct cr_error *err);

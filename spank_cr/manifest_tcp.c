@@ -93,7 +93,7 @@ static void unpack_end(const json_t *json, struct cr_manifest_end *one,
 	end->window_end = cr_json_u32(json, "window_end", bad);
 	end->fin_sent = cr_json_u32(json, "fin_sent", bad);
 	end->fin_received = cr_json_u32(json, "fin_received", bad);
-	if (end->kind < CR_TCP_END || end->kind > CR_TCP_END_CONNECTING ||
+	if (end->kind < CR_TCP_END || end->kind > CR_TCP_END_HALF ||
 	    end->fin_sent > 1 || end->fin_received > 1)
 		*bad = 1;
 }

@@ -386,7 +386,7 @@ static void match(int which, const struct cr_tcp_end *own, size_t nr_own,
 	for (i = 0; i < nr_own; i++) {
 		struct cr_tcp_peer *peer = &peers[which][nr_peers[which]];
 
-		if (own[i].has_peer || own[i].kind == CR_TCP_END_WAITING)
+		if (own[i].has_peer || cr_tcp_end_waits(&own[i]))
 			continue;
 		for (j = 0; j < nr_others; j++)
 			if (cr_tcp_is_match(&own[i], &others[j]))
@@ -397,7 +397,7 @@ static void match(int which, const struct cr_tcp_end *own, size_t nr_own,
 		*peer = (struct cr_tcp_peer){
 			.local = own[i].local,
 			.remote = own[i].remote,
-			.kind = others[j].kind == CR_TCP_END_WAITING ?
+			.kind = cr_tcp_end_waits(&others[j]) ?
 					CR_TCP_PEER_WAITING :
 					CR_TCP_PEER_END,
 			.received = others[j].received,

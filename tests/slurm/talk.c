@@ -9,7 +9,8 @@
  *	0  both send all the time, more than is read: queues are always full
  *	1  the same from the server only; the client has shut its side down
  *	2  the client has sent something and closed; it is read at the end
- *	3  is not accepted before the end
+ *	3  is not accepted before the end; of odd servers it is not even
+ *	   complete, since nothing is said on it (TCP_DEFER_ACCEPT)
  * Every byte is checked.  When STOP-FILE is there all shut down, read to the
  * end, and say how much it was.  Progress is told as count.c does.
  */
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -33,6 +35,7 @@
 #define READ_MAX 49152
 #define CLOSED_BYTES 10000
 #define LATE_BYTES 1000
+#define DEFER_S 200 /* seconds: longer than any test */
 #define PERIOD 65521 /* a prime: no buffer fits it */
 
 struct talk {
@@ -154,8 +157,12 @@ static void serve(void)
 {
 	struct sockaddr_storage address = { 0 };
 	socklen_t length = find_own(&address);
+	const int defer = DEFER_S;
 
 	listener = socket(family, SOCK_STREAM, 0);
+	if (rank % 2)
+		setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer,
+			   sizeof(defer));
 	if (bind(listener, (struct sockaddr *)&address, length) ||
 	    listen(listener, 8) ||
 	    getsockname(listener, (struct sockaddr *)&address, &length))

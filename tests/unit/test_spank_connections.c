@@ -135,6 +135,22 @@ static void who_waits_for_nobody_is_named(void **state)
 			    "is not in the step");
 }
 
+static void one_whose_handshake_is_not_over_may_have_another_end(void **state)
+{
+	struct scene *scene = *state;
+	struct cr_tcp_peer *peers;
+
+	scene->ends[4].end.kind = CR_TCP_END_HALF;
+	assert_int_equal(cr_connections_check(&scene->manifest, NULL), 0);
+	peers = peers_of(scene, 1, 3);
+	assert_int_equal(peers[2].kind, CR_TCP_PEER_WAITING);
+	free(peers);
+	free(peers_of(scene, 0, 2));
+	/* whoever calls there has not been heard yet, and may be anybody */
+	scene->manifest.nr_ends = 5;
+	assert_int_equal(cr_connections_check(&scene->manifest, NULL), 0);
+}
+
 static void one_being_made_needs_no_other_end(void **state)
 {
 	struct scene *scene = *state;
@@ -184,6 +200,7 @@ int main(void)
 		TEST(each_end_hears_of_the_other),
 		TEST(what_leads_out_is_named),
 		TEST(who_waits_for_nobody_is_named),
+		TEST(one_whose_handshake_is_not_over_may_have_another_end),
 		TEST(one_being_made_needs_no_other_end),
 		TEST(one_that_was_closed_needs_no_other_end),
 		TEST(no_connections_are_fine),

@@ -197,7 +197,7 @@ static void a_connection_that_cannot_be_is_refused(void **state)
 
 	for (int i = 0; i < 5; i++) {
 		f->end = good;
-		f->end.end.kind = i == 0 ? 0 : i == 1 ? 4 : good.end.kind;
+		f->end.end.kind = i == 0 ? 0 : i == 1 ? 5 : good.end.kind;
 		f->end.end.fin_sent = i == 2 ? 2 : 0;
 		f->end.end.fin_received = i == 3 ? 2 : 0;
 		f->address.prefix = i == 4 ? 129 : 24;
