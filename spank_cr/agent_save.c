@@ -121,7 +121,7 @@ static int decide(int dirfd, struct cr_error *err)
 		return 0;
 	if (rc && rc != -ENOENT)
 		return cr_error_set(err, rc, "%s", why.text);
-	return cr_error_set(err, -ECANCELED,
+	return cr_error_set(err, -ECONNRESET,
 			    "the agent of node 0 has died or cannot be "
 			    "reached");
 }

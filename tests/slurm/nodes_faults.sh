@@ -13,7 +13,7 @@ lead=$(node_of 0)
 member=$(node_of 1)
 say "lead on $lead, member on $member"
 
-for phase in frozen queues write saved; do
+for phase in frozen queues ends write saved; do
 	say "--- $member is cut off while it is not $phase"
 	hold "$member" "$phase"
 	await_held "$member" "$phase"
