@@ -212,6 +212,8 @@ void agent_ranks_cpus(const struct agent *agent, cpu_set_t *cpus);
 char *agent_ranks_print(const struct agent *agent);
 int agent_ranks_all_begun(const struct agent *agent);
 int agent_ranks_all_ready(const struct agent *agent);
+/* They have ended, or are saved. */
+int agent_ranks_all_over(const struct agent *agent);
 
 /* --- agent_relay.c: see relay.h --- */
 /* A rank asks where its PMIx server is: tell it where the relay listens, which

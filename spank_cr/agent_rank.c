@@ -52,6 +52,16 @@ int agent_ranks_all_begun(const struct agent *agent)
 	return 1;
 }
 
+int agent_ranks_all_over(const struct agent *agent)
+{
+	if (agent->phase == AGENT_SAVED)
+		return 1;
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (!agent->ranks[i].has_ended)
+			return 0;
+	return 1;
+}
+
 static int compare(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;

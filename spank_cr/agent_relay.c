@@ -85,7 +85,9 @@ static void relay_readable(evutil_socket_t fd, short what, void *arg)
 			agent_say(agent, "%s", message.text);
 		return;
 	}
-	agent_log(agent, LOG_ERR, "the PMIx relay has died");
+	/* slurmstepd ends what is left of a step before it tells us */
+	if (!agent_ranks_all_over(agent))
+		agent_log(agent, LOG_ERR, "the PMIx relay has died");
 	event_free(agent->relay.event);
 	agent->relay.event = NULL;
 	close(agent->relay.control);

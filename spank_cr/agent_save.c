@@ -295,6 +295,9 @@ static int save_into(struct agent *agent, int dirfd,
 	else
 		rc = save_tree(agent, dirfd, manifest, roots, nr_roots, result);
 	free(roots);
+	/* what was tried again, and worked, may have left its words */
+	if (!rc)
+		result->err = (struct cr_error){ 0 };
 	return rc;
 }
 
@@ -358,8 +361,6 @@ static void save_alone(struct agent *agent, struct cr_manifest *manifest,
 				     &ignored);
 		return;
 	}
-	/* what was tried again, and worked, may have left its words */
-	result->err = (struct cr_error){ 0 };
 	cr_generation_prune(agent->step_dirfd, agent->config->keep,
 			    &result->err);
 }

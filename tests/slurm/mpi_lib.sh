@@ -74,6 +74,16 @@ check_ended_well()
 {
 	grep -qx 'srun ended with 0' "$(output)" || fail "srun did not end well"
 	! grep -q WRONG "$(output)" || fail "$(grep -m 1 WRONG "$(output)")"
+	check_log
+}
+
+# What nobody would call an error must not be logged as one.
+check_log()
+{
+	local line
+	line=$(cat "$shared/../nodes"/*/log/spank_cr.log | grep -F " $job.0: " |
+		grep -m 1 -e "old checkpoints" -e "relay has died") || return 0
+	fail "in the log: $line"
 }
 
 # Nobody may be left of a step that is over.
