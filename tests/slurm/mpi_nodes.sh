@@ -11,7 +11,7 @@ times=${MPI_MOVES:-3}
 ranks=${MPI_RANKS:-2} # on each node
 submit_nodes "$ranks" "$programs/mpi_stress -s -u 30000" --cr-interval=4
 for i in $(seq "$times"); do
-	await_count $(($(counted) + 5 + RANDOM % 20))
+	await_count $(($(counted) + 2 + RANDOM % 10))
 	move_nodes "$i" "$ranks"
 done
 finish_stress

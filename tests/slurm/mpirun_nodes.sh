@@ -11,7 +11,7 @@ times=${MPI_MOVES:-2}
 submit_mpirun "mpirun --oversubscribe -np 4 --map-by ppr:2:node" \
 	"$programs/mpi_stress -s -u 30000" --cr-interval=4
 for i in $(seq "$times"); do
-	await_count $(($(counted) + 5 + RANDOM % 20))
+	await_count $(($(counted) + 2 + RANDOM % 10))
 	move_mpirun "$i"
 done
 finish_stress
