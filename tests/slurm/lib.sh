@@ -10,7 +10,7 @@
 # When it has passed, every node is idle again: no test may drain one.
 set -euo pipefail
 
-test_name=$(basename "$0" .sh)
+test_name=${test_name:-$(basename "$0" .sh)}
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD_DIR:-$top/build}
 own_lab=
