@@ -75,6 +75,7 @@ struct cr_save_task {
 	pid_t pid;
 	pid_t ppid;
 	int is_zombie;
+	int has_io_workers; /* threads of io_uring, which are not in threads */
 	struct cr_save_task *parent; /* NULL: a root or an orphan */
 	size_t order; /* in saved order */
 	struct cr_wire_link link;

@@ -191,6 +191,10 @@ int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		if (task->is_zombie)
 			continue;
 		tasks[nr_tasks++] = task;
+		if (task->has_io_workers)
+			cr_refuse(checkpoint,
+				  "process %u: kernel threads of io_uring",
+				  task->link.vpid);
 		rc = check_threads(checkpoint, task, err);
 		check_namespaces(checkpoint, task, &of_root);
 	}

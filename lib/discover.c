@@ -15,6 +15,8 @@
 #include "collect.h"
 #include "remote.h"
 
+#define PF_IO_WORKER 0x10 /* the kernel's linux/sched.h */
+
 int cr_array_grow(void *itemsp, size_t nr, size_t size)
 {
 	void *items, *larger;
@@ -109,6 +111,20 @@ static int add_children(struct cr_checkpoint *checkpoint, pid_t pid, pid_t tid,
 	return rc;
 }
 
+/* A kernel thread that io_uring has put into the process: it runs no code of
+ * the program, so that nothing can be done in it. */
+static int is_io_worker(pid_t tid)
+{
+	struct cr_proc_stat stat = { 0 };
+	char *text;
+
+	if (cr_proc_read(tid, "stat", &text, NULL, NULL) < 0)
+		return 0;
+	cr_proc_parse_stat(text, &stat);
+	free(text);
+	return (stat.flags & PF_IO_WORKER) != 0;
+}
+
 static int add_thread(struct cr_save_task *task, pid_t tid, size_t *nr_newp)
 {
 	struct cr_save_thread *thread;
@@ -116,6 +132,10 @@ static int add_thread(struct cr_save_task *task, pid_t tid, size_t *nr_newp)
 	for (size_t i = 0; i < task->nr_threads; i++)
 		if (task->threads[i].tid == tid)
 			return 0;
+	if (tid != task->pid && is_io_worker(tid)) {
+		task->has_io_workers = 1;
+		return 0;
+	}
 	if (cr_array_grow(&task->threads, task->nr_threads,
 			  sizeof(task->threads[0])) < 0)
 		return -ENOMEM;

@@ -260,6 +260,7 @@ int cr_proc_parse_stat(const char *text, struct cr_proc_stat *stat)
 	}
 	stat->ppid = (pid_t)field_of[4];
 	stat->terminal = (uint32_t)field_of[7];
+	stat->flags = (uint32_t)field_of[9];
 	stat->nr_threads = (uint32_t)field_of[20];
 	stat->start_time = field_of[22];
 	stat->start_code = field_of[26];

@@ -54,6 +54,7 @@ struct cr_proc_stat {
 	uint64_t start_stack, arg_start, arg_end, env_start, env_end;
 	uint32_t exit_signal, exit_code;
 	uint32_t cpu; /* that it ran on last */
+	uint32_t flags; /* PF_* of the kernel */
 	uint32_t nr_threads;
 };
 
