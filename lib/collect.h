@@ -177,6 +177,18 @@ int cr_waiting_forget(struct cr_save_thread *thread, struct cr_error *err);
 /* Is it a parent that waits for its vfork(2) child? */
 int cr_waiting_in_vfork(const struct cr_save_thread *thread);
 
+/* ---- freeze_watch.c ---- */
+
+struct cr_freeze_watch;
+
+/* A thread of @task, which has several, is about to be seized, and has been (or
+ * not).  *@watchp is made if it is NULL.  Returns 0, -ENOMEM, -EAGAIN. */
+int cr_freeze_watch_begin(struct cr_freeze_watch **watchp,
+			  const struct cr_save_task *task,
+			  struct cr_error *err);
+void cr_freeze_watch_end(struct cr_freeze_watch *watch);
+void cr_freeze_watch_stop(struct cr_freeze_watch *watch);
+
 /* ---- freeze.c, discover.c ---- */
 
 /* Stop all; fills tasks and threads. */

@@ -32,6 +32,7 @@ struct freezer {
 	struct cr_checkpoint *checkpoint;
 	uint64_t deadline_ns;
 	struct cr_clocks clocks;
+	struct cr_freeze_watch *watch; /* NULL: not needed yet */
 };
 
 uint64_t cr_save_now_ns(void)
@@ -47,6 +48,27 @@ static void drop_thread(struct cr_save_task *task, size_t index)
 	task->nr_threads--;
 	memmove(&task->threads[index], &task->threads[index + 1],
 		(task->nr_threads - index) * sizeof(task->threads[0]));
+}
+
+static int seize_thread(struct freezer *freezer,
+			const struct cr_save_task *task,
+			struct cr_save_thread *thread, struct cr_error *err)
+{
+	int rc;
+
+	if (cr_fault(CR_FAULT_FREEZE))
+		return cr_error_errno(err, "tracing thread %d", thread->tid);
+	if (task->nr_threads == 1)
+		return cr_trace_seize(thread->tid, err);
+	rc = cr_freeze_watch_begin(&freezer->watch, task, err);
+	if (rc < 0)
+		return rc;
+	rc = cr_trace_seize(thread->tid, err);
+	cr_freeze_watch_end(freezer->watch);
+	/* ours already when execve(2) made it the leader? */
+	if (rc == -ESRCH && thread->tid != task->pid)
+		cr_trace_interrupt_again(task->pid);
+	return rc;
 }
 
 /* Interrupt what is not ours yet.  Returns 1 if that must wait for a vfork. */
@@ -69,10 +91,7 @@ static int seize_all(struct freezer *freezer, size_t *nr_newp,
 				in_vfork = 1;
 				continue;
 			}
-			rc = cr_fault(CR_FAULT_FREEZE) ?
-				     cr_error_errno(err, "tracing thread %d",
-						    thread->tid) :
-				     cr_trace_seize(thread->tid, err);
+			rc = seize_thread(freezer, task, thread, err);
 			if (rc == -ESRCH) {
 				drop_thread(task, j--);
 				(*nr_newp)++;
@@ -86,52 +105,92 @@ static int seize_all(struct freezer *freezer, size_t *nr_newp,
 	return in_vfork;
 }
 
-/* Returns 0, 1 for a vfork, -ESRCH, -ETIMEDOUT. */
+/* Returns 0, 1 for a vfork, -ESRCH, -ETIMEDOUT: not yet. */
 static int wait_thread(struct freezer *freezer, struct cr_save_thread *thread,
 		       struct cr_error *err)
 {
 	int rc;
 
-	for (;;) {
-		rc = cr_trace_wait(thread->tid, WAIT_MS, &thread->stop_signal,
-				   err);
-		if (rc == 0) {
-			thread->is_stopped = 1;
-			cr_waiting_check(thread);
-		}
-		if (rc != -ETIMEDOUT)
-			return rc;
+	rc = cr_trace_wait(thread->tid, WAIT_MS, &thread->stop_signal, err);
+	if (rc == 0) {
+		thread->is_stopped = 1;
+		cr_waiting_check(thread);
+	} else if (rc == -ETIMEDOUT) {
 		cr_waiting_note(&freezer->clocks, thread);
 		if (cr_waiting_in_vfork(thread))
 			return 1;
-		if (cr_save_now_ns() >= freezer->deadline_ns)
-			return rc;
+	}
+	return rc;
+}
+
+/*
+ * A thread of @task is gone.  If it called execve(2) it is the leader by now,
+ * under whose id another was known, and stops (again) as such; all others are
+ * gone, too.
+ */
+static void doubt_stopped(struct cr_save_task *task)
+{
+	uint64_t mask;
+
+	for (size_t j = 0; j < task->nr_threads; j++) {
+		struct cr_save_thread *thread = &task->threads[j];
+
+		if (!thread->is_stopped)
+			continue;
+		if (cr_trace_get_sigmask(thread->tid, &mask, NULL) < 0)
+			thread->is_stopped = 0;
+		else
+			cr_trace_wait(thread->tid, 0, &thread->stop_signal,
+				      NULL);
 	}
 }
 
+/* Those of one task; *@nr_latep counts the ones that do not stop yet. */
+static int wait_task(struct freezer *freezer, struct cr_save_task *task,
+		     size_t *nr_newp, size_t *nr_latep, struct cr_error *err)
+{
+	for (size_t j = 0; j < task->nr_threads; j++) {
+		struct cr_save_thread *thread = &task->threads[j];
+		int rc;
+
+		if (!thread->is_seized || thread->is_stopped)
+			continue;
+		rc = wait_thread(freezer, thread, err);
+		if (rc == -ESRCH) {
+			drop_thread(task, j--);
+			(*nr_newp)++;
+			doubt_stopped(task);
+		} else if (rc == -ETIMEDOUT) {
+			(*nr_latep)++;
+		} else if (rc) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Again and again: a thread in execve(2) stops only when all others of its
+ * process have ended and their tracer, we, has been told so.
+ */
 static int wait_all(struct freezer *freezer, size_t *nr_newp,
 		    struct cr_error *err)
 {
 	struct cr_checkpoint *checkpoint = freezer->checkpoint;
+	size_t nr_late;
 	int rc;
 
-	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
-		struct cr_save_task *task = checkpoint->tasks[i];
-
-		for (size_t j = 0; j < task->nr_threads; j++) {
-			struct cr_save_thread *thread = &task->threads[j];
-
-			if (!thread->is_seized || thread->is_stopped)
-				continue;
-			rc = wait_thread(freezer, thread, err);
-			if (rc == -ESRCH) {
-				drop_thread(task, j--);
-				(*nr_newp)++;
-			} else if (rc) {
+	do {
+		nr_late = 0;
+		for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
+			rc = wait_task(freezer, checkpoint->tasks[i], nr_newp,
+				       &nr_late, err);
+			if (rc)
 				return rc;
-			}
 		}
-	}
+		if (nr_late && cr_save_now_ns() >= freezer->deadline_ns)
+			return -ETIMEDOUT;
+	} while (nr_late);
 	return 0;
 }
 
@@ -204,32 +263,41 @@ static int freeze_once(struct freezer *freezer, struct cr_error *err)
 	return 0;
 }
 
-int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
+/* Until no vfork(2) is under way. */
+static int freeze_patiently(struct freezer *freezer, struct cr_error *err)
 {
-	unsigned int timeout_ms = checkpoint->options.timeout_ms;
 	const struct timespec nap = { 0, VFORK_NAP_NS };
-	struct freezer freezer = { .checkpoint = checkpoint };
 	int rc;
 
-	if (!timeout_ms)
-		timeout_ms = FREEZE_MS;
-	freezer.deadline_ns = cr_save_now_ns() + (uint64_t)timeout_ms * 1000000;
 	for (;;) {
-		checkpoint->frozen_at_ns = cr_save_now_ns();
-		rc = freeze_once(&freezer, err);
+		freezer->checkpoint->frozen_at_ns = cr_save_now_ns();
+		rc = freeze_once(freezer, err);
 		if (rc == 0)
-			break;
-		if (release_all(checkpoint) < 0 && rc > 0)
-			freezer.deadline_ns = 0;
-		if (rc > 0 && cr_save_now_ns() >= freezer.deadline_ns)
+			return 0;
+		if (release_all(freezer->checkpoint) < 0 && rc > 0)
+			freezer->deadline_ns = 0;
+		if (rc > 0 && cr_save_now_ns() >= freezer->deadline_ns)
 			rc = cr_error_set(err, -ETIMEDOUT,
 					  "a vfork(2) does not end");
 		if (rc < 0)
 			return rc;
 		nanosleep(&nap, NULL);
 	}
-	checkpoint->is_frozen = 1;
-	return 0;
+}
+
+int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	unsigned int timeout_ms = checkpoint->options.timeout_ms;
+	struct freezer freezer = { .checkpoint = checkpoint };
+	int rc;
+
+	if (!timeout_ms)
+		timeout_ms = FREEZE_MS;
+	freezer.deadline_ns = cr_save_now_ns() + (uint64_t)timeout_ms * 1000000;
+	rc = freeze_patiently(&freezer, err);
+	cr_freeze_watch_stop(freezer.watch);
+	checkpoint->is_frozen = rc == 0;
+	return rc;
 }
 
 int cr_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err)

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -30,6 +31,8 @@ _Static_assert(sizeof(struct cr_wire_regs) == sizeof(struct user_regs_struct),
 _Static_assert(offsetof(struct cr_wire_regs, orig_ax) ==
 		       offsetof(struct user_regs_struct, orig_rax),
 	       "registers in the image are in the kernel's order");
+
+#define SEIZE_TRIES 5
 
 static uint64_t now_ms(void)
 {
@@ -63,7 +66,20 @@ static int read_state(pid_t tid, char *state, pid_t *tracer)
 	return *state ? 0 : -ESRCH;
 }
 
-/* Why PTRACE_SEIZE said EPERM: it says so in more cases than one. */
+void cr_trace_interrupt_again(pid_t tid)
+{
+	uint64_t mask;
+
+	/* one that has stopped would stop once more when it goes on */
+	if (ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(mask), &mask) < 0)
+		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+}
+
+/*
+ * Why PTRACE_SEIZE said EPERM: it says so in more cases than one.  Ours already
+ * is a thread that was seized, with another id, before execve(2) made it the
+ * leader.
+ */
 static int seize_refused(pid_t tid, struct cr_error *err)
 {
 	pid_t tracer;
@@ -72,6 +88,10 @@ static int seize_refused(pid_t tid, struct cr_error *err)
 	if (read_state(tid, &state, &tracer) < 0 || state == 'Z' ||
 	    state == 'X')
 		return cr_error_set(err, -ESRCH, "thread %d has ended", tid);
+	if (tracer == (pid_t)syscall(SYS_gettid)) {
+		cr_trace_interrupt_again(tid);
+		return 0;
+	}
 	if (tracer)
 		return cr_error_set(err, -EBUSY,
 				    "thread %d is traced by process %d", tid,
@@ -81,12 +101,17 @@ static int seize_refused(pid_t tid, struct cr_error *err)
 
 static int seize(pid_t tid, intptr_t options, struct cr_error *err)
 {
-	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) < 0) {
-		if (errno == EPERM)
-			return seize_refused(tid, err);
-		return cr_error_errno(err, "tracing thread %d", tid);
+	int tries = 0, rc;
+
+	while (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) < 0) {
+		if (errno != EPERM)
+			return cr_error_errno(err, "tracing thread %d", tid);
+		/* an old leader had it, and execve(2) has passed it on since */
+		rc = seize_refused(tid, err);
+		if (rc != -EPERM || ++tries == SEIZE_TRIES)
+			return rc;
 	}
-	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 && errno != ESRCH)
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
 		return cr_error_errno(err, "interrupting thread %d", tid);
 	return 0;
 }
