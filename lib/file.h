@@ -114,7 +114,7 @@ extern const struct cr_file_ops cr_file_device_ops, cr_file_directory_ops,
 const struct cr_file_ops *cr_file_classify(const struct cr_file *file);
 const struct cr_file_ops *cr_file_ops_find(uint32_t kind);
 
-/* ---- saving: files_add.c, files_same.c, files_inspect.c ---- */
+/* ---- saving: files_add.c, files_same.c, files_inspect.c, files_name.c ---- */
 
 /* Streams 0..2 of the holder of @root: EXTERNAL once a task has them too. */
 int cr_file_add_streams(struct cr_file_table *table, const struct cr_root *root,
@@ -155,6 +155,13 @@ int cr_file_set_path(struct cr_file *file, struct cr_error *err);
 
 /* 1 if, in the tree's mount namespace, the file's path leads to its inode. */
 int cr_file_path_is_good(const struct cr_file *file);
+
+/*
+ * The path of @file leads elsewhere: is there another hard link in the same
+ * folder?  sem_open(3), for one, opens a file by a passing name and links it
+ * to its own.  Then it becomes the path, and 1 is returned, else 0 or -ENOMEM.
+ */
+int cr_file_find_link(struct cr_file *file, struct cr_error *err);
 
 /* Text of /proc/@pid/fdinfo/@fd (@pid 0: own); freed with free(3). */
 char *cr_file_fdinfo(pid_t pid, int fd, struct cr_error *err);

@@ -42,10 +42,15 @@ static int save_by_name(struct cr_file_table *table, struct cr_file *file,
 
 	if (rc < 0)
 		return rc;
-	if (!cr_file_path_is_good(file))
-		return cr_file_refuse(table, file,
-				      "%s: the name leads to another file now",
-				      file->path);
+	rc = cr_file_path_is_good(file) ? 1 : cr_file_find_link(file, err);
+	if (rc < 0)
+		return rc;
+	if (!rc)
+		return cr_file_refuse(table, file, "%s: %s", file->path,
+				      file->filesystem == SECRETMEM_MAGIC ?
+					      "of memfd_secret(2)" :
+					      "the name leads to another file "
+					      "now");
 	if (file->filesystem == TMPFS_MAGIC || file->filesystem == RAMFS_MAGIC)
 		file->wire.flags |= CR_FILE_F_CONTENT;
 	return 0;

@@ -14,8 +14,6 @@
 
 #include "file.h"
 
-#define DELETED " (deleted)"
-
 int cr_file_refuse(struct cr_file_table *table, const struct cr_file *file,
 		   const char *fmt, ...)
 {
@@ -48,56 +46,6 @@ int cr_file_set_data(struct cr_file *file, const void *data, size_t length,
 	memcpy(file->data, data, length);
 	file->wire.data_length = (uint32_t)length;
 	return 0;
-}
-
-int cr_file_set_path(struct cr_file *file, struct cr_error *err)
-{
-	size_t length = strlen(file->link);
-	size_t suffix = strlen(DELETED);
-
-	if (length > suffix && !strcmp(file->link + length - suffix, DELETED) &&
-	    !cr_file_path_is_good(file))
-		length -= suffix;
-	free(file->path);
-	file->path = strndup(file->link, length);
-	if (!file->path)
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	file->wire.path_length = (uint32_t)length;
-	return 0;
-}
-
-/* The path below /proc/PID/root: what is left of @path below a chroot(2). */
-static const char *below_root(pid_t pid, const char *path)
-{
-	char name[64], root[4096];
-	ssize_t n;
-
-	snprintf(name, sizeof(name), "/proc/%d/root", pid);
-	n = readlink(name, root, sizeof(root) - 1);
-	if (n <= 1)
-		return path;
-	if (strncmp(path, root, (size_t)n) ||
-	    (path[n] != '/' && path[n] != '\0'))
-		return NULL;
-	return path + n;
-}
-
-int cr_file_path_is_good(const struct cr_file *file)
-{
-	const char *path = file->path ? file->path : file->link;
-	char name[4096 + 64];
-	struct stat st;
-	int length;
-
-	path = below_root(file->pid, path);
-	if (!path)
-		return 0;
-	length = snprintf(name, sizeof(name), "/proc/%d/root%s", file->pid,
-			  path);
-	if (length < 0 || (size_t)length >= sizeof(name) ||
-	    fstatat(AT_FDCWD, name, &st, path[0] ? AT_SYMLINK_NOFOLLOW : 0) < 0)
-		return 0;
-	return st.st_dev == file->stat.st_dev && st.st_ino == file->stat.st_ino;
 }
 
 char *cr_file_fdinfo(pid_t pid, int fd, struct cr_error *err)
