@@ -124,10 +124,6 @@ static int describe_opened(struct cr_file_table *table, struct cr_file *file)
 				  !table->options.vpid_of(table->options.arg,
 							  owner.pid));
 	}
-	if (S_ISREG(file->stat.st_mode) &&
-	    (fcntl(file->fd, F_GETLEASE) == F_RDLCK ||
-	     fcntl(file->fd, F_GETLEASE) == F_WRLCK))
-		return cr_file_refuse(table, file, "a lease on %s", file->link);
 	return 0;
 }
 

@@ -53,9 +53,11 @@ static int parse_lock(const char *line, struct cr_wire_lock *lock)
 	return 0;
 }
 
-/* The locks that descriptor @number of process @pid shows. */
-static int list_locks(struct cr_file *file, pid_t pid, uint32_t number,
-		      struct lock_list *list, struct cr_error *err)
+/* The locks that descriptor @number of process @pid shows.  A lease is refused:
+ * F_GETLEASE does not tell of one that is being broken. */
+static int list_locks(struct cr_file_table *table, struct cr_file *file,
+		      pid_t pid, uint32_t number, struct lock_list *list,
+		      struct cr_error *err)
 {
 	char *text = cr_file_fdinfo(pid, (int)number, err), *line, *next;
 	int rc = 0;
@@ -73,6 +75,9 @@ static int list_locks(struct cr_file *file, pid_t pid, uint32_t number,
 		if (parse_lock(line + 5, &lock) < 0)
 			rc = cr_error_set(err, -EIO, "fd %u: odd lock: %s",
 					  number, line);
+		else if (lock.kind == CR_LOCK_LEASE)
+			rc = cr_file_refuse(table, file, "a lease on %s",
+					    file->link);
 		else if (lock.kind == CR_LOCK_POSIX || !file->has_locks)
 			rc = append(list, &lock, err);
 	}
@@ -116,7 +121,8 @@ int cr_file_table_locks(struct cr_file_table *table, pid_t pid,
 		struct cr_file *file = table->files[task->fds[i].file - 1];
 
 		if (S_ISREG(file->stat.st_mode) && !is_repeated(task, i))
-			rc = list_locks(file, pid, task->fds[i].fd, &list, err);
+			rc = list_locks(table, file, pid, task->fds[i].fd,
+					&list, err);
 	}
 	if (rc < 0) {
 		free(list.locks);
