@@ -120,6 +120,37 @@ static int explain(const struct cr_saved_file *saved, int rc,
 			    strerror(-rc));
 }
 
+/* Is @fd a file or folder of the saved task's own user? */
+static int is_own(const struct cr_file_restore *restore, int fd)
+{
+	const struct cr_saved_task *task = restore->task;
+	struct stat st;
+
+	return task && task->nr_threads && fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+	       st.st_uid == task->threads[0].thread->creds.fsuid;
+}
+
+/*
+ * The mode of a file may forbid its own user what it allowed when the file was
+ * opened, or made: open(path, O_CREAT | O_RDWR, 0444).  That user could change
+ * the mode, so we need not heed it.  The way there is walked as the user.
+ */
+static int open_as_owner(const struct cr_file_restore *restore,
+			 const char *path, int flags)
+{
+	int place, fd = -EACCES;
+
+	place = cr_file_open_as_user(restore, path,
+				     O_PATH | (flags & O_NOFOLLOW), 0);
+	if (place < 0)
+		return place;
+	if (is_own(restore, place))
+		fd = cr_file_reopen(place, flags & ~O_NOFOLLOW);
+	close(place);
+	return fd;
+}
+
 int cr_file_open_path(const struct cr_file_restore *restore,
 		      const struct cr_saved_file *saved, int flags,
 		      struct cr_error *err)
@@ -127,8 +158,10 @@ int cr_file_open_path(const struct cr_file_restore *restore,
 	struct stat st;
 	int fd;
 
-	fd = cr_file_open_as_user(restore, saved->path,
-				  flags | (flags & O_PATH ? 0 : O_NONBLOCK), 0);
+	flags |= flags & O_PATH ? 0 : O_NONBLOCK;
+	fd = cr_file_open_as_user(restore, saved->path, flags, 0);
+	if (fd == -EACCES && !(flags & O_PATH))
+		fd = open_as_owner(restore, saved->path, flags);
 	if (fd < 0)
 		return explain(saved, fd, err);
 	if (fstat(fd, &st) < 0 ||
