@@ -36,11 +36,18 @@ static void *locate(void *arg, uint64_t address, uint64_t *length)
 	return whole->base + address;
 }
 
+/* Bytes that are mapped: a SysV segment may have any length. */
+static uint64_t mapped_length(const struct cr_wire_space *space)
+{
+	return (space->length + CR_WIRE_PAGE - 1) &
+	       ~(uint64_t)(CR_WIRE_PAGE - 1);
+}
+
 static int fill(struct cr_restarter *restarter,
 		const struct cr_wire_space *space, void *base,
 		struct cr_error *err)
 {
-	struct whole whole = { base, space->length };
+	struct whole whole = { base, mapped_length(space) };
 
 	return cr_image_fill(restarter->image, space->id, locate, &whole,
 			     restarter->options->nr_workers, err);
@@ -205,7 +212,7 @@ static int stage_sysv(struct cr_restarter *restarter, uint32_t vpid,
 			return rc;
 		place->vpid = vpid;
 	}
-	at = cr_zone_take(&restarter->zone, space->length, vma->start);
+	at = cr_zone_take(&restarter->zone, mapped_length(space), vma->start);
 	if (!at)
 		return cr_error_set(err, -ENOMEM, "no free addresses");
 	if (shmat(space->sysv_id, (void *)at,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mem_sysv.c - SysV shared memory keeps id, key, mode and contents, is shared
- * by two processes, and may be marked for removal
+ * by two processes, and may be marked for removal; its length need not be of
+ * whole pages
  */
 #include <sys/ipc.h>
 #include <sys/shm.h>
@@ -9,6 +10,7 @@
 #include "program.h"
 
 #define LENGTH (8 * PROGRAM_PAGE)
+#define ODD (LENGTH - 104) /* no whole pages */
 #define KEY 0x63720001
 
 static char *named, *removed, *again;
@@ -30,12 +32,12 @@ int main(int argc, char **argv)
 
 	program_start(argc, argv);
 	named_id = NEED(shmget(KEY, LENGTH, IPC_CREAT | IPC_EXCL | 0640));
-	removed_id = NEED(shmget(IPC_PRIVATE, LENGTH, 0600));
+	removed_id = NEED(shmget(IPC_PRIVATE, ODD, 0600));
 	named = NEED((char *)shmat(named_id, NULL, 0));
 	again = NEED((char *)shmat(named_id, NULL, SHM_RDONLY));
 	removed = NEED((char *)shmat(removed_id, NULL, 0));
 	program_fill(named, LENGTH, 1);
-	program_fill(removed, LENGTH, 2);
+	program_fill(removed, ODD, 2);
 	pid = program_child(child, NULL);
 	NEED(shmctl(removed_id, IPC_RMID, NULL));
 	NEED(shmctl(named_id, IPC_STAT, &before));
@@ -51,7 +53,7 @@ int main(int argc, char **argv)
 	CHECK(before.shm_perm.mode == after.shm_perm.mode, "mode %o, was %o",
 	      after.shm_perm.mode, before.shm_perm.mode);
 	CHECK(program_filled(named, LENGTH, 1), "contents");
-	CHECK(program_filled(removed, LENGTH, 2), "contents of the removed");
+	CHECK(program_filled(removed, ODD, 2), "contents of the removed");
 	named[0] = 'p';
 	removed[0] = 'p';
 	CHECK(again[0] == 'p', "second attachment");
