@@ -56,6 +56,19 @@ struct relay {
 	int is_ending;
 };
 
+/* --- relay_end.c --- */
+int relay_end_is_open(const struct relay_end *end);
+/* @fd is the end's from now on, also on failure.  0 or -ENOMEM. */
+int relay_end_open(struct relay_end *end, struct relay *relay, int fd,
+		   event_callback_fn read, event_callback_fn write, void *arg);
+void relay_end_watch(struct event *event, int wanted);
+/* Returns 0 at the end of the connection, else what evbuffer_read() does. */
+int relay_end_read(struct relay_end *end);
+/* A lost one is closed. */
+void relay_end_write(struct relay_end *end);
+void relay_end_close(struct relay_end *end);
+void relay_end_free(struct relay_end *end);
+
 /* --- relay_connection.c --- */
 struct relay_connection *relay_connection_accept(struct relay *relay, int fd);
 struct relay_connection *relay_connection_find(struct relay *relay,

@@ -19,58 +19,7 @@
 #include "relay.h"
 #include "relay_credential.h"
 
-#define READ_AT_ONCE (1 << 20)
 #define ACK_LENGTH 8 /* status and index, 32 bits each */
-
-/* --- one end --- */
-
-static int end_is_open(const struct relay_end *end)
-{
-	return end->fd >= 0;
-}
-
-static void end_close(struct relay_end *end)
-{
-	if (end->read)
-		event_free(end->read);
-	if (end->write)
-		event_free(end->write);
-	if (end->fd >= 0)
-		close(end->fd);
-	end->read = end->write = NULL;
-	end->fd = -1;
-}
-
-static void end_free(struct relay_end *end)
-{
-	end_close(end);
-	if (end->in)
-		evbuffer_free(end->in);
-	if (end->out)
-		evbuffer_free(end->out);
-}
-
-static int end_open(struct relay_end *end, struct relay *relay, int fd,
-		    event_callback_fn read, event_callback_fn write, void *arg)
-{
-	int one = 1;
-
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	end->fd = fd;
-	end->read = event_new(relay->base, fd, EV_READ | EV_PERSIST, read, arg);
-	end->write =
-		event_new(relay->base, fd, EV_WRITE | EV_PERSIST, write, arg);
-	return end->read && end->write ? 0 : -ENOMEM;
-}
-
-static void watch(struct event *event, int wanted)
-{
-	if (wanted)
-		event_add(event, NULL);
-	else
-		event_del(event);
-}
 
 void relay_connection_watch(struct relay_connection *connection)
 {
@@ -78,15 +27,19 @@ void relay_connection_watch(struct relay_connection *connection)
 	struct relay_end *client = &connection->client;
 	struct relay_end *server = &connection->server;
 
-	if (end_is_open(client)) {
-		watch(client->read, !connection->is_replay &&
-					    connection->stage != RELAY_WAITING);
-		watch(client->write,
-		      !relay->is_quiet && evbuffer_get_length(client->out));
+	if (relay_end_is_open(client)) {
+		relay_end_watch(client->read,
+				!connection->is_replay &&
+					connection->stage != RELAY_WAITING);
+		relay_end_watch(client->write,
+				!relay->is_quiet &&
+					evbuffer_get_length(client->out));
 	}
-	if (end_is_open(server)) {
-		watch(server->read, !relay->is_quiet || relay->is_held);
-		watch(server->write, evbuffer_get_length(server->out) != 0);
+	if (relay_end_is_open(server)) {
+		relay_end_watch(server->read,
+				!relay->is_quiet || relay->is_held);
+		relay_end_watch(server->write,
+				evbuffer_get_length(server->out) != 0);
 	}
 }
 
@@ -101,8 +54,8 @@ void relay_connection_close(struct relay_connection *connection)
 		link = &(*link)->next;
 	if (*link)
 		*link = connection->next;
-	end_free(&connection->client);
-	end_free(&connection->server);
+	relay_end_free(&connection->client);
+	relay_end_free(&connection->server);
 	cr_pmix_record_free(&connection->record);
 	free(connection);
 	relay_check_end(relay);
@@ -118,14 +71,14 @@ static int check_closed(struct relay_connection *connection)
 	struct relay_end *client = &connection->client;
 	struct relay_end *server = &connection->server;
 
-	if (end_is_open(client) && end_is_open(server))
+	if (relay_end_is_open(client) && relay_end_is_open(server))
 		return 0;
-	if (end_is_open(server) && connection->relay->is_held)
+	if (relay_end_is_open(server) && connection->relay->is_held)
 		return 0;
-	if (!end_is_open(client) && end_is_open(server) &&
+	if (!relay_end_is_open(client) && relay_end_is_open(server) &&
 	    evbuffer_get_length(server->out))
 		return 0;
-	if (!end_is_open(server) && end_is_open(client) &&
+	if (!relay_end_is_open(server) && relay_end_is_open(client) &&
 	    !connection->relay->is_held &&
 	    (connection->stage == RELAY_GREETING ||
 	     connection->stage == RELAY_WAITING ||
@@ -213,30 +166,20 @@ static int take_client(struct relay_connection *connection)
 	return rc;
 }
 
-/* Returns 0 at the end of the connection, else what evbuffer_read() does. */
-static int read_end(struct relay_end *end)
-{
-	int n = evbuffer_read(end->in, end->fd, READ_AT_ONCE);
-
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return 0;
-	return n;
-}
-
 void relay_connection_drain(struct relay_connection *connection)
 {
-	while (end_is_open(&connection->client) &&
-	       read_end(&connection->client) > 0)
+	while (relay_end_is_open(&connection->client) &&
+	       relay_end_read(&connection->client) > 0)
 		;
 	if (take_client(connection) < 0)
-		end_close(&connection->client);
+		relay_end_close(&connection->client);
 	relay_connection_watch(connection);
 }
 
 static void client_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay_connection *connection = arg;
-	int n = read_end(&connection->client);
+	int n = relay_end_read(&connection->client);
 	int rc = take_client(connection);
 
 	(void)fd;
@@ -246,17 +189,9 @@ static void client_readable(evutil_socket_t fd, short what, void *arg)
 			  "what port %u says is not PMIx as we know it",
 			  connection->port);
 	if (n == 0 || rc < 0)
-		end_close(&connection->client);
+		relay_end_close(&connection->client);
 	if (!check_closed(connection))
 		relay_connection_watch(connection);
-}
-
-static void write_end(struct relay_end *end)
-{
-	int n = evbuffer_write(end->out, end->fd);
-
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		end_close(end);
 }
 
 static void client_writable(evutil_socket_t fd, short what, void *arg)
@@ -265,7 +200,7 @@ static void client_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	write_end(&connection->client);
+	relay_end_write(&connection->client);
 	if (!check_closed(connection))
 		relay_connection_watch(connection);
 }
@@ -345,7 +280,7 @@ static void go_on(struct relay_connection *connection)
 	}
 	connection->is_replay = 0;
 	if (take_client(connection) < 0)
-		end_close(&connection->client);
+		relay_end_close(&connection->client);
 }
 
 static int take_server(struct relay_connection *connection)
@@ -364,7 +299,7 @@ static int take_server(struct relay_connection *connection)
 static void server_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay_connection *connection = arg;
-	int n = read_end(&connection->server);
+	int n = relay_end_read(&connection->server);
 	int rc = 0;
 
 	(void)fd;
@@ -377,7 +312,7 @@ static void server_readable(evutil_socket_t fd, short what, void *arg)
 			relay_say(connection->relay,
 				  "Slurm's PMIx server does not take back the "
 				  "rank");
-		end_close(&connection->server);
+		relay_end_close(&connection->server);
 	}
 	if (!check_closed(connection))
 		relay_connection_watch(connection);
@@ -389,7 +324,7 @@ static void server_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	write_end(&connection->server);
+	relay_end_write(&connection->server);
 	if (!check_closed(connection))
 		relay_connection_watch(connection);
 }
@@ -412,8 +347,8 @@ static int connect_server(struct relay_connection *connection)
 		close(fd);
 		return rc;
 	}
-	return end_open(&connection->server, relay, fd, server_readable,
-			server_writable, connection);
+	return relay_end_open(&connection->server, relay, fd, server_readable,
+			      server_writable, connection);
 }
 
 /* --- begin --- */
@@ -440,8 +375,8 @@ struct relay_connection *relay_connection_accept(struct relay *relay, int fd)
 	relay->connections = connection;
 	if (!connection->client.in || !connection->client.out ||
 	    !connection->server.in || !connection->server.out ||
-	    end_open(&connection->client, relay, fd, client_readable,
-		     client_writable, connection)) {
+	    relay_end_open(&connection->client, relay, fd, client_readable,
+			   client_writable, connection)) {
 		relay_connection_close(connection);
 		return NULL;
 	}
@@ -454,8 +389,8 @@ struct relay_connection *relay_connection_find(struct relay *relay,
 {
 	struct relay_connection *connection = relay->connections;
 
-	while (connection &&
-	       (connection->port != port || !end_is_open(&connection->client)))
+	while (connection && (connection->port != port ||
+			      !relay_end_is_open(&connection->client)))
 		connection = connection->next;
 	return connection;
 }
@@ -474,7 +409,7 @@ int relay_connection_save(struct relay_connection *connection, void **datap,
 		return cr_error_set(err, -EBUSY,
 				    "connection to Slurm's PMIx server: it is "
 				    "just being made");
-	if (!end_is_open(&connection->server) &&
+	if (!relay_end_is_open(&connection->server) &&
 	    connection->stage != RELAY_WAITING)
 		return cr_error_set(err, -ENOTCONN,
 				    "connection to Slurm's PMIx server: it has "
@@ -536,7 +471,7 @@ void relay_connection_replay(struct relay_connection *connection)
 	if (rc) {
 		relay_say(connection->relay, "Slurm's PMIx server: %s",
 			  err.text);
-		end_close(&connection->client);
+		relay_end_close(&connection->client);
 		check_closed(connection);
 		return;
 	}
