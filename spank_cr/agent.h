@@ -52,12 +52,13 @@ struct agent_rank {
 	int status; /* as of wait(2), of a program that has ended */
 };
 
-/* Between the ranks and slurmstepd's PMIx server, if there is one. */
+/* Between the ranks and slurmstepd's PMIx or PMI server, if there is one. */
 struct agent_relay {
 	int control; /* socket, -1: none, or it has died */
 	struct event *event;
 	uint16_t port; /* where it listens */
 	uint16_t server_port;
+	int has_pmi; /* ranks have sockets of it */
 	int session; /* socket, for the next saver or restarter, or -1 */
 };
 
@@ -219,6 +220,8 @@ int agent_ranks_all_over(const struct agent *agent);
 /* A rank asks where its PMIx server is: tell it where the relay listens, which
  * is started by the first. */
 void agent_relay_ask(struct agent_rank *rank, const struct cr_message *message);
+/* A rank hands in slurmstepd's PMI socket: give it one of the relay's. */
+void agent_relay_take(struct agent_rank *rank, int fd);
 /* A session for a worker that is about to be started (relay.session, to be
  * kept open in it); without a relay: -1. */
 void agent_relay_open_session(struct agent *agent);
@@ -230,6 +233,11 @@ void agent_relay_end(struct agent *agent);
 int agent_relay_call(const struct agent *agent,
 		     const struct cr_message *message, int fd, int *answer_fdp,
 		     struct cr_error *err);
+/* ... of which the whole answer is wanted. */
+int agent_relay_call_answer(const struct agent *agent,
+			    const struct cr_message *message, int fd,
+			    struct cr_message *answer, int *answer_fdp,
+			    struct cr_error *err);
 /* In a worker, over its session: @type, whose answer is awaited.  0, also
  * without a relay. */
 int agent_relay_tell(const struct agent *agent, enum cr_message_type type,

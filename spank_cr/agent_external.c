@@ -2,8 +2,9 @@
 /*
  * agent_external.c - sockets of the ranks that are Slurm's, not the program's
  *
- * Two of them: a connection to the PMIx relay, and the listening socket of
- * slurmstepd's PMIx plugin, which ranks inherit by accident.
+ * Three: a connection to the relay for PMIx; one for PMI, whose name has the
+ * rank; and the listening socket of slurmstepd's PMIx plugin, which ranks
+ * inherit by accident.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -25,6 +26,7 @@
 #include "cr_restart.h"
 
 #define PMIX_NAME "pmix"
+#define PMI_NAME "pmi %u"
 #define LISTENER_NAME "slurmstepd's listener"
 #define SENT_TRIES 200
 #define SENT_WAIT_MS 10
@@ -179,6 +181,44 @@ static int save_connection(const struct agent *agent, int fd,
 	return rc ? rc : 1;
 }
 
+static int is_unix_stream(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t length = sizeof(int);
+
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+	length = sizeof(int);
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length);
+	return domain == AF_UNIX && type == SOCK_STREAM;
+}
+
+/* The relay takes what the rank has sent before it answers. */
+static int save_pmi(const struct agent *agent, int fd,
+		    struct cr_external *external, struct cr_error *err)
+{
+	struct cr_message message = { .type = CR_MSG_RELAY_STATE }, answer;
+	struct stat st;
+	int record = -1, rc;
+
+	if (fstat(fd, &st) < 0)
+		return 0;
+	message.count = st.st_ino;
+	rc = agent_relay_call_answer(agent, &message, -1, &answer, &record,
+				     err);
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc && answer.local >= agent->step->nr_local_ranks)
+		rc = cr_error_set(err, -EPROTO, "PMI: no such rank");
+	if (!rc)
+		rc = read_all(record, external, err);
+	if (!rc)
+		snprintf(external->name, sizeof(external->name), PMI_NAME,
+			 agent->ranks[answer.local].rank);
+	if (record >= 0)
+		close(record);
+	return rc ? rc : 1;
+}
+
 int agent_external_save(void *arg, pid_t pid, int number, int fd,
 			struct cr_external *external, struct cr_error *err)
 {
@@ -194,6 +234,9 @@ int agent_external_save(void *arg, pid_t pid, int number, int fd,
 		strcpy(external->name, LISTENER_NAME);
 		return 1;
 	}
+	if (agent->relay.session >= 0 && agent->relay.has_pmi &&
+	    is_unix_stream(fd))
+		return save_pmi(agent, fd, external, err);
 	if (agent->relay.session < 0 ||
 	    loopback_port(fd, peer_name) != agent->relay.port)
 		return 0;
@@ -266,13 +309,42 @@ static int restart_connection(const struct agent *agent,
 	return fd;
 }
 
+static int restart_pmi(const struct agent *agent, uint32_t rank,
+		       const struct cr_restart_external *external,
+		       struct cr_error *err)
+{
+	struct cr_message message = { .type = CR_MSG_RELAY_RESTORE,
+				      .count = external->note_length };
+	const uint32_t nr = agent->step->nr_local_ranks;
+	int record, fd = -1, rc;
+
+	while (message.local < nr && agent->ranks[message.local].rank != rank)
+		message.local++;
+	if (agent->relay.session < 0 || message.local == nr)
+		return cr_error_set(err, -EOPNOTSUPP,
+				    "rank %u had a PMI server, and has none "
+				    "now: srun --mpi=pmi2",
+				    rank);
+	record = put_into_memfd(external, err);
+	rc = record < 0 ? err->code :
+			  agent_relay_call(agent, &message, record, &fd, err);
+	if (record >= 0)
+		close(record);
+	if (!rc && fd < 0)
+		rc = cr_error_set(err, -EPROTO, "PMI: no socket");
+	return rc ? rc : fd;
+}
+
 int agent_external_restart(void *arg,
 			   const struct cr_restart_external *external,
 			   struct cr_error *err)
 {
 	const struct agent *agent = arg;
+	uint32_t rank;
 	int fd;
 
+	if (sscanf(external->name, PMI_NAME, &rank) == 1)
+		return restart_pmi(agent, rank, external, err);
 	if (!strcmp(external->name, PMIX_NAME))
 		return restart_connection(agent, external, err);
 	if (strcmp(external->name, LISTENER_NAME) != 0)

@@ -219,6 +219,9 @@ static void handle(struct agent_rank *rank, const struct cr_message *message,
 	case CR_MSG_PMIX:
 		agent_relay_ask(rank, message);
 		break;
+	case CR_MSG_PMI:
+		agent_relay_take(rank, fds[0]);
+		break;
 	case CR_MSG_SIGNAL:
 		got_signal(rank->agent, message->value);
 		break;
@@ -275,6 +278,7 @@ void agent_rank_hello(struct agent *agent, const struct cr_message *hello,
 	}
 	rank = &agent->ranks[hello->local];
 	rank->rank = hello->rank;
+	rank->local = hello->local;
 	rank->shepherd = hello->pid;
 	rank->socket = socket;
 	rank->event = event_new(agent->base, socket, EV_READ | EV_PERSIST,

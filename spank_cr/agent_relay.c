@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * agent_relay.c - the agent's side of the PMIx relay; see relay.h
+ * agent_relay.c - the agent's side of the relay; see relay.h
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -150,6 +151,57 @@ void agent_relay_ask(struct agent_rank *rank, const struct cr_message *message)
 	cr_message_tell(rank->socket, CR_MSG_PMIX, port);
 }
 
+/* The rank gets one end of a pair, the relay the other one and @fd. */
+static int exchange(struct agent_rank *rank, int fd, int *insteadp,
+		    struct cr_error *err)
+{
+	struct agent_relay *relay = &rank->agent->relay;
+	struct cr_message message = { .type = CR_MSG_RELAY_PMI,
+				      .local = rank->local };
+	struct stat st;
+	int pair[2], rc;
+
+	if (relay->control < 0)
+		return cr_error_set(err, -ENOTCONN, "PMI: there is no relay");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return cr_error_errno(err, "PMI: socketpair");
+	if (fstat(pair[0], &st) == 0)
+		message.count = st.st_ino;
+	rc = cr_message_send(relay->control, &message,
+			     (const int[]){ fd, pair[1] }, 2);
+	close(pair[1]);
+	if (rc) {
+		close(pair[0]);
+		return cr_error_set(err, rc, "PMI: the relay does not listen");
+	}
+	*insteadp = pair[0];
+	return 0;
+}
+
+void agent_relay_take(struct agent_rank *rank, int fd)
+{
+	struct agent *agent = rank->agent;
+	struct agent_relay *relay = &agent->relay;
+	struct cr_message answer = { .type = CR_MSG_PMI };
+	struct cr_error err = { 0 };
+	int instead = -1;
+
+	if (fd < 0)
+		cr_error_set(&err, -EINVAL, "PMI: no socket");
+	else if (relay->port || !start(agent, &err))
+		exchange(rank, fd, &instead, &err);
+	else
+		relay->port = 0;
+	if (err.code)
+		agent_log(agent, LOG_ERR, "%s", err.text);
+	else
+		relay->has_pmi = 1;
+	answer.value = err.code;
+	cr_message_send(rank->socket, &answer, &instead, instead >= 0);
+	if (instead >= 0)
+		close(instead);
+}
+
 /* --- sessions --- */
 
 void agent_relay_open_session(struct agent *agent)
@@ -181,28 +233,38 @@ void agent_relay_end(struct agent *agent)
 		cr_message_tell(agent->relay.control, CR_MSG_BYE, 0);
 }
 
-int agent_relay_call(const struct agent *agent,
-		     const struct cr_message *message, int fd, int *answer_fdp,
-		     struct cr_error *err)
+int agent_relay_call_answer(const struct agent *agent,
+			    const struct cr_message *message, int fd,
+			    struct cr_message *answer, int *answer_fdp,
+			    struct cr_error *err)
 {
 	int fds[CR_MESSAGE_FDS_MAX];
-	struct cr_message answer;
 	int rc;
 
 	rc = cr_message_send(agent->relay.session, message, &fd, fd >= 0);
 	if (!rc)
-		rc = cr_message_receive(agent->relay.session, &answer, fds,
+		rc = cr_message_receive(agent->relay.session, answer, fds,
 					ANSWER_TIMEOUT_MS);
 	if (rc)
 		return cr_error_set(err, rc, "the PMIx relay does not answer");
-	if (answer.value < 0)
-		cr_error_set(err, answer.value, "%s", answer.text);
+	if (answer->value < 0)
+		cr_error_set(err, answer->value, "%s", answer->text);
 	if (answer_fdp) {
 		*answer_fdp = fds[0];
 		fds[0] = -1;
 	}
 	cr_message_close_fds(fds);
-	return answer.value < 0 ? answer.value : 0;
+	return answer->value < 0 ? answer->value : 0;
+}
+
+int agent_relay_call(const struct agent *agent,
+		     const struct cr_message *message, int fd, int *answer_fdp,
+		     struct cr_error *err)
+{
+	struct cr_message answer;
+
+	return agent_relay_call_answer(agent, message, fd, &answer, answer_fdp,
+				       err);
 }
 
 int agent_relay_tell(const struct agent *agent, enum cr_message_type type,

@@ -37,6 +37,8 @@ enum cr_message_type {
 	CR_MSG_EXITED, /* value: wait status of the rank's program */
 	CR_MSG_PMIX, /* value: port of the PMIx server; the answer's: the port
 		      * to use instead, or -errno */
+	CR_MSG_PMI, /* fd: the rank's socket of PMI; the answer's: the one to
+		     * use instead, or value: -errno */
 	/* agent -> shepherd */
 	CR_MSG_START, /* restart is off: begin the program anew */
 	CR_MSG_FORWARD, /* value: signal for the program */
@@ -51,13 +53,19 @@ enum cr_message_type {
 	CR_MSG_STATUS, /* value: wait status of the rank's program */
 	/* agent -> relay; and the relay's TEXT, for the user */
 	CR_MSG_RELAY_SESSION, /* fd: a socket for all below */
+	CR_MSG_RELAY_PMI, /* local; fds: slurmstepd's socket for that rank, and
+			   * the other end of the one that it has, whose inode
+			   * is count */
 	/* saver or restarter -> relay; each is answered by DONE */
 	CR_MSG_RELAY_QUIESCE, /* the ranks are frozen */
-	CR_MSG_RELAY_STATE, /* value: port of a client; DONE's fd: its record */
+	CR_MSG_RELAY_STATE, /* value: port of a client, or 0: PMI, and count is
+			     * its socket's inode; DONE's fd: its record, local
+			     * (PMI), -ENOENT: none of ours */
 	CR_MSG_RELAY_HOLD, /* the ranks will be ended */
-	CR_MSG_RELAY_RESTORE, /* value: port of a client, who will be restarted;
-			       * fd: count bytes of record, then what it has
-			       * not read yet */
+	CR_MSG_RELAY_RESTORE, /* value: port of a client, who will be restarted,
+			       * or 0: PMI of local; fd: count bytes of record,
+			       * then what it has not read yet; DONE's fd: the
+			       * socket (PMI) */
 	CR_MSG_RELAY_GO, /* they have been restarted */
 	CR_MSG_RELAY_DONE, /* value: 0 or -errno, text */
 	CR_NR_MESSAGES,

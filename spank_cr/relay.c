@@ -37,7 +37,8 @@ void relay_say(struct relay *relay, const char *fmt, ...)
 
 void relay_check_end(struct relay *relay)
 {
-	if (!relay->connections && (relay->is_ending || relay->control < 0))
+	if (!relay->connections && !relay_pmi_any(relay) &&
+	    (relay->is_ending || relay->control < 0))
 		event_base_loopbreak(relay->base);
 }
 
@@ -55,6 +56,7 @@ static void drain_all(struct relay *relay)
 	struct relay_connection *connection;
 
 	accept_all(relay);
+	relay_pmi_drain_all(relay);
 	for (connection = relay->connections; connection;
 	     connection = connection->next)
 		relay_connection_drain(connection);
@@ -62,15 +64,29 @@ static void drain_all(struct relay *relay)
 
 /* --- sessions --- */
 
-static void answer(struct relay *relay, const struct cr_error *err, int fd)
+/* @fd is closed. */
+static void answer_with(struct relay *relay, struct cr_message *message,
+			const struct cr_error *err, int fd)
 {
-	struct cr_message message = { .type = CR_MSG_RELAY_DONE,
-				      .value = err->code };
-
-	snprintf(message.text, sizeof(message.text), "%s", err->text);
-	cr_message_send(relay->session, &message, &fd, fd >= 0);
+	message->type = CR_MSG_RELAY_DONE;
+	message->value = err->code;
+	snprintf(message->text, sizeof(message->text), "%s", err->text);
+	cr_message_send(relay->session, message, &fd, fd >= 0);
 	if (fd >= 0)
 		close(fd);
+}
+
+static void answer(struct relay *relay, const struct cr_error *err, int fd)
+{
+	struct cr_message message = { 0 };
+
+	answer_with(relay, &message, err, fd);
+}
+
+static void check_all(struct relay *relay)
+{
+	relay_connection_check_all(relay);
+	relay_pmi_check_all(relay);
 }
 
 static void close_restored(struct relay *relay)
@@ -92,10 +108,11 @@ static void end_session(struct relay *relay)
 	relay->session = -1;
 	/* the restart has failed: the ranks do not exist */
 	close_restored(relay);
+	relay_pmi_forget_all(relay);
 	if (relay->is_held)
 		return;
 	relay->is_quiet = 0;
-	relay_connection_check_all(relay);
+	check_all(relay);
 }
 
 static int put_into_memfd(const void *data, size_t length, struct cr_error *err)
@@ -111,52 +128,77 @@ static int put_into_memfd(const void *data, size_t length, struct cr_error *err)
 	return fd;
 }
 
-static void tell_state(struct relay *relay, uint16_t port)
+static int save(struct relay *relay, struct cr_message *answer,
+		const struct cr_message *message, void **datap, size_t *lengthp,
+		struct cr_error *err)
 {
 	struct relay_connection *connection;
+
+	if (!message->value)
+		return relay_pmi_save(relay, message->count, datap, lengthp,
+				      &answer->local, err);
+	connection = relay_connection_find(relay, (uint16_t)message->value);
+	if (!connection)
+		return cr_error_set(err, -ENOTCONN,
+				    "connection to Slurm's PMIx "
+				    "server: it has been lost");
+	return relay_connection_save(connection, datap, lengthp, err);
+}
+
+static void tell_state(struct relay *relay, const struct cr_message *message)
+{
+	struct cr_message answer = { 0 };
 	struct cr_error err = { 0 };
 	void *data = NULL;
 	size_t length;
 	int fd = -1;
 
 	drain_all(relay);
-	connection = relay_connection_find(relay, port);
-	if (!connection)
-		cr_error_set(&err, -ENOTCONN,
-			     "connection to Slurm's PMIx "
-			     "server: it has been lost");
-	else if (!relay_connection_save(connection, &data, &length, &err))
+	if (!save(relay, &answer, message, &data, &length, &err))
 		fd = put_into_memfd(data, length, &err);
 	free(data);
-	answer(relay, &err, fd);
+	answer_with(relay, &answer, &err, fd);
+}
+
+static int restore_one(struct relay *relay, const struct cr_message *message,
+		       const char *data, size_t length, int *fdp,
+		       struct cr_error *err)
+{
+	struct relay_connection *connection;
+	const char *unread = data + message->count;
+
+	if (!message->value)
+		return relay_pmi_restore(relay, message->local, data,
+					 message->count, unread,
+					 length - message->count, fdp, err);
+	connection = relay_connection_find(relay, (uint16_t)message->value);
+	if (!connection)
+		return cr_error_set(err, -EPROTO, "no such connection");
+	return relay_connection_restore(connection, data, message->count,
+					unread, length - message->count, err);
 }
 
 /* @message->count bytes of @fd are the record, the rest was not read. */
 static void restore(struct relay *relay, const struct cr_message *message,
 		    int fd)
 {
-	struct relay_connection *connection;
 	struct cr_error err = { 0 };
 	struct stat st = { 0 };
 	char *data = MAP_FAILED;
+	int answer_fd = -1;
 
 	drain_all(relay);
-	connection = relay_connection_find(relay, (uint16_t)message->value);
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
 		data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd,
 			    0);
-	if (!connection || data == MAP_FAILED ||
-	    message->count > (uint64_t)st.st_size) {
-		cr_error_set(&err, -EPROTO, "no such connection");
-	} else {
-		relay_connection_restore(connection, data, message->count,
-					 data + message->count,
-					 (size_t)st.st_size - message->count,
-					 &err);
-	}
+	if (data == MAP_FAILED || message->count > (uint64_t)st.st_size)
+		cr_error_set(&err, -EPROTO, "no record");
+	else
+		restore_one(relay, message, data, (size_t)st.st_size,
+			    &answer_fd, &err);
 	if (data != MAP_FAILED)
 		munmap(data, (size_t)st.st_size);
-	answer(relay, &err, -1);
+	answer(relay, &err, answer_fd);
 }
 
 static void replay_all(struct relay *relay)
@@ -168,6 +210,7 @@ static void replay_all(struct relay *relay)
 		if (connection->stage == RELAY_WAITING)
 			relay_connection_replay(connection);
 	}
+	relay_pmi_replay_all(relay);
 }
 
 static void handle(struct relay *relay, const struct cr_message *message,
@@ -178,15 +221,15 @@ static void handle(struct relay *relay, const struct cr_message *message,
 	switch (message->type) {
 	case CR_MSG_RELAY_QUIESCE:
 		relay->is_quiet = 1;
-		relay_connection_check_all(relay);
+		check_all(relay);
 		answer(relay, &none, -1);
 		break;
 	case CR_MSG_RELAY_STATE:
-		tell_state(relay, (uint16_t)message->value);
+		tell_state(relay, message);
 		break;
 	case CR_MSG_RELAY_HOLD:
 		relay->is_held = 1;
-		relay_connection_check_all(relay);
+		check_all(relay);
 		answer(relay, &none, -1);
 		break;
 	case CR_MSG_RELAY_RESTORE:
@@ -278,6 +321,11 @@ static void control_readable(evutil_socket_t fd, short what, void *arg)
 	if (message.type == CR_MSG_RELAY_SESSION && fds[0] >= 0) {
 		begin_session(relay, fds[0]);
 		fds[0] = -1;
+	} else if (message.type == CR_MSG_RELAY_PMI && fds[1] >= 0) {
+		if (relay_pmi_open(relay, message.local, message.count, fds[0],
+				   fds[1]))
+			relay_say(relay, "PMI: no memory");
+		fds[0] = fds[1] = -1;
 	} else if (message.type == CR_MSG_BYE) {
 		begin_end(relay);
 	}

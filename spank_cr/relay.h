@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * relay.h - between a step's ranks and slurmstepd's PMIx server
+ * relay.h - between a step's ranks and slurmstepd's PMIx or PMI server
  *
  * Private to relay*.c.  One process per step and node, of the step's user.
- * Ranks connect to it instead of to the server; it passes on all messages,
- * unchanged and in order, and keeps what another server would have to know
- * (pmix_log.h).  After a restart it greets the new server as each rank, says
- * it all again, and goes on.  docs/mpi.md has the whole story.
+ * Ranks are connected to it instead of to the server; it passes on all
+ * messages, unchanged and in order, and keeps what another server would have to
+ * know (pmix_log.h, pmi_log.h).  After a restart it greets the new server as
+ * each rank, says it all again, and goes on.  docs/mpi.md has the whole story.
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "cr_error.h"
+#include "pmi_log.h"
 #include "pmix_log.h"
 
 /* One of the two sockets of a connection. */
@@ -43,6 +44,25 @@ struct relay_connection {
 	size_t next_entry;
 };
 
+/* To a PMI server, by a socket that the rank has inherited; kept to the end. */
+struct relay_pmi {
+	struct relay *relay;
+	struct relay_pmi *next;
+	uint32_t local; /* the rank's, on this node */
+	uint64_t inode; /* of the rank's end */
+	struct relay_end client, server;
+	struct cr_pmi_record record;
+	int has_spoken; /* the client */
+	int has_parted; /* the client has taken leave of the server */
+	int is_replay; /* kept requests are to be said again */
+	size_t replayed; /* bytes of them that have been */
+	/* restored, and not told to begin yet */
+	int restored_fd; /* takes the place of the client's, -1: nothing is */
+	uint64_t restored_inode;
+	struct cr_pmi_record restored;
+	struct cr_pmi_bytes unread; /* what goes to the client first */
+};
+
 struct relay {
 	struct event_base *base;
 	int control; /* to the agent, -1: it has gone */
@@ -51,6 +71,7 @@ struct relay {
 	uint16_t server_port;
 	struct event *control_event, *session_event, *listener_event, *timeout;
 	struct relay_connection *connections;
+	struct relay_pmi *pmis;
 	int is_quiet; /* the ranks are frozen */
 	int is_held; /* ... and will be ended: their server must not notice */
 	int is_ending;
@@ -91,13 +112,38 @@ int relay_connection_restore(struct relay_connection *connection,
 			     struct cr_error *err);
 void relay_connection_close(struct relay_connection *connection);
 
+/* --- relay_pmi.c --- */
+/* A rank's: @server is slurmstepd's socket for it, @client the other end of the
+ * one that it has, whose inode is @inode; both are ours.  0 or -ENOMEM. */
+int relay_pmi_open(struct relay *relay, uint32_t local, uint64_t inode,
+		   int server, int client);
+/* Take all that the clients have sent. */
+void relay_pmi_drain_all(struct relay *relay);
+/* As of relay_connection_check_all(). */
+void relay_pmi_check_all(struct relay *relay);
+/* Is there a client? */
+int relay_pmi_any(const struct relay *relay);
+/* What is to be kept of the one with that @inode; -ENOENT: there is none;
+ * -EBUSY: some ranks have just taken leave. */
+int relay_pmi_save(struct relay *relay, uint64_t inode, void **datap,
+		   size_t *lengthp, uint32_t *localp, struct cr_error *err);
+/* *@fdp, which is the caller's, takes the place of what @data is of. */
+int relay_pmi_restore(struct relay *relay, uint32_t local, const void *data,
+		      size_t length, const void *unread, size_t unread_length,
+		      int *fdp, struct cr_error *err);
+/* The restart has failed. */
+void relay_pmi_forget_all(struct relay *relay);
+/* Say all that is kept again, of those that were restored. */
+void relay_pmi_replay_all(struct relay *relay);
+
 /* --- relay.c --- */
 void relay_say(struct relay *relay, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* A connection has gone: was it the last thing to wait for? */
 void relay_check_end(struct relay *relay);
 
-/* In a fork of the agent, as the step's user: serve until the end. */
+/* In a fork of the agent, as the step's user: serve until the end.
+ * @server_port 0: there is no PMIx server. */
 void relay_run(int control, int listener, uint16_t server_port)
 	__attribute__((noreturn));
 

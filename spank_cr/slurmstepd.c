@@ -19,6 +19,7 @@
 #include "message.h"
 #include "options.h"
 #include "plugin.h"
+#include "pmi_redirect.h"
 #include "pmix_redirect.h"
 #include "shepherd.h"
 #include "slurm_step.h"
@@ -228,6 +229,7 @@ int spank_cr_stepd_task_init(spank_t spank)
 	if (shepherd.agent < 0)
 		return ESPANK_SUCCESS;
 	cr_pmix_redirect(spank, shepherd.agent);
+	cr_pmi_redirect(spank, shepherd.agent);
 	if (cr_shepherd_run(&shepherd, &failure))
 		fail_rank(&failure);
 	return ESPANK_SUCCESS;

@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # mpi_lib.sh - what the tests with several ranks on one node share
+#
+# A test may set, before it submits:
+#	btl	what Open MPI is to use
+#	pml	the same; on several nodes ob1 without it
+#	pmi	srun's --mpi, instead of pmix
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need() # PROGRAM PACKAGE: that the build has made it
@@ -17,7 +22,8 @@ submit_ranks()
 	submit -p low --nodes=1 --ntasks=2 "$@" <<-EOF
 	#!/bin/bash
 	${btl:+export OMPI_MCA_btl=$btl}
-	srun --mpi=pmix --overcommit --ntasks=4 $command
+	${pml:+export OMPI_MCA_pml=$pml}
+	srun --mpi=${pmi:-pmix} --overcommit --ntasks=4 $command
 	echo "srun ended with \$?"
 	EOF
 }
@@ -29,10 +35,10 @@ submit_nodes()
 	shift 2
 	submit -p low --nodes=2 --ntasks-per-node=2 "$@" <<-EOF
 	#!/bin/bash
-	export OMPI_MCA_pml=ob1
+	export OMPI_MCA_pml=${pml:-ob1}
 	export OMPI_MCA_osc=pt2pt # Debian's choice of itself fails over TCP
 	${btl:+export OMPI_MCA_btl=$btl}
-	srun --mpi=pmix --overcommit --ntasks=$((2 * ranks)) \
+	srun --mpi=${pmi:-pmix} --overcommit --ntasks=$((2 * ranks)) \
 		--ntasks-per-node=$ranks $command
 	echo "srun ended with \$?"
 	EOF

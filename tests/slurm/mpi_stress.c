@@ -3,6 +3,7 @@
  * mpi_stress.c - an MPI program that checks every byte it is sent
  *
  *	mpi_stress [-n ROUNDS] [-u MICROSECONDS] [-l] [-a ROUND] [-s] [-w]
+ *		[-e]
  *
  * Each round: messages around a ring (small ones and ones that need a
  * rendezvous, blocking and not), allreduce, alltoall, broadcast, scan, and
@@ -15,7 +16,8 @@
  * time, and the rounds follow.  -a: rank 1 calls MPI_Abort(7) in that round.
  * -s: no number of rounds, but until the file "stop" is in the working
  * directory.  -w: windows over memory of its own, not allocated by MPI (where
- * Debian's MPICH 4.0.2 puts into the wrong place).
+ * Debian's MPICH 4.0.2 puts into the wrong place).  -e: end without
+ * MPI_Finalize (in which that MPICH hangs on several nodes).
  */
 #include <mpi.h>
 #include <stdint.h>
@@ -69,6 +71,7 @@ static void ring(uint32_t round, uint32_t nr)
 	const int next = (rank + 1) % nr_ranks;
 	const int before = (rank + nr_ranks - 1) % nr_ranks;
 	MPI_Request requests[2];
+	MPI_Status statuses[2];
 
 	fill(round, next, nr);
 	if (round % 2) {
@@ -80,7 +83,7 @@ static void ring(uint32_t round, uint32_t nr)
 			  &requests[0]);
 		MPI_Isend(out, (int)nr, MPI_UINT32_T, next, 2, MPI_COMM_WORLD,
 			  &requests[1]);
-		MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+		MPI_Waitall(2, requests, statuses);
 	}
 	check("message", round, before, nr);
 }
@@ -219,14 +222,15 @@ static MPI_Win make_window(int has_own_memory, uint32_t **memoryp)
 int main(int argc, char **argv)
 {
 	unsigned int nr_rounds = 100, pause_us = 0, abort_in = 0, token;
-	int option, is_late = 0, until_stop = 0, has_own_memory = 0;
+	int option, is_late = 0, until_stop = 0, has_own_memory = 0,
+		    ends_without = 0;
 	uint32_t *memory;
 	MPI_Win window;
 
 	MPI_Init(&argc, &argv);
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &nr_ranks);
-	while ((option = getopt(argc, argv, "n:u:la:sw")) != -1) {
+	while ((option = getopt(argc, argv, "n:u:la:swe")) != -1) {
 		if (option == 'n')
 			nr_rounds = (unsigned int)atoi(optarg);
 		else if (option == 'u')
@@ -235,6 +239,8 @@ int main(int argc, char **argv)
 			abort_in = (unsigned int)atoi(optarg);
 		else if (option == 's')
 			until_stop = 1;
+		else if (option == 'e')
+			ends_without = 1;
 		else if (option == 'w')
 			has_own_memory = 1;
 		else
@@ -263,6 +269,8 @@ int main(int argc, char **argv)
 			usleep(pause_us);
 	}
 	MPI_Win_free(&window);
+	if (ends_without)
+		_exit(MPI_Barrier(MPI_COMM_WORLD) != MPI_SUCCESS);
 	MPI_Finalize();
 	free(in);
 	free(out);
