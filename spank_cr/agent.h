@@ -108,6 +108,7 @@ struct agent {
 	int has_term; /* a SIGTERM is to be passed on if we do not save */
 	int is_suspended;
 	int remove_images; /* at the end: the job will not run again */
+	int has_explained; /* agent_clients_explain() */
 	int requeue_later; /* when the job has left COMPLETING */
 	int64_t clients_deadline_ms;
 	enum cr_cause cause; /* of the last SIGTERM */
@@ -293,6 +294,10 @@ void agent_restart_give_up(struct agent *agent, int on_failure);
 int agent_clients_any(pid_t root);
 /* Signal all below and including @root that are not clients. */
 void agent_clients_signal_others(pid_t root, int signal);
+
+/* Of a batch script: if a client below it starts daemons of an mpirun, tell the
+ * user, once, what to do instead. */
+void agent_clients_explain(struct agent *agent);
 
 /* Call @visit for each client below @root. */
 void agent_clients_each(pid_t root, int (*visit)(pid_t client));

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "advice.h"
 #include "agent.h"
 
 #define DEPTH_MAX 64
@@ -89,6 +90,44 @@ void agent_clients_each(pid_t root, int (*visit)(pid_t client))
 int agent_clients_any(pid_t root)
 {
 	return walk(root, 0, visit_client, 0);
+}
+
+/* Does this srun start an mpirun's daemons?  Then one of its words is their
+ * name. */
+static int starts_daemons(pid_t client)
+{
+	char path[64], words[4096], *word = words;
+	size_t length;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", client);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	length = fread(words, 1, sizeof(words) - 1, file);
+	words[length] = '\0';
+	fclose(file);
+	for (; word < words + length; word += strlen(word) + 1)
+		if (cr_advice_is_daemon(word))
+			return 1;
+	return 0;
+}
+
+static int visit_starter(pid_t pid, int signal)
+{
+	(void)signal;
+	return is_client(pid) && starts_daemons(pid);
+}
+
+void agent_clients_explain(struct agent *agent)
+{
+	const pid_t root = agent->ranks[0].program;
+
+	if (agent->has_explained || root <= 0 ||
+	    !walk(root, 0, visit_starter, 0))
+		return;
+	agent->has_explained = 1;
+	agent_say(agent, CR_ADVICE_MPIRUN);
 }
 
 void agent_clients_signal_others(pid_t root, int signal)

@@ -447,7 +447,7 @@ static void explain(struct agent *agent, const struct cr_error *why)
 	}
 	agent->said = *why;
 	agent_say(agent, "checkpoint failed, the program runs on: %s%s",
-		  why->text, cr_advice(why->text));
+		  why->text, cr_advice(why->text, agent->step->command));
 	snprintf(comment, sizeof(comment), "step %s: checkpoint failed: %.400s",
 		 agent->step->name, why->text);
 	agent_worker_start(agent, "cr-comment", put_comment, comment_put,

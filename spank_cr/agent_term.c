@@ -104,6 +104,7 @@ static void leave_to_slurm(struct agent *agent)
 	agent_log(
 		agent, LOG_INFO,
 		"the script waits for an srun without checkpoints: not saved");
+	agent_clients_explain(agent);
 	agent->phase = AGENT_RUNNING;
 	agent_forward_term(agent);
 }
@@ -202,6 +203,7 @@ static void poll_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	agent_clients_explain(agent);
 	if (agent->phase == AGENT_RUNNING && !agent->asker)
 		agent->asker =
 			agent_worker_start(agent, "cr-ask", agent_slurm_ask,
