@@ -267,20 +267,21 @@ static int freeze_once(struct freezer *freezer, struct cr_error *err)
 static int freeze_patiently(struct freezer *freezer, struct cr_error *err)
 {
 	const struct timespec nap = { 0, VFORK_NAP_NS };
+	struct cr_error why = { 0 }; /* of what may work when tried again */
 	int rc;
 
 	for (;;) {
 		freezer->checkpoint->frozen_at_ns = cr_save_now_ns();
-		rc = freeze_once(freezer, err);
+		rc = freeze_once(freezer, &why);
 		if (rc == 0)
 			return 0;
 		if (release_all(freezer->checkpoint) < 0 && rc > 0)
 			freezer->deadline_ns = 0;
 		if (rc > 0 && cr_save_now_ns() >= freezer->deadline_ns)
-			rc = cr_error_set(err, -ETIMEDOUT,
+			rc = cr_error_set(&why, -ETIMEDOUT,
 					  "a vfork(2) does not end");
 		if (rc < 0)
-			return rc;
+			return cr_error_set(err, rc, "%s", why.text);
 		nanosleep(&nap, NULL);
 	}
 }

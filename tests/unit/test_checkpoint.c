@@ -363,6 +363,36 @@ static void a_vfork_without_end_times_out_and_all_go_on(void **state)
 	assert_true(counts(f, 1));
 }
 
+/* Mostly in a system call that nothing but SIGKILL interrupts. */
+static void populate_memory(void)
+{
+	const size_t length = 256 << 20;
+
+	for (;;) {
+		fixture->counters[0]++;
+		munmap(mmap(NULL, length, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0),
+		       length);
+	}
+}
+
+static void what_worked_when_tried_again_leaves_no_error(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_error err = { 0 };
+
+	start(f, populate_memory);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(cr_checkpoint_open(&f->options, &f->checkpoint,
+						    &err),
+				 0);
+		assert_int_equal(cr_checkpoint_freeze(f->checkpoint, &err), 0);
+		assert_string_equal(err.text, "");
+		cr_checkpoint_close(f->checkpoint);
+		f->checkpoint = NULL;
+	}
+}
+
 /* Every child makes the next one and ends: there is always a new one. */
 static void fork_for_ever(void)
 {
@@ -495,6 +525,7 @@ int main(void)
 		TEST(a_root_that_is_gone_is_named),
 		TEST(a_task_that_is_traced_is_busy_and_all_go_on),
 		TEST(a_vfork_without_end_times_out_and_all_go_on),
+		TEST(what_worked_when_tried_again_leaves_no_error),
 		TEST(a_tree_that_forks_is_caught_every_time),
 		TEST(what_cannot_be_saved_is_named_and_the_tree_goes_on),
 		TEST(an_image_that_cannot_be_made_leaves_the_tree_alone),
