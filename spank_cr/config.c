@@ -74,12 +74,8 @@ static int set_dir(struct cr_config *config, const char *value,
 static int set_interval(struct cr_config *config, const char *value,
 			struct cr_error *err)
 {
-	if (!strcmp(value, "0")) {
-		config->interval = 0;
-		return 0;
-	}
-	return set_number(&config->interval, "interval", "seconds", value,
-			  CR_CONFIG_INTERVAL_MIN, CR_CONFIG_INTERVAL_MAX, err);
+	return set_number(&config->interval, "interval", "seconds", value, 0,
+			  CR_CONFIG_INTERVAL_MAX, err);
 }
 
 static int set_keep(struct cr_config *config, const char *value,

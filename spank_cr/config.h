@@ -16,8 +16,7 @@
 
 #define CR_CONFIG_KEEP_DEFAULT 2u
 #define CR_CONFIG_KEEP_MAX 100u
-#define CR_CONFIG_INTERVAL_MIN 1u /* seconds */
-#define CR_CONFIG_INTERVAL_MAX (30u * 24 * 3600)
+#define CR_CONFIG_INTERVAL_MAX (30u * 24 * 3600) /* seconds */
 #define CR_CONFIG_POLL_DEFAULT 15u /* seconds */
 #define CR_CONFIG_TIMEOUT_DEFAULT 10u /* seconds */
 #define CR_CONFIG_TIMEOUT_MAX 3600u
@@ -78,7 +77,7 @@ int cr_config_is_active(const struct cr_config *config);
  * Set one setting from text.  @value NULL or "" means "on" for CR_SETTING_ON
  * and is refused otherwise.
  * Returns 0, or -EINVAL with a sentence that names no source ("interval
- * '1x' is not a number of seconds from 1 to 2592000"); @config is unchanged.
+ * '1x' is not a number of seconds from 0 to 2592000"); @config is unchanged.
  */
 int cr_config_set(struct cr_config *config, enum cr_setting setting,
 		  const char *value, struct cr_error *err);
