@@ -189,8 +189,10 @@ static void prepare(struct agent *agent)
 	struct agent_lead *lead = agent->lead;
 
 	memset(&lead->why, 0, sizeof(lead->why));
-	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++) {
 		lead->peers[i].is_ordered = 0;
+		lead->peers[i].image_size = 0;
+	}
 	lead->round++;
 	lead->nr_ends = 0;
 	lead->generation = 0;

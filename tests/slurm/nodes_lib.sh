@@ -182,7 +182,7 @@ submit_talk() # "TALK-OPTIONS" OPTION...
 	echo "srun ended with \$?"
 	EOF
 	for rank in 0 1 2 3; do
-		await 60 "output of rank $rank" has_counted 5 "$work/rank.$rank"
+		await "${PATIENCE:-60}" "output of rank $rank" has_counted 5 "$work/rank.$rank"
 	done
 }
 
@@ -194,8 +194,8 @@ all_run_again() # TIMES: the agents' logs of both nodes say so
 
 await_move() # TIMES
 {
-	await 90 "restart $1" restarts_are "$1"
-	await 90 "ranks that run again" all_run_again "$1"
+	await "${PATIENCE:-90}" "restart $1" restarts_are "$1"
+	await "${PATIENCE:-90}" "ranks that run again" all_run_again "$1"
 	check_runs_on 0 1 2 3
 	say "ranks run on $(for rank in 0 2; do
 		awk '/^count/ { host = $4 } END { print host }' \
