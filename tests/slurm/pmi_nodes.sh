@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# mpi_nodes_pmi.sh - four ranks on two nodes with nothing but PMI (srun
+# pmi_nodes.sh - four ranks on two nodes with nothing but PMI (srun
 # --mpi=pmi2) are moved twice, half of them in a fence: the last servers know
 # what the first had been told, and the fence ends when all have come
 NODES=4
