@@ -4,9 +4,16 @@
 #
 # A test may set, before it submits:
 #	btl	what Open MPI is to use
-#	pml	the same; on several nodes ob1 without it
 #	pmi	srun's --mpi, instead of pmix
+#	settings	what else to export: NAME=VALUE...
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# Open MPI by UCX; of itself it does so only where there is RDMA.
+use_ucx()
+{
+	settings="OMPI_MCA_pml=ucx OMPI_MCA_opal_common_ucx_tls=any"
+	settings+=" OMPI_MCA_opal_common_ucx_devices=any UCX_TLS=tcp,sm,self"
+}
 
 need() # PROGRAM PACKAGE: that the build has made it
 {
@@ -22,7 +29,7 @@ submit_ranks()
 	submit -p low --nodes=1 --ntasks=2 "$@" <<-EOF
 	#!/bin/bash
 	${btl:+export OMPI_MCA_btl=$btl}
-	${pml:+export OMPI_MCA_pml=$pml}
+	${settings:+export $settings}
 	srun --mpi=${pmi:-pmix} --overcommit --ntasks=4 $command
 	echo "srun ended with \$?"
 	EOF
@@ -35,9 +42,10 @@ submit_nodes()
 	shift 2
 	submit -p low --nodes=2 --ntasks-per-node=2 "$@" <<-EOF
 	#!/bin/bash
-	export OMPI_MCA_pml=${pml:-ob1}
+	export OMPI_MCA_pml=ob1
 	export OMPI_MCA_osc=pt2pt # Debian's choice of itself fails over TCP
 	${btl:+export OMPI_MCA_btl=$btl}
+	${settings:+export $settings}
 	srun --mpi=${pmi:-pmix} --overcommit --ntasks=$((2 * ranks)) \
 		--ntasks-per-node=$ranks $command
 	echo "srun ended with \$?"
