@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "agent_hold.h"
 #include "agent_peers.h"
 #include "manifest.h"
 
@@ -134,21 +135,29 @@ static void take_counter(struct agent_rank *rank, int *fd)
 	*fd = -1;
 }
 
+static void run_if_all_begun(struct agent *agent)
+{
+	if (agent->phase != AGENT_GATHERING || !agent_ranks_all_begun(agent))
+		return;
+	agent->phase = AGENT_RUNNING;
+	agent_status_write(agent);
+}
+
 static void begun(struct agent_rank *rank, pid_t program)
 {
 	struct agent *agent = rank->agent;
 
+	agent_hold("begun", NULL);
 	if (!is_child(program, rank->shepherd)) {
-		agent_log(agent, LOG_WARNING,
-			  "rank %u: pid %d has gone or is not its program",
-			  rank->rank, program);
+		/* one that was over at once has gone: EXITED follows */
+		if (kill(program, 0) == 0)
+			agent_log(agent, LOG_WARNING,
+				  "rank %u: pid %d is not its program",
+				  rank->rank, program);
 		return;
 	}
 	rank->program = program;
-	if (agent->phase == AGENT_GATHERING && agent_ranks_all_begun(agent)) {
-		agent->phase = AGENT_RUNNING;
-		agent_status_write(agent);
-	}
+	run_if_all_begun(agent);
 	if (agent->refused.code && agent_is_speaker(agent)) {
 		agent_say(agent,
 			  "no checkpoint can be restarted (%s): the "
@@ -156,6 +165,15 @@ static void begun(struct agent_rank *rank, pid_t program)
 			  agent->refused.text);
 		agent->refused.code = 0;
 	}
+}
+
+static void ended(struct agent_rank *rank, int status)
+{
+	rank->has_ended = 1;
+	rank->status = status;
+	rank->program = 0;
+	if (!rank->agent->is_restart)
+		run_if_all_begun(rank->agent);
 }
 
 static void ready(struct agent_rank *rank, int *fds)
@@ -194,8 +212,9 @@ static void gone(struct agent_rank *rank)
 	rank->socket = -1;
 	if (rank->has_ended || agent->phase == AGENT_SAVED)
 		return;
-	agent_log(agent, LOG_NOTICE, "the shepherd of rank %u was killed",
-		  rank->rank);
+	agent_log(agent, LOG_NOTICE,
+		  "the shepherd of rank %u was killed%s: its program ends",
+		  rank->rank, agent->is_suspended ? " while suspended" : "");
 	rank->has_ended = 1;
 	rank->status = SIGKILL;
 	if (rank->program)
@@ -226,9 +245,7 @@ static void handle(struct agent_rank *rank, const struct cr_message *message,
 		got_signal(rank->agent, message->value);
 		break;
 	case CR_MSG_EXITED:
-		rank->has_ended = 1;
-		rank->status = message->value;
-		rank->program = 0;
+		ended(rank, message->value);
 		break;
 	default:
 		break;

@@ -18,6 +18,16 @@ submit_step() # LAST OPTION...: two ranks on each of two nodes
 	done
 }
 
+lab_nodes()
+{
+	root sinfo -h -N -p low -o %N
+}
+
+has_no_images()
+{
+	(check_no_images) >/dev/null 2>&1
+}
+
 # From the next step on; nodes are silent for 3 s at most.
 use_test_agent()
 {
@@ -26,9 +36,9 @@ use_test_agent()
 	grep -q agent-test "$conf" || sed -i \
 		's|dir=|agent=/run/spank_cr/lib/spank_cr-agent-test timeout=3 dir=|' \
 		"$conf"
-	for node in n1 n2 n3 n4; do
-		lab exec $node rm -rf /run/hold
-		lab exec $node mkdir -p /run/hold
+	for node in $(lab_nodes); do
+		lab exec "$node" rm -rf /run/hold
+		lab exec "$node" mkdir -p /run/hold
 	done
 }
 
@@ -55,8 +65,8 @@ is_held()
 are_held() # NUMBER POINT: on so many nodes
 {
 	local node nr=0
-	for node in n1 n2 n3 n4; do
-		! is_held $node "$2" || nr=$((nr + 1))
+	for node in $(lab_nodes); do
+		! is_held "$node" "$2" || nr=$((nr + 1))
 	done
 	[ $nr = "$1" ]
 }
