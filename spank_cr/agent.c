@@ -47,31 +47,47 @@ static int has_images(const struct agent *agent)
 	return nr > 0;
 }
 
-/* Nobody will want the images again. */
+/* Nobody will want what is in the folder again. */
 static int is_over_for_good(const struct agent *agent)
 {
-	if (agent->remove_images)
+	if (agent->remove_images || !has_images(agent))
 		return 1;
 	if (agent->lead && !agent_lead_all_exited(agent))
 		return 0;
-	return has_exited(agent) || !has_images(agent);
+	return has_exited(agent);
+}
+
+static void remove_folder(struct agent *agent)
+{
+	struct cr_error err = { 0 };
+
+	if (cr_generation_remove_step(agent->dirfd, agent->step, &err))
+		agent_log(agent, LOG_WARNING,
+			  "checkpoints of a step that is "
+			  "over remain: %s",
+			  err.text);
 }
 
 /* Of a step of several nodes the lead does it. */
 static void clean_up(struct agent *agent)
 {
-	struct cr_error err = { 0 };
-
 	if (agent->lead)
 		agent_lead_unlisten(agent);
 	else if (agent->member)
 		return;
-	if (is_over_for_good(agent) &&
-	    cr_generation_remove_step(agent->dirfd, agent->step, &err))
-		agent_log(agent, LOG_WARNING,
-			  "checkpoints of a step that is "
-			  "over remain: %s",
-			  err.text);
+	if (is_over_for_good(agent))
+		remove_folder(agent);
+}
+
+/* While it was being saved it may have been cancelled: nobody tells us, since
+ * Slurm was ending it already. */
+static void remove_if_cancelled(struct agent *agent)
+{
+	if (agent->phase != AGENT_SAVED || (agent->member && !agent->lead) ||
+	    !agent_slurm_is_cancelled(agent))
+		return;
+	agent_log(agent, LOG_INFO, "cancelled meanwhile: not saved");
+	remove_folder(agent);
 }
 
 static int how_we_leave(const struct agent *agent)
@@ -319,5 +335,6 @@ int main(void)
 	close(agent.stepd);
 	if (agent.requeue_later)
 		agent_slurm_requeue_later(&agent);
+	remove_if_cancelled(&agent);
 	return 0;
 }

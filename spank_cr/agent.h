@@ -74,6 +74,7 @@ struct agent_result {
 	struct cr_job_view job; /* query */
 	enum cr_cause cause; /* query */
 	uint32_t generation; /* save */
+	int is_saved; /* save: it counts; @err is a warning */
 	struct cr_checkpoint_stats stats; /* save */
 	uint32_t nr_roots; /* restart; pid_t pids[nr_local_ranks] follow,
 			    * 0 for ranks without one */
@@ -318,6 +319,8 @@ void agent_slurm_ask(struct agent *agent, struct agent_result *result);
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result);
 /* Wait until the job has left COMPLETING, then requeue it.  Blocks. */
 void agent_slurm_requeue_later(struct agent *agent);
+/* Has the job been cancelled, as far as slurmctld answers?  Blocks. */
+int agent_slurm_is_cancelled(const struct agent *agent);
 /* Note a failure in the job's admin comment. */
 void agent_slurm_comment(const struct agent *agent, const char *text);
 

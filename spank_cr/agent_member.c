@@ -649,12 +649,11 @@ static void write_left(struct agent *agent)
 		.images = &image,
 		.nr_images = 1,
 	};
-	struct cr_error err = { .text = "no folder" };
+	struct cr_error err = { .text = "no memory" };
 	char name[CR_MANIFEST_NAME_MAX];
 
 	cr_manifest_name_left(name, step->node);
-	if (agent->step_dirfd < 0 || !image.ranks ||
-	    count_ended(agent, &part) ||
+	if (!image.ranks || count_ended(agent, &part) ||
 	    agent_tcp_note_addresses(agent, &part, &err) ||
 	    cr_manifest_write_as(agent->step_dirfd, name, &part, &err))
 		agent_log(agent, LOG_WARNING, "%s: %s", name, err.text);
@@ -667,7 +666,8 @@ void agent_member_leave(struct agent *agent, int leave)
 {
 	struct agent_member *member = agent->member;
 
-	if (leave != CR_PEER_LEAVE_SAVED)
+	/* without a folder: it was over before it had met the lead */
+	if (leave != CR_PEER_LEAVE_SAVED && agent->step_dirfd >= 0)
 		write_left(agent);
 	agent_member_tell(agent, CR_PEER_LEAVE, leave, "");
 	if (is_remote(agent) && may_send(member, CR_PEER_LEAVE))

@@ -154,9 +154,13 @@ static void work(struct agent *agent, struct agent_result *result)
 
 	if (restart(agent, &restarted, &result->err))
 		return;
+	/* what was tried again, and worked, may have left its words */
+	result->err = (struct cr_error){ 0 };
 	pids = sort_pids(agent, &restarted);
-	if (!pids)
+	if (!pids) {
+		cr_error_set(&result->err, -ENOMEM, "no memory");
 		return;
+	}
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 		if (pids[i])
 			tell_shepherd(&agent->ranks[i], pids[i]);
@@ -382,6 +386,11 @@ int agent_restart_choose(struct agent *agent, struct cr_error *err)
 				&agent->nr_candidates, err);
 	if (rc)
 		return rc;
+	if (!agent->nr_candidates)
+		agent_log(agent, LOG_INFO,
+			  "the job runs again (restart %u), and there is no "
+			  "checkpoint of this step: it begins anew",
+			  agent->step->restart_count);
 	if (agent->nr_candidates && !agent_image_open_next(agent)) {
 		agent->is_restart = 1;
 		agent->keeper_generation =

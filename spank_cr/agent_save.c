@@ -211,9 +211,29 @@ static int save_frozen(struct agent *agent, struct cr_checkpoint *checkpoint,
 		rc = cr_checkpoint_commit(checkpoint, err);
 	if (!rc)
 		rc = publish(agent, dirfd, manifest, err);
-	if (!rc && agent->save_is_final)
-		rc = agent_relay_tell(agent, CR_MSG_RELAY_HOLD, err);
 	return rc;
+}
+
+/*
+ * It counts, and other nodes may have ended their trees: from here on nothing
+ * can fail.  A process that does not end at once, waiting for a file system,
+ * say, is a warning.
+ */
+static void let_go(struct agent *agent, struct cr_checkpoint *checkpoint,
+		   struct agent_result *result)
+{
+	result->is_saved = 1;
+	/* what was tried again, and worked, may have left its words */
+	result->err = (struct cr_error){ 0 };
+	if (agent->save_is_final)
+		agent_relay_tell(agent, CR_MSG_RELAY_HOLD, &result->err);
+	if (!checkpoint)
+		return;
+	if (agent->save_is_final)
+		cr_checkpoint_end(checkpoint, &result->err);
+	else
+		cr_checkpoint_thaw(checkpoint, &result->err);
+	cr_checkpoint_stats(checkpoint, &result->stats);
 }
 
 /* Save into @dirfd and end or thaw. */
@@ -252,19 +272,16 @@ static int save_tree(struct agent *agent, int dirfd,
 		rc = save_frozen(agent, checkpoint, dirfd, manifest,
 				 &result->err);
 	if (!rc)
-		rc = agent->save_is_final ?
-			     cr_checkpoint_end(checkpoint, &result->err) :
-			     cr_checkpoint_thaw(checkpoint, &result->err);
-	if (!rc)
-		cr_checkpoint_stats(checkpoint, &result->stats);
+		let_go(agent, checkpoint, result);
 	cr_checkpoint_close(checkpoint);
 	return rc;
 }
 
 /* All ranks of this node have ended: their status is all there is to save. */
 static int save_ended(struct agent *agent, int dirfd,
-		      struct cr_manifest *manifest, struct cr_error *err)
+		      struct cr_manifest *manifest, struct agent_result *result)
 {
+	struct cr_error *err = &result->err;
 	int rc = agent_sync_pass(CR_BARRIER_FROZEN, 0, err);
 
 	manifest->images[0].name[0] = '\0';
@@ -274,8 +291,8 @@ static int save_ended(struct agent *agent, int dirfd,
 		rc = tell_part(agent, dirfd, manifest, err);
 	if (!rc)
 		rc = publish(agent, dirfd, manifest, err);
-	if (!rc && agent->save_is_final)
-		rc = agent_relay_tell(agent, CR_MSG_RELAY_HOLD, err);
+	if (!rc)
+		let_go(agent, NULL, result);
 	return rc;
 }
 
@@ -291,13 +308,10 @@ static int save_into(struct agent *agent, int dirfd,
 		return cr_error_set(&result->err, -ENOMEM, "no memory");
 	nr_roots = fill_roots(agent, roots);
 	if (agent->member && !nr_roots)
-		rc = save_ended(agent, dirfd, manifest, &result->err);
+		rc = save_ended(agent, dirfd, manifest, result);
 	else
 		rc = save_tree(agent, dirfd, manifest, roots, nr_roots, result);
 	free(roots);
-	/* what was tried again, and worked, may have left its words */
-	if (!rc)
-		result->err = (struct cr_error){ 0 };
 	return rc;
 }
 
@@ -346,23 +360,28 @@ static void save_part(struct agent *agent, struct cr_manifest *manifest,
 static void save_alone(struct agent *agent, struct cr_manifest *manifest,
 		       struct agent_result *result)
 {
-	struct cr_error ignored;
+	struct cr_error why;
 	int dirfd, rc;
 
 	dirfd = cr_generation_create(agent->step_dirfd, &result->generation,
 				     &result->err);
-	if (dirfd < 0)
+	if (dirfd < 0) {
+		cr_error_prefix(&result->err, "%s/job_%u", agent->config->dir,
+				agent->step->job);
 		return;
+	}
 	manifest->generation = result->generation;
 	rc = save_into(agent, dirfd, manifest, result);
 	close(dirfd);
 	if (rc) {
 		cr_generation_remove(agent->step_dirfd, result->generation,
-				     &ignored);
+				     &why);
 		return;
 	}
-	cr_generation_prune(agent->step_dirfd, agent->config->keep,
-			    &result->err);
+	if (cr_generation_prune(agent->step_dirfd, agent->config->keep, &why) &&
+	    !result->err.code)
+		cr_error_set(&result->err, why.code, "old checkpoints: %s",
+			     why.text);
 }
 
 static void save(struct agent *agent, struct agent_result *result)
@@ -484,8 +503,9 @@ static void outcome(struct agent *agent, const struct cr_error *failure,
 	}
 	memset(&agent->said, 0, sizeof(agent->said));
 	if (result->err.code)
-		agent_log(agent, LOG_WARNING, "old checkpoints: %s",
-			  result->err.text);
+		agent_log(agent, LOG_WARNING,
+			  "checkpoint %u is complete, but: %s",
+			  result->generation, result->err.text);
 	agent_log(agent, LOG_INFO,
 		  "checkpoint %u: %u tasks, %u threads, %llu bytes, frozen for "
 		  "%llu ms%s",
@@ -497,13 +517,10 @@ static void outcome(struct agent *agent, const struct cr_error *failure,
 		agent_save_for_good(agent);
 }
 
-/* The worker's own word: without any of the image it has failed. */
+/* The worker's own word. */
 static const struct cr_error *failure_of(const struct agent *agent)
 {
-	const struct agent_result *result = &agent->saved;
-
-	return result->err.code && !result->stats.file_bytes ? &result->err :
-							       NULL;
+	return agent->saved.is_saved ? NULL : &agent->saved.err;
 }
 
 void agent_save_finish(struct agent *agent, const struct cr_error *failure,

@@ -99,6 +99,16 @@ void agent_slurm_requeue_later(struct agent *agent)
 		agent_log(agent, LOG_INFO, "requeued");
 }
 
+int agent_slurm_is_cancelled(const struct agent *agent)
+{
+	struct cr_job_view job = { 0 };
+	struct cr_error err = { 0 };
+
+	slurm_init(NULL);
+	return !load_job(agent, &job, &err) &&
+	       (job.state & JOB_STATE_BASE) == JOB_CANCELLED;
+}
+
 void agent_slurm_comment(const struct agent *agent, const char *text)
 {
 	char comment[CR_ERROR_TEXT_MAX + 32];

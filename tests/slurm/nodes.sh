@@ -7,6 +7,11 @@ NODES=4
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/nodes_lib.sh"
 
+has_agent_of_node() # INDEX
+{
+	[ -n "$(node_of "$1")" ] && agent_of "$(node_of "$1")" >/dev/null
+}
+
 use_test_agent
 submit_step 160
 preempt
@@ -37,3 +42,13 @@ for rank in 0 1 2 3; do
 done
 grep -qx 'srun ended with 0' "$(output)" || fail "srun did not end well"
 check_no_images
+
+say "--- a step that was never saved leaves no folder, though an agent has died"
+submit -p low -N2 <<EOF
+#!/bin/bash
+srun --output=/dev/null sleep 6
+EOF
+await 30 "running step" has_agent_of_node 1
+kill_agent "$(node_of 1)"
+await_end COMPLETED 30
+await 20 "removal of the folder" has_no_images

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # scancel.sh - a cancelled job is not saved, ends soon, and leaves no file
 source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/nodes_lib.sh"
 
 submit_count "-n 1000" -p low --cr-interval=2
 await_count 5
@@ -16,3 +17,16 @@ await_count 5
 user scancel "$job"
 await_end CANCELLED 15
 check_no_images
+
+# nobody tells the agent of a job that Slurm is ending already
+use_test_agent
+submit_count "-n 1000" -p low
+await_count 5
+node=$(field NodeList)
+hold "$node" write
+requeue
+await_held "$node" write
+user scancel "$job"
+release "$node" write
+await_end CANCELLED 15
+await 15 "removal of what was saved" has_no_images
