@@ -169,7 +169,8 @@ int cr_collect_all(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	if (rc < 0)
 		return rc;
 	rc = cr_check_shared(checkpoint, err);
-	if (rc < 0)
+	/* what follows has the tasks do system calls, which might end them */
+	if (rc < 0 || checkpoint->calls_are_filtered)
 		return rc;
 	rc = open_file_table(checkpoint, err);
 	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++) {

@@ -145,6 +145,7 @@ struct cr_checkpoint {
 	struct cr_error *refusals;
 	size_t nr_refusals;
 	struct cr_kmod *kmod; /* to ask it about tasks; NULL: ask themselves */
+	int calls_are_filtered; /* ours in some thread would be, too */
 	struct cr_image_writer *writer;
 	struct cr_checkpoint_stats stats;
 	uint64_t frozen_at_ns;

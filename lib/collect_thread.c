@@ -23,6 +23,10 @@
 #include "remote.h"
 #include "syscall_resume.h"
 
+#ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+#endif
+
 #define XSTATE_MAX 16384u
 #define XCR0_OFFSET 464u /* in the XSAVE area of NT_X86_XSTATE */
 #define PENDING_STEP 32u
@@ -256,6 +260,29 @@ static int decide_resume(const struct cr_checkpoint *checkpoint,
 	return cr_trace_set_regs(thread->tid, regs, err);
 }
 
+/* Does PR_SET_SYSCALL_USER_DISPATCH turn system calls into SIGSYS?  Linux
+ * before 6.4 does not tell. */
+static int has_dispatch(pid_t tid)
+{
+	uint64_t config[4] = { 0 }; /* struct ptrace_sud_config: mode first */
+
+	return ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid,
+		      (void *)sizeof(config), config) == 0 &&
+	       config[0];
+}
+
+/* @what stands between the thread and the kernel; NULL: nothing does. */
+static void refuse_filter(struct cr_checkpoint *checkpoint,
+			  const struct cr_save_task *task,
+			  const struct cr_save_thread *thread, const char *what)
+{
+	if (!what)
+		return;
+	checkpoint->calls_are_filtered = 1;
+	cr_refuse(checkpoint, "process %u: thread %u has %s", task->link.vpid,
+		  thread->vtid, what);
+}
+
 static int collect_status(struct cr_checkpoint *checkpoint,
 			  struct cr_save_task *task,
 			  struct cr_save_thread *thread, struct cr_error *err)
@@ -280,11 +307,12 @@ static int collect_status(struct cr_checkpoint *checkpoint,
 	rc = decide_resume(checkpoint, task, thread, &status, err);
 	if (rc < 0)
 		return rc;
-	if (status.seccomp)
-		cr_refuse(checkpoint, "process %u: thread %u has %s",
-			  task->link.vpid, status.vpid,
-			  status.seccomp == 1 ? "strict seccomp mode" :
-						"seccomp filters");
+	refuse_filter(checkpoint, task, thread,
+		      status.seccomp == 1	? "strict seccomp mode" :
+		      status.seccomp		? "seccomp filters" :
+		      has_dispatch(thread->tid) ? "its system calls dispatched "
+						  "to itself" :
+						  NULL);
 	return 0;
 }
 

@@ -124,12 +124,13 @@ static int wait_thread(struct freezer *freezer, struct cr_save_thread *thread,
 }
 
 /*
- * A thread of @task is gone.  If it called execve(2) it is the leader by now,
- * under whose id another was known, and stops (again) as such; all others are
- * gone, too.
+ * A thread that called execve(2) is the leader by now, under whose id another
+ * was known, and stops (again) as such; all others of @task are gone.  Returns
+ * how many are not stopped any more.
  */
-static void doubt_stopped(struct cr_save_task *task)
+static size_t doubt_stopped(struct cr_save_task *task)
 {
+	size_t nr_lost = 0;
 	uint64_t mask;
 
 	for (size_t j = 0; j < task->nr_threads; j++) {
@@ -137,12 +138,15 @@ static void doubt_stopped(struct cr_save_task *task)
 
 		if (!thread->is_stopped)
 			continue;
-		if (cr_trace_get_sigmask(thread->tid, &mask, NULL) < 0)
+		if (cr_trace_get_sigmask(thread->tid, &mask, NULL) < 0) {
 			thread->is_stopped = 0;
-		else
+			nr_lost++;
+		} else {
 			cr_trace_wait(thread->tid, 0, &thread->stop_signal,
 				      NULL);
+		}
 	}
+	return nr_lost;
 }
 
 /* Those of one task; *@nr_latep counts the ones that do not stop yet. */
@@ -159,9 +163,9 @@ static int wait_task(struct freezer *freezer, struct cr_save_task *task,
 		if (rc == -ESRCH) {
 			drop_thread(task, j--);
 			(*nr_newp)++;
-			doubt_stopped(task);
 		} else if (rc == -ETIMEDOUT) {
 			(*nr_latep)++;
+			doubt_stopped(task);
 		} else if (rc) {
 			return rc;
 		}
@@ -255,6 +259,8 @@ static int freeze_once(struct freezer *freezer, struct cr_error *err)
 		rc = wait_all(freezer, &nr_new, err);
 		if (rc)
 			return rc;
+		for (size_t i = 0; i < freezer->checkpoint->nr_tasks; i++)
+			nr_new += doubt_stopped(freezer->checkpoint->tasks[i]);
 		if (cr_save_now_ns() >= freezer->deadline_ns)
 			return cr_error_set(err, -ETIMEDOUT,
 					    "the tree grows faster than it can "

@@ -30,9 +30,10 @@ int cr_trace_seize(pid_t tid, struct cr_error *err);
 int cr_trace_wait(pid_t tid, unsigned int timeout_ms, int *stop_signal,
 		  struct cr_error *err);
 
-/* Thread @tid has got its id from execve(2), after it was seized as another: make
- * it stop, unless it has. */
-void cr_trace_interrupt_again(pid_t tid);
+/* Thread @tid has got its id from execve(2), after it was seized as another:
+ * make it stop, unless it has.  -ESRCH: it is not ours; -EIO: it was not
+ * seized. */
+int cr_trace_interrupt_again(pid_t tid);
 
 /* As cr_trace_seize(), but should we die before the thread is let go, so does
  * its process. */

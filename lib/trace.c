@@ -66,13 +66,15 @@ static int read_state(pid_t tid, char *state, pid_t *tracer)
 	return *state ? 0 : -ESRCH;
 }
 
-void cr_trace_interrupt_again(pid_t tid)
+int cr_trace_interrupt_again(pid_t tid)
 {
 	uint64_t mask;
 
 	/* one that has stopped would stop once more when it goes on */
-	if (ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(mask), &mask) < 0)
-		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	if (ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(mask), &mask) < 0 &&
+	    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		return -errno;
+	return 0;
 }
 
 /*
@@ -88,10 +90,9 @@ static int seize_refused(pid_t tid, struct cr_error *err)
 	if (read_state(tid, &state, &tracer) < 0 || state == 'Z' ||
 	    state == 'X')
 		return cr_error_set(err, -ESRCH, "thread %d has ended", tid);
-	if (tracer == (pid_t)syscall(SYS_gettid)) {
-		cr_trace_interrupt_again(tid);
+	if (tracer == (pid_t)syscall(SYS_gettid) &&
+	    cr_trace_interrupt_again(tid) == 0)
 		return 0;
-	}
 	if (tracer)
 		return cr_error_set(err, -EBUSY,
 				    "thread %d is traced by process %d", tid,

@@ -355,17 +355,19 @@ static void open_lost_name(int task)
 {
 	(void)task;
 	at(10, open(LOG, O_RDWR | O_CREAT, 0640), 0);
-	CHECK(link(LOG, LOG ".other") == 0);
+	CHECK(mkdir(LOG ".folder", 0700) == 0);
+	CHECK(link(LOG, LOG ".folder/other") == 0);
 	unlink(LOG);
 }
 
-static void a_file_under_another_name_is_refused(void **state)
+static void a_file_with_a_name_elsewhere_only_is_refused(void **state)
 {
 	struct scene scene = { .open_all = open_lost_name };
 
 	(void)state;
 	assert_scene_fails(&scene, -EOPNOTSUPP, "fd 10: " LOG);
-	unlink(LOG ".other");
+	unlink(LOG ".folder/other");
+	rmdir(LOG ".folder");
 }
 
 /* ---- directories, devices, eventfd ---- */
@@ -593,7 +595,7 @@ int main(void)
 		cmocka_unit_test(shared_memory_that_is_still_there_is_set_back),
 		cmocka_unit_test(a_leftover_in_shared_memory_is_replaced),
 		cmocka_unit_test(shared_memory_of_another_user_is_stale),
-		cmocka_unit_test(a_file_under_another_name_is_refused),
+		cmocka_unit_test(a_file_with_a_name_elsewhere_only_is_refused),
 		cmocka_unit_test(directories_devices_and_eventfds),
 		cmocka_unit_test(locks_of_all_kinds_are_taken_again),
 		cmocka_unit_test(folders_of_a_tmpfs_are_made_again),
