@@ -243,9 +243,14 @@ check_nodes_idle()
 
 show_what_happened()
 {
-	local file
-	for file in "$work"/*.out "$shared/../nodes"/*/log/spank_cr.log; do
+	local file node
+	for file in "$work"/*.out "$shared/../nodes"/*/log/spank_cr.log \
+		"$shared/../nodes"/*/log/slurmd.log; do
 		[ ! -s "$file" ] || { echo "== $file"; tail -n 30 "$file"; }
+	done
+	for node in $(root sinfo -h -N -p low -o %n | sort -u); do
+		echo "== processes on $node"
+		lab exec "$node" ps -eLo pid,ppid,tid,stat,wchan:24,args || :
 	done
 	[ -z "$job" ] || root scontrol show job "$job" |
 		grep -E 'JobState|Restarts|NodeList|StartTime='

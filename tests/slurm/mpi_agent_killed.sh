@@ -5,7 +5,7 @@
 source "$(dirname "$0")/mpi_lib.sh"
 
 need mpi_stress libopenmpi-dev
-submit_ranks "$programs/mpi_stress -n 400 -u 30000"
+submit_ranks "$programs/mpi_stress -n 200 -u 30000"
 await_count 20
 node=$(field NodeList)
 for pid in $(agents "$node"); do
@@ -20,5 +20,5 @@ await 10 "end of the step's agent" one_agent_left
 say "the agent is dead at $(counted)"
 await_end COMPLETED 120
 check_ended_well
-check_output 400
+check_output 200
 await 30 "end of the relays" no_relay_left
