@@ -312,9 +312,6 @@ static int save_into(struct agent *agent, int dirfd,
 	else
 		rc = save_tree(agent, dirfd, manifest, roots, nr_roots, result);
 	free(roots);
-	/* what was tried again, and worked, may have left its words */
-	if (!rc)
-		result->err = (struct cr_error){ 0 };
 	return rc;
 }
 

@@ -350,15 +350,20 @@ static inline pid_t program_waker(long nr, unsigned int ms,
 	return pid;
 }
 
-/* It is CALL_MS since @start on CLOCK_MONOTONIC, or a little more; how much,
- * the runner may say for a slow machine. */
+/* How late something may be; the runner may say, for a slow machine. */
+static inline uint64_t program_late_ms(void)
+{
+	const char *told = getenv("CR_CALL_LATE_MS");
+
+	return told ? strtoull(told, NULL, 10) : CALL_LATE_MS;
+}
+
+/* It is CALL_MS since @start on CLOCK_MONOTONIC, or a little more. */
 static inline void program_check_elapsed(uint64_t start)
 {
 	uint64_t ms = (program_now(CLOCK_MONOTONIC) - start) / 1000000;
-	const char *told = getenv("CR_CALL_LATE_MS");
-	uint64_t late_ms = told ? strtoull(told, NULL, 10) : CALL_LATE_MS;
 
-	CHECK(ms + 10 >= CALL_MS && ms < CALL_MS + late_ms,
+	CHECK(ms + 10 >= CALL_MS && ms < CALL_MS + program_late_ms(),
 	      "took %llu ms instead of %d", (unsigned long long)ms, CALL_MS);
 }
 
