@@ -186,6 +186,8 @@ int cr_collect_all(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		checkpoint->stats.nr_threads += (uint32_t)task->nr_threads;
 	}
 	if (rc == 0)
+		rc = cr_collect_stops(checkpoint, err);
+	if (rc == 0)
 		rc = cr_check_ipc(checkpoint, err);
 	if (rc == 0)
 		rc = cr_file_table_finish(checkpoint->files, err);

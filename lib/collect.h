@@ -217,6 +217,8 @@ int cr_collect_all(struct cr_checkpoint *checkpoint, struct cr_error *err);
 int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Refuses shared and foreign things of tasks; fails if that cannot be told. */
 int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err);
+/* Which stops parents have not heard of; after the last task. */
+int cr_collect_stops(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Refuses SysV objects that belong to no task; after the last task. */
 int cr_check_ipc(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* If the thread is in code of the vdso, which is another one after a restart,

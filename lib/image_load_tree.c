@@ -14,7 +14,8 @@ static int check_link(const struct cr_wire_link *link, struct cr_error *err)
 {
 	const uint32_t flags = CR_LINK_F_ZOMBIE | CR_LINK_F_STOPPED |
 			       CR_LINK_F_SESSION_OUTSIDE |
-			       CR_LINK_F_PGRP_OUTSIDE | CR_LINK_F_NO_TERMINAL;
+			       CR_LINK_F_PGRP_OUTSIDE | CR_LINK_F_NO_TERMINAL |
+			       CR_LINK_F_STOP_UNTOLD;
 	int is_zombie = (link->flags & CR_LINK_F_ZOMBIE) != 0;
 
 	if (link->flags & ~flags)

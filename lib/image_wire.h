@@ -109,6 +109,7 @@ struct cr_wire_link {
 #define CR_LINK_F_SESSION_OUTSIDE 4u /* sid is not the tree's: inherit */
 #define CR_LINK_F_PGRP_OUTSIDE 8u /* pgid is not the tree's: inherit */
 #define CR_LINK_F_NO_TERMINAL 16u /* has not its session's terminal */
+#define CR_LINK_F_STOP_UNTOLD 32u /* STOPPED, and its parent may still wait */
 #define CR_RANK_NONE UINT32_MAX
 
 /*

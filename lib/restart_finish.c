@@ -195,6 +195,28 @@ static int inject_fault(const struct finish *f, const struct thread *thread,
 		       0;
 }
 
+static int has_stop(const struct cr_wire_siginfo *pending, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		if (((const siginfo_t *)(const void *)&pending[i])->si_signo ==
+		    SIGSTOP)
+			return 1;
+	return 0;
+}
+
+/* No mask keeps SIGSTOP from stopping a task at once: it is sent to one that we
+ * hold, and becomes true when it is let go. */
+static void queue_stop(const struct thread *thread)
+{
+	const struct cr_saved_task *task = thread->task;
+
+	if (has_stop(thread->saved->pending, thread->saved->thread->nr_pending))
+		syscall(SYS_tkill, thread->tid, SIGSTOP);
+	if (is_leader(thread) &&
+	    has_stop(task->pending, task->signals->nr_pending))
+		kill(thread->tid, SIGSTOP);
+}
+
 static int set_thread(struct finish *f, const struct thread *thread,
 		      struct cr_error *err)
 {
@@ -215,6 +237,8 @@ static int set_thread(struct finish *f, const struct thread *thread,
 		rc = cr_trace_set_regs(thread->tid, &regs, err);
 	if (!rc)
 		rc = cr_trace_set_sigmask(thread->tid, saved->signal_mask, err);
+	if (!rc)
+		queue_stop(thread);
 	return rc < 0 ? cr_error_prefix(err, "vpid %u",
 					thread->task->link->vpid) :
 			0;

@@ -27,8 +27,17 @@
 /*
  * Wait until the zombies among the children are dead, without reaping them,
  * and until the stopped ones have stopped; of these the saved program has
- * been told.
+ * been told, or is to hear yet.
  */
+static uint64_t how_to_wait(const struct cr_wire_link *child)
+{
+	if (child->flags & CR_LINK_F_ZOMBIE)
+		return WEXITED | WNOWAIT | __WALL;
+	if (child->flags & CR_LINK_F_STOP_UNTOLD)
+		return WSTOPPED | WNOWAIT | __WALL;
+	return WSTOPPED | __WALL;
+}
+
 static void add_children(struct cr_restarter *restarter, size_t index,
 			 struct cr_list *list)
 {
@@ -42,10 +51,7 @@ static void add_children(struct cr_restarter *restarter, size_t index,
 		    !(child->flags & (CR_LINK_F_ZOMBIE | CR_LINK_F_STOPPED)))
 			continue;
 		cr_list_add(list, CR_OP_CALL, CR_STEP_CHILDREN, SYS_waitid,
-			    P_PID, child->vpid, 0,
-			    child->flags & CR_LINK_F_ZOMBIE ?
-				    WEXITED | WNOWAIT | __WALL :
-				    WSTOPPED | __WALL);
+			    P_PID, child->vpid, 0, how_to_wait(child));
 	}
 }
 
@@ -83,6 +89,8 @@ static void add_pending(const struct cr_saved_task *task,
 		const siginfo_t *info =
 			cr_arena_copy(arena, &task->pending[i], sizeof(*info));
 
+		if (info->si_signo == SIGSTOP)
+			continue; /* restart_finish.c */
 		cr_list_add(list, CR_OP_CALL, CR_STEP_SIGNALS,
 			    SYS_rt_sigqueueinfo, task->link->vpid,
 			    (uint64_t)info->si_signo, (uint64_t)info, 0);

@@ -38,6 +38,8 @@ static void add_pending(struct cr_arena *arena, struct cr_list *list,
 			cr_arena_copy(arena, &thread->pending[i],
 				      sizeof(thread->pending[i]));
 
+		if (info->si_signo == SIGSTOP)
+			continue; /* restart_finish.c */
 		cr_list_add(list, CR_OP_CALL, CR_STEP_SIGNALS,
 			    SYS_rt_tgsigqueueinfo, vpid, thread->thread->tid,
 			    (uint64_t)info->si_signo, (uint64_t)info);
