@@ -97,17 +97,31 @@ static int how_we_leave(const struct agent *agent)
 	return has_exited(agent) ? CR_PEER_LEAVE_EXITED : CR_PEER_LEAVE_KILLED;
 }
 
+/* Is there something left to do for other nodes? */
+static int lingers(struct agent *agent)
+{
+	const int leave = how_we_leave(agent);
+
+	if (!agent->member)
+		return 0;
+	if (agent_meet_linger(agent, leave))
+		return 1;
+	agent_member_leave(agent, leave);
+	return agent->lead && agent_lead_linger(agent);
+}
+
 static void finish(struct agent *agent)
 {
+	int is_needed;
+
 	agent_worker_cancel(agent->saver);
 	agent_worker_cancel(agent->asker);
 	agent->saver = agent->asker = NULL;
-	if (agent->member)
-		agent_member_leave(agent, how_we_leave(agent));
+	is_needed = lingers(agent);
 	agent_status_remove(agent);
 	agent_relay_end(agent);
-	/* slurmstepd need not wait for what is left to do for others */
-	if (agent->lead && agent_lead_linger(agent)) {
+	/* slurmstepd need not wait for that */
+	if (is_needed) {
 		event_del(agent->stepd_event);
 		cr_message_tell(agent->stepd, CR_MSG_BYE, 0);
 		return;

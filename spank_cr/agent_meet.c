@@ -21,6 +21,8 @@
 	      * answers one after the other */
 #define PAUSE_MIN_MS 50
 #define PAUSE_MAX_MS 2000
+#define LINGER_MS 5000
+#define LINGER_LOOK_MS 50
 
 static void arm(struct agent *agent, int ms)
 {
@@ -189,4 +191,41 @@ void agent_meet_again(struct agent *agent)
 {
 	if (agent->member->link)
 		lost(agent->member->link);
+}
+
+static void linger_on(struct agent *agent)
+{
+	const struct timeval look = { 0, LINGER_LOOK_MS * 1000L };
+
+	evtimer_add(agent->member->linger, &look);
+}
+
+static void linger(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+	struct agent_member *member = agent->member;
+
+	(void)fd;
+	(void)what;
+	if (!member->is_met && agent_now_ms() < member->linger_until_ms) {
+		linger_on(agent);
+		return;
+	}
+	agent_member_leave(agent, member->leave);
+	event_base_loopbreak(agent->base);
+}
+
+int agent_meet_linger(struct agent *agent, int leave)
+{
+	struct agent_member *member = agent->member;
+
+	if (agent->lead || member->is_met)
+		return 0;
+	member->linger = evtimer_new(agent->base, linger, agent);
+	if (!member->linger)
+		return 0;
+	member->leave = leave;
+	member->linger_until_ms = agent_now_ms() + LINGER_MS;
+	linger_on(agent);
+	return 1;
 }

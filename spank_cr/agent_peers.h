@@ -174,7 +174,9 @@ struct agent_member {
 	struct cr_peer_message order;
 	int64_t thaw_ms; /* since when the worker is to stop */
 	struct agent_moves moves; /* of all nodes' images */
-	struct event *tick, *meet;
+	struct event *tick, *meet, *linger;
+	int leave; /* how we leave, once the lead is met */
+	int64_t linger_until_ms;
 	struct cr_rendezvous rendezvous;
 	size_t next_address;
 	int64_t try_until_ms;
@@ -205,6 +207,10 @@ void agent_member_leave(struct agent *agent, int leave);
 
 /* --- agent_meet.c: find the lead --- */
 void agent_meet_start(struct agent *agent);
+/* The step is over here.  1: but the lead has not been met, and would wait for
+ * us in vain; when it has been, or after some seconds, we leave as @leave says
+ * and the loop ends. */
+int agent_meet_linger(struct agent *agent, int leave);
 /* The connection is of no use any more. */
 void agent_meet_again(struct agent *agent);
 

@@ -8,7 +8,7 @@ source "$(dirname "$0")/nodes_lib.sh"
 
 for i in 1 2 3 4; do
 	lab exec n$i ip addr add fd64::1$i/64 dev eth0 nodad
-	echo "fd64::1$i $LAB_NAME-n$i" >>"$shared/../hosts"
+	echo "fd64::1$i $LAB_NAME-n$i" >>"$shared/../machine-etc/hosts"
 done
 submit_talk 6
 connections=$(lab exec "$(node_of 1)" cat /proc/net/tcp6 |

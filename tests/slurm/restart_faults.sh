@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# nodes_restart_faults.sh - a step of two nodes is restarted, and something goes
+# restart_faults.sh - a step of two nodes is restarted, and something goes
 # wrong in each phase of that: with a node that comes back it goes on from the
 # same generation; else it ends, says why, and keeps its images
 NODES=4
