@@ -151,7 +151,9 @@ static int make_ready(struct agent *agent, struct cr_error *err)
 	struct agent_member *member = agent->member;
 	int node, rc;
 
-	agent_hold("join", NULL);
+	/* a lead that is held could not be met by the others */
+	if (is_remote(agent))
+		agent_hold("join", NULL);
 	rc = open_image(agent, err);
 	if (rc)
 		return rc;

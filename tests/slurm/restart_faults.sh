@@ -23,15 +23,18 @@ release_all() # POINT
 
 nr_restarts=0
 
-# Requeue; the newest generation is $newest then, and the step waits at POINT.
+# Requeue; the newest generation is $newest then, and the step waits at POINT: to
+# join, the other node for itself.
 restart_held() # POINT
 {
+	local nr=2
+	[ "$1" != join ] || nr=1
 	hold_all "$1"
 	newest=$(manifests | tail -n 1)
 	requeue
 	nr_restarts=$((nr_restarts + 1))
 	await 60 "restart" restarts_are $nr_restarts
-	await 60 "two nodes held at $1" are_held 2 "$1"
+	await 60 "$nr nodes held at $1" are_held $nr "$1"
 	lead=$(node_of 0)
 	member=$(node_of 1)
 	# a final checkpoint may have been made by the requeue
