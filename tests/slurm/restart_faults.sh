@@ -94,6 +94,8 @@ release_all gate
 check_goes_on
 
 say "--- slurmctld is killed while a final checkpoint is made"
+# the new slurmctld has read an older state
+await 60 "job that runs" state_is RUNNING
 lead=$(node_of 0)
 hold_all write
 requeue
@@ -105,6 +107,7 @@ await 90 "restart" restarts_are $nr_restarts
 check_goes_on
 
 say "--- a member's agent is killed when it has told what its addresses are"
+await 60 "job that runs" state_is RUNNING
 restart_held gate
 kill_agent "$member"
 release_all gate
