@@ -203,6 +203,8 @@ int cr_end(struct cr_checkpoint *checkpoint, struct cr_error *err);
 void cr_forget_tasks(struct cr_checkpoint *checkpoint);
 struct cr_save_task *cr_find_task(const struct cr_checkpoint *checkpoint,
 				  pid_t pid);
+struct cr_save_task *cr_find_vpid(const struct cr_checkpoint *checkpoint,
+				  uint32_t vpid);
 uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid);
 
 /* ---- collect.c ---- */

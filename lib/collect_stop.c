@@ -14,18 +14,6 @@
 #include "collect.h"
 #include "remote.h"
 
-static struct cr_save_task *find_parent(const struct cr_checkpoint *checkpoint,
-					const struct cr_wire_link *link)
-{
-	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
-		struct cr_save_task *task = checkpoint->tasks[i];
-
-		if (task->link.vpid == link->parent && !task->is_zombie)
-			return task;
-	}
-	return NULL;
-}
-
 /*
  * The stop that a parent waits for and the one that a tracer waits for are
  * kept apart (kernel/exit.c, wait_task_stopped()): ours hides nothing.
@@ -59,9 +47,12 @@ int cr_collect_stops(struct cr_checkpoint *checkpoint, struct cr_error *err)
 
 	for (size_t i = 0; i < checkpoint->nr_tasks && !rc; i++) {
 		struct cr_wire_link *link = &checkpoint->tasks[i]->link;
-		struct cr_save_task *parent = find_parent(checkpoint, link);
+		struct cr_save_task *parent;
 
-		if (!(link->flags & CR_LINK_F_STOPPED) || !parent)
+		if (!(link->flags & CR_LINK_F_STOPPED))
+			continue;
+		parent = cr_find_vpid(checkpoint, link->parent);
+		if (!parent || parent->is_zombie)
 			continue;
 		rc = cr_remote_open(parent->pid, &parent->remote, err);
 		if (!rc)

@@ -130,8 +130,8 @@ static int compare_tasks(const void *a, const void *b)
 	       (left->link.vpid < right->link.vpid);
 }
 
-static const struct cr_save_task *
-find_vpid(const struct cr_checkpoint *checkpoint, uint32_t vpid)
+struct cr_save_task *cr_find_vpid(const struct cr_checkpoint *checkpoint,
+				  uint32_t vpid)
 {
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++)
 		if (checkpoint->tasks[i]->link.vpid == vpid)
@@ -159,12 +159,12 @@ static void flag_link(const struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task)
 {
 	const struct cr_save_task *leader =
-		find_vpid(checkpoint, task->link.sid);
+		cr_find_vpid(checkpoint, task->link.sid);
 	struct cr_wire_link *link = &task->link;
 
 	if (!leader && is_outside(checkpoint, link->sid, 1))
 		link->flags |= CR_LINK_F_SESSION_OUTSIDE;
-	if (!find_vpid(checkpoint, link->pgid) &&
+	if (!cr_find_vpid(checkpoint, link->pgid) &&
 	    is_outside(checkpoint, link->pgid, 0))
 		link->flags |= CR_LINK_F_PGRP_OUTSIDE;
 	if (task->is_zombie)

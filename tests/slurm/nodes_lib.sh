@@ -202,6 +202,19 @@ all_run_again() # TIMES: the agents' logs of both nodes say so
 		grep -c "$job.0: restarted 2 rank trees")" = $((2 * $1)) ]
 }
 
+# The two groups of ranks change places, and are moved the TIMES-th time by that.
+swap_nodes() # TIMES
+{
+	local before
+	say "--- the same two nodes, the other way round"
+	touch "$work/reverse"
+	before="$(host_of 0) $(host_of 2)"
+	requeue
+	await_move "$1"
+	[ "$(host_of 2) $(host_of 0)" = "$before" ] ||
+		fail "not swapped: $before, then $(host_of 0) $(host_of 2)"
+}
+
 await_move() # TIMES
 {
 	await "${PATIENCE:-90}" "restart $1" restarts_are "$1"

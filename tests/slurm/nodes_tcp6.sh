@@ -19,12 +19,6 @@ preempt
 await_move 1
 [ "$(host_of 0)" != "$first" ] || fail "still on $first"
 
-say "--- the same two nodes, the other way round"
-touch "$work/reverse"
-before="$(host_of 0) $(host_of 2)"
-requeue
-await_move 2
-[ "$(host_of 2) $(host_of 0)" = "$before" ] ||
-	fail "not swapped: $before, then $(host_of 0) $(host_of 2)"
+swap_nodes 2
 end_talks
 check_no_images
