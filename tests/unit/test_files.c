@@ -13,7 +13,8 @@
 
 #include "files_scene.h"
 
-#define LOG "/tmp/cr-test-files.log"
+/* not in /tmp, which may be a tmpfs: what is there is saved with its content */
+#define LOG "/var/tmp/cr-test-files.log"
 #define SHM "/dev/shm/cr-test-files"
 
 static void write_file(const char *path, const char *text)
