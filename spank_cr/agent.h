@@ -274,6 +274,12 @@ void agent_save_finish(struct agent *agent, const struct cr_error *failure,
 /* All trees of this node are saved and ended. */
 void agent_save_for_good(struct agent *agent);
 
+/* --- agent_saver.c: the worker that saves, of any step --- */
+/* As agent_work_fn: save into a new generation (of several nodes: into
+ * agent->save_generation), and end the tree or let it go on as
+ * agent->save_is_final says. */
+void agent_saver_work(struct agent *agent, struct agent_result *result);
+
 /* --- agent_restart.c --- */
 /* Choose the newest generation that fits: agent->candidates is NULL if there
  * is none.  -errno if there are some, all are refused, and the step is to fail
