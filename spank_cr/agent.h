@@ -32,6 +32,7 @@ struct agent;
 struct agent_lead;
 struct agent_member;
 struct cr_manifest;
+struct cr_manifest_ended;
 struct cr_restart_external;
 struct cr_tcp_restart;
 struct cr_seal;
@@ -295,6 +296,16 @@ int agent_restart_start(struct agent *agent, struct cr_error *err);
 void agent_restart_ended(struct agent *agent);
 /* ... none works; enum cr_on_failure. */
 void agent_restart_give_up(struct agent *agent, int on_failure);
+
+/* --- agent_restarter.c: the worker that restarts --- */
+/* As agent_work_fn: restart what the open image holds, report, and stay as
+ * parent of the roots until the last has ended. */
+void agent_restarter_work(struct agent *agent, struct agent_result *result);
+/* Had @rank ended when the open image was made?  NULL: no. */
+const struct cr_manifest_ended *
+agent_restarter_find_ended(const struct agent *agent, uint32_t rank);
+/* The copies of the shepherds' streams that we have. */
+void agent_restarter_close_streams(struct agent *agent);
 
 /* --- agent_clients.c: Slurm's own commands in a batch script's tree --- */
 /* True if an srun runs below @root. */

@@ -2,179 +2,22 @@
 /*
  * agent_restart.c - restart a step's trees from the newest image that works
  *
- * The restarter is a worker that enters the namespaces, restarts the trees
- * with the shepherds' streams and cgroups, and stays as parent of their
- * roots: it tells each shepherd how its program ends, also when the agent has
- * died meanwhile.
+ * The agent's side: which image, when, and what follows from how it went.  The
+ * restart itself is in agent_restarter.c.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "agent_peers.h"
 #include "agent_sync.h"
 #include "cr_image.h"
-#include "cr_restart.h"
 #include "generation.h"
 #include "manifest.h"
 
 #define RESTART_TIMEOUT_MS (3600u * 1000)
 #define STATUS_FAILED (1 << 8) /* as of wait(2): exit code 1 */
-
-static const struct cr_manifest_ended *find_ended(const struct agent *agent,
-						  uint32_t rank)
-{
-	for (size_t i = 0; i < agent->manifest->nr_ended; i++)
-		if (agent->manifest->ended[i].rank == rank)
-			return &agent->manifest->ended[i];
-	return NULL;
-}
-
-/* --- in the restarter --- */
-
-static size_t fill_roots(const struct agent *agent,
-			 struct cr_restart_root *roots)
-{
-	size_t nr = 0;
-
-	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
-		const struct agent_rank *rank = &agent->ranks[i];
-
-		if (find_ended(agent, rank->rank))
-			continue;
-		roots[nr].rank = rank->rank;
-		memcpy(roots[nr].stream, rank->streams,
-		       sizeof(roots[nr].stream));
-		roots[nr++].cgroups_of = rank->shepherd;
-	}
-	return nr;
-}
-
-static void tell_shepherd(const struct agent_rank *rank, pid_t pid)
-{
-	struct cr_message message = { .type = CR_MSG_RESTARTED,
-				      .rank = rank->rank,
-				      .pid = pid,
-				      .count = rank->input_before };
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	cr_message_send(rank->status_socket, &message, &pidfd, pidfd >= 0);
-	if (pidfd >= 0)
-		close(pidfd);
-}
-
-/* Whose program has which pid, by local id. */
-static pid_t *sort_pids(const struct agent *agent,
-			const struct cr_restart_result *restarted)
-{
-	pid_t *pids = calloc(agent->step->nr_local_ranks, sizeof(*pids));
-
-	for (uint32_t i = 0; pids && i < agent->step->nr_local_ranks; i++)
-		for (size_t j = 0; j < restarted->nr_roots; j++)
-			if (restarted->roots[j].rank == agent->ranks[i].rank)
-				pids[i] = restarted->roots[j].pid;
-	return pids;
-}
-
-static void close_streams(struct agent *agent)
-{
-	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
-		for (int fd = 0; fd < 3; fd++) {
-			if (agent->ranks[i].streams[fd] >= 0)
-				close(agent->ranks[i].streams[fd]);
-			agent->ranks[i].streams[fd] = -1;
-		}
-}
-
-/* Be the roots' parent until the last has ended. */
-static void supervise(struct agent *agent, const pid_t *pids)
-{
-	struct cr_message message = { .type = CR_MSG_STATUS };
-	int status;
-	pid_t pid;
-
-	for (;;) {
-		pid = waitpid(-1, &status, __WALL);
-		if (pid < 0 && errno == ECHILD)
-			return;
-		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
-			if (pid <= 0 || pids[i] != pid)
-				continue;
-			message.value = status;
-			cr_message_send(agent->ranks[i].status_socket, &message,
-					NULL, 0);
-		}
-	}
-}
-
-/* All nodes' trees are to run at once. */
-static int at_gate(void *arg, struct cr_error *err)
-{
-	(void)arg;
-	return agent_sync_pass(CR_BARRIER_GATE, 0, err);
-}
-
-static int restart(struct agent *agent, struct cr_restart_result *restarted,
-		   struct cr_error *err)
-{
-	struct cr_restart_options options = { 0 };
-	struct cr_restart_root *roots;
-	cpu_set_t cpus;
-	int rc;
-
-	roots = calloc(agent->step->nr_local_ranks, sizeof(*roots));
-	if (!roots)
-		return cr_error_set(err, -ENOMEM, "no memory");
-	options.roots = roots;
-	options.nr_roots = fill_roots(agent, roots);
-	options.allocation = &cpus;
-	agent_ranks_cpus(agent, &cpus);
-	options.namespace_fd = agent->restart_keeper.init_fd;
-	options.external = agent_external_restart;
-	options.external_arg = agent;
-	options.at_gate = at_gate;
-	rc = agent_tcp_prepare(agent, &options.tcp, err);
-	if (agent->member)
-		agent_sync_use(agent->member->worker_fd);
-	if (!rc)
-		rc = cr_restart(agent->image, &options, restarted, err);
-	free(roots);
-	return rc;
-}
-
-static void work(struct agent *agent, struct agent_result *result)
-{
-	struct cr_restart_result restarted = { 0 };
-	pid_t *pids;
-
-	if (restart(agent, &restarted, &result->err))
-		return;
-	/* what was tried again, and worked, may have left its words */
-	result->err = (struct cr_error){ 0 };
-	pids = sort_pids(agent, &restarted);
-	if (!pids) {
-		cr_error_set(&result->err, -ENOMEM, "no memory");
-		return;
-	}
-	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
-		if (pids[i])
-			tell_shepherd(&agent->ranks[i], pids[i]);
-	/* the relay tells if it cannot; a rank without its server ends */
-	agent_relay_tell(agent, CR_MSG_RELAY_GO, NULL);
-	agent_relay_close_session(agent);
-	result->nr_roots = (uint32_t)restarted.nr_roots;
-	agent_worker_report(result, pids);
-	close_streams(agent);
-	agent_image_close(agent);
-	supervise(agent, pids);
-}
-
-/* --- in the agent --- */
 
 /* Ranks whose programs had ended before the checkpoint end at once. */
 static void end_rank(struct agent_rank *rank, int status)
@@ -184,7 +27,7 @@ static void end_rank(struct agent_rank *rank, int status)
 
 static void release(struct agent *agent)
 {
-	close_streams(agent);
+	agent_restarter_close_streams(agent);
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
 		if (agent->ranks[i].status_socket >= 0)
 			close(agent->ranks[i].status_socket);
@@ -201,7 +44,7 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
 		struct agent_rank *rank = &agent->ranks[i];
 
-		ended = find_ended(agent, rank->rank);
+		ended = agent_restarter_find_ended(agent, rank->rank);
 		if (ended)
 			end_rank(rank, (int)ended->status);
 		else
@@ -319,8 +162,9 @@ static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 	if (agent->restart_keeper.init != agent->keeper.init)
 		keep[nr_keep++] = agent->restart_keeper.lifeline;
 	agent->restarter =
-		agent_worker_start(agent, "cr-restart", work, done,
-				   RESTART_TIMEOUT_MS, keep, nr_keep, err);
+		agent_worker_start(agent, "cr-restart", agent_restarter_work,
+				   done, RESTART_TIMEOUT_MS, keep, nr_keep,
+				   err);
 	agent_relay_close_session(agent);
 	return agent->restarter ? 0 : err->code;
 }
