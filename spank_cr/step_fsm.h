@@ -4,8 +4,8 @@
  *
  * Two tables: what the lead agent goes through, once for the step, and what
  * each node's agent (a member, the lead's node too) goes through.  Pure: no
- * clock, no socket, no process.  The waiting is in agent_lead.c and
- * agent_member.c; docs/plugin-protocol.md has the conversation.
+ * clock, no socket, no process.  The waiting is in agent_lead*.c and
+ * agent_member*.c; docs/plugin-protocol.md has the conversation.
  *
  * A *round* is one attempt at a checkpoint or restart.  Its parts end at
  * barriers: a member says that it has arrived, and goes on when the lead has

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_lead_restart.c - which generation all nodes restart from
+ */
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "agent_lead.h"
+
+#define RETRIES 3 /* of a candidate, when a node was lost at it */
+
+/* None is left, or a node does not come; one member tells the user. */
+void agent_lead_end_restart(struct agent *agent, int on_failure,
+			    const char *why)
+{
+	struct cr_peer_message message =
+		agent_lead_compose(agent, CR_PEER_RESTART);
+
+	message.generation = 0;
+	message.value = on_failure;
+	strcpy(message.text, why);
+	agent_log(agent, LOG_ERR, "restart: %s", why);
+	agent_lead_send_and_say(agent, &message);
+}
+
+/*
+ * The next candidate for all.  A lost node says nothing about the images: the
+ * same again, a few times; and never anew for that.
+ */
+void agent_lead_next_candidate(struct agent *agent)
+{
+	struct agent_lead *lead = agent->lead;
+	int is_lost =
+		lead->why.code == -ECONNRESET || lead->why.code == -ETIMEDOUT;
+
+	agent_log(agent, LOG_ERR, "restart from checkpoint %u: %s",
+		  lead->generation, lead->why.text);
+	if (is_lost && lead->retries++ < RETRIES && agent->next_candidate)
+		agent->next_candidate--;
+	else if (!agent->refused.code)
+		agent->refused = lead->why;
+	memset(&lead->why, 0, sizeof(lead->why));
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
+		agent_moves_clear(&lead->peers[i].moves);
+	lead->round++;
+	lead->began_ms = agent_now_ms();
+	if (agent_image_open_next(agent)) {
+		lead->phase = CR_LEAD_IDLE;
+		agent_lead_end_restart(agent,
+				       is_lost ? CR_ON_FAILURE_FAIL :
+						 agent->config->on_failure,
+				       agent->refused.text);
+		return;
+	}
+	lead->generation = agent->candidates[agent->next_candidate - 1];
+	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
+		agent_lead_send_restart(agent, i, CR_PEER_RESTART);
+}
+
+void agent_lead_restart(struct agent *agent)
+{
+	struct agent_lead *lead = agent->lead;
+
+	lead->round = 1;
+	lead->generation = agent->candidates[agent->next_candidate - 1];
+	lead->began_ms = agent_now_ms();
+	agent_lead_event(agent, CR_LEAD_EV_RESTART);
+	agent_lead_send_restart(agent, 0, CR_PEER_RESTART);
+}
