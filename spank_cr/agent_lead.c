@@ -156,8 +156,10 @@ void agent_lead_term(struct agent *agent, uint32_t node)
 	struct cr_peer_message message = { .type = CR_PEER_FORWARD };
 	struct agent_lead *lead = agent->lead;
 
-	if (agent->phase == AGENT_GATHERING ||
-	    agent_now_ms() < lead->forward_until_ms)
+	if (agent->phase == AGENT_GATHERING && agent->is_restart)
+		agent_ask_cause(agent);
+	else if (agent->phase == AGENT_GATHERING ||
+		 agent_now_ms() < lead->forward_until_ms)
 		agent_lead_send(agent, node, &message);
 	else if (agent->phase == AGENT_RUNNING)
 		agent_ask_cause(agent);

@@ -20,7 +20,8 @@ void agent_lead_end_restart(struct agent *agent, int on_failure,
 	message.generation = 0;
 	message.value = on_failure;
 	strcpy(message.text, why);
-	agent_log(agent, LOG_ERR, "restart: %s", why);
+	if (*why)
+		agent_log(agent, LOG_ERR, "restart: %s", why);
 	agent_lead_send_and_say(agent, &message);
 }
 
@@ -56,6 +57,12 @@ void agent_lead_next_candidate(struct agent *agent)
 	lead->generation = agent->candidates[agent->next_candidate - 1];
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
 		agent_lead_send_restart(agent, i, CR_PEER_RESTART);
+}
+
+void agent_lead_give_up(struct agent *agent, int on_failure, const char *why)
+{
+	agent->lead->phase = CR_LEAD_IDLE;
+	agent_lead_end_restart(agent, on_failure, why);
 }
 
 void agent_lead_restart(struct agent *agent)

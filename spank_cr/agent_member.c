@@ -165,7 +165,8 @@ void agent_member_term(struct agent *agent)
 	struct agent_member *member = agent->member;
 
 	if (agent_member_is_remote(agent)) {
-		agent->phase = AGENT_SAVING;
+		if (agent->phase != AGENT_GATHERING)
+			agent->phase = AGENT_SAVING;
 		member->term_ms = agent_now_ms();
 		agent_member_arm(agent);
 		agent_member_tell(agent, CR_PEER_TERM, 0, "");

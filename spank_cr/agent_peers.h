@@ -143,6 +143,9 @@ void agent_lead_forward(struct agent *agent);
 void agent_lead_checkpoint(struct agent *agent, int is_final);
 /* There are candidates: a restart begins. */
 void agent_lead_restart(struct agent *agent);
+/* End the restart that is under way; members do as @on_failure says, and one
+ * tells the user @why ("": nobody). */
+void agent_lead_give_up(struct agent *agent, int on_failure, const char *why);
 /* Our own node is over.  True if others are not: stay for them. */
 int agent_lead_linger(struct agent *agent);
 /* Had all ranks of all nodes exited by themselves? */

@@ -141,6 +141,9 @@ static void run_if_all_begun(struct agent *agent)
 		return;
 	agent->phase = AGENT_RUNNING;
 	agent_status_write(agent);
+	/* it came while they waited to be restarted */
+	if (agent->has_term)
+		agent_handle_term(agent);
 }
 
 static void begun(struct agent_rank *rank, pid_t program)
@@ -180,6 +183,8 @@ static void ready(struct agent_rank *rank, int *fds)
 {
 	struct agent *agent = rank->agent;
 
+	if (agent->phase == AGENT_SAVED) /* the restart has been given up */
+		cr_message_tell(rank->socket, CR_MSG_SAVED, 0);
 	if (agent->phase != AGENT_GATHERING || rank->is_ready)
 		return;
 	memcpy(rank->streams, fds, sizeof(rank->streams));

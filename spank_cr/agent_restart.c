@@ -64,11 +64,18 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 			  "an older one was",
 			  agent->refused.text);
 	agent->refused.code = 0;
+	/* it came meanwhile */
+	if (agent->has_term && !agent->asker)
+		agent_handle_term(agent);
 }
 
 static void give_up(struct agent *agent, int on_failure)
 {
-	if (on_failure == CR_ON_FAILURE_FAIL) {
+	if (on_failure == CR_ON_FAILURE_LATER) {
+		agent_worker_cancel(agent->restarter);
+		agent->restarter = NULL;
+		agent_save_for_good(agent);
+	} else if (on_failure == CR_ON_FAILURE_FAIL) {
 		if (agent_is_speaker(agent))
 			agent_say(agent, "no checkpoint can be restarted: %s",
 				  agent->refused.text);
@@ -77,6 +84,7 @@ static void give_up(struct agent *agent, int on_failure)
 	} else {
 		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 			agent->ranks[i].input_before = 0;
+		agent->is_restart = 0;
 		agent_tell_ranks(agent, CR_MSG_START, 0);
 	}
 	release(agent);

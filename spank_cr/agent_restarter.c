@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent_hold.h"
 #include "agent_peers.h"
 #include "agent_sync.h"
 #include "cr_restart.h"
@@ -106,6 +107,7 @@ static void supervise(struct agent *agent, const pid_t *pids)
 static int at_gate(void *arg, struct cr_error *err)
 {
 	(void)arg;
+	agent_hold("restored", NULL);
 	return agent_sync_pass(CR_BARRIER_GATE, 0, err);
 }
 

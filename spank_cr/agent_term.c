@@ -109,6 +109,25 @@ static void leave_to_slurm(struct agent *agent)
 	agent_forward_term(agent);
 }
 
+/*
+ * Nothing is to be saved that is not saved already: end the restart.  What it
+ * was made from remains for the next one, unless nobody will want that.  A
+ * signal, and what we cannot tell, waits until the program runs.
+ */
+static void end_restart(struct agent *agent)
+{
+	if (agent->cause == CR_CAUSE_CANCEL)
+		agent->remove_images = 1;
+	else if (agent->cause == CR_CAUSE_UNKNOWN ||
+		 !cr_cause_saves(agent->cause, &agent->job))
+		return;
+	agent_log(agent, LOG_INFO, "the restart is given up");
+	if (agent->lead)
+		agent_lead_give_up(agent, CR_ON_FAILURE_LATER, "");
+	else
+		agent_restart_give_up(agent, CR_ON_FAILURE_LATER);
+}
+
 static void asked(struct agent *agent, const struct agent_result *result)
 {
 	agent->asker = NULL;
@@ -120,6 +139,11 @@ static void asked(struct agent *agent, const struct agent_result *result)
 	}
 	agent_log(agent, LOG_INFO, "SIGTERM: %s (state 0x%x)",
 		  cr_cause_name(agent->cause), agent->job.state);
+	if (agent->phase == AGENT_GATHERING) {
+		end_restart(agent);
+		return;
+	}
+	agent->phase = AGENT_SAVING;
 	if (!cr_cause_saves(agent->cause, &agent->job))
 		do_not_save(agent);
 	else if (root_with_clients(agent))
@@ -134,13 +158,18 @@ void agent_ask_cause(struct agent *agent)
 {
 	struct cr_error err = { 0 };
 
-	agent->phase = AGENT_SAVING;
+	if (agent->phase != AGENT_GATHERING)
+		agent->phase = AGENT_SAVING;
+	else if (agent->asker)
+		return;
 	agent_worker_cancel(agent->asker);
 	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
 					  asked, ASK_TIMEOUT_MS, NULL, 0, &err);
 	if (agent->asker)
 		return;
 	agent_log(agent, LOG_ERR, "%s", err.text);
+	if (agent->phase == AGENT_GATHERING)
+		return;
 	agent->phase = AGENT_RUNNING;
 	agent_forward_term(agent);
 	if (agent->lead)
@@ -152,11 +181,11 @@ void agent_handle_term(struct agent *agent)
 	pid_t root;
 
 	agent->has_term = 1;
-	if (agent->phase == AGENT_GATHERING) {
+	if (agent->phase == AGENT_GATHERING && !agent->is_restart) {
 		agent_forward_term(agent);
 		return;
 	}
-	if (agent->phase != AGENT_RUNNING)
+	if (agent->phase != AGENT_GATHERING && agent->phase != AGENT_RUNNING)
 		return;
 	if (agent->member) {
 		agent_member_term(agent);

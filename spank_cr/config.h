@@ -42,6 +42,8 @@ enum cr_setting {
 enum cr_on_failure {
 	CR_ON_FAILURE_RESTART, /* no image works: begin anew, and say so */
 	CR_ON_FAILURE_FAIL, /* no image works: the step fails */
+	/* not to be chosen: the job will run again, and try then */
+	CR_ON_FAILURE_LATER,
 };
 
 /* A plain value: may be copied and sent to another process. */

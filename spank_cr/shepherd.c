@@ -27,8 +27,8 @@
 #define CONT_DELAY_MS 200
 
 /* Tell the agent; if it is not there any more we go on alone. */
-static void tell_agent(struct cr_shepherd *shepherd, int type, int pid,
-		       int value)
+void cr_shepherd_tell_agent(struct cr_shepherd *shepherd, int type, int pid,
+			    int value)
 {
 	struct cr_message message = { .type = (uint32_t)type,
 				      .rank = shepherd->rank,
@@ -191,7 +191,7 @@ cr_shepherd_program_ended(struct cr_shepherd_state *state, int status)
 	while (state->phase == CR_SHEPHERD_SAVING &&
 	       state->shepherd->agent >= 0)
 		cr_shepherd_hear_agent(state, VERDICT_TIMEOUT_MS);
-	tell_agent(state->shepherd, CR_MSG_EXITED, 0, status);
+	cr_shepherd_tell_agent(state->shepherd, CR_MSG_EXITED, 0, status);
 	cr_shepherd_end_like(status);
 }
 
@@ -218,21 +218,24 @@ static void handle_signal(struct cr_shepherd_state *state)
 		break;
 	case SIGTERM:
 		state->has_term = 1;
-		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGTERM);
+		cr_shepherd_tell_agent(state->shepherd, CR_MSG_SIGNAL, 0,
+				       SIGTERM);
 		if (state->shepherd->agent >= 0)
 			break;
 		pass_on_cont(state);
 		cr_shepherd_send_signal(state, SIGTERM);
 		break;
 	case SIGCONT:
-		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGCONT);
+		cr_shepherd_tell_agent(state->shepherd, CR_MSG_SIGNAL, 0,
+				       SIGCONT);
 		state->has_cont = 1;
 		if (state->is_suspended)
 			pass_on_cont(state);
 		state->is_suspended = 0;
 		break;
 	case SIGTSTP:
-		tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGTSTP);
+		cr_shepherd_tell_agent(state->shepherd, CR_MSG_SIGNAL, 0,
+				       SIGTSTP);
 		state->is_suspended = 1;
 		__attribute__((fallthrough));
 	default:

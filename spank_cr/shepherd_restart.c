@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "message.h"
@@ -54,6 +55,52 @@ static void __attribute__((noreturn)) fail_restart(void)
 	_exit(1);
 }
 
+/* Only the agent can tell what it means; it will say so once the program runs,
+ * if it does not end the restart for it.  The others wait. */
+static int open_term(void)
+{
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	return signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void hear_term(struct cr_shepherd_state *state, int term)
+{
+	struct signalfd_siginfo info;
+
+	if (read(term, &info, sizeof(info)) != sizeof(info))
+		return;
+	state->has_term = 1;
+	cr_shepherd_tell_agent(state->shepherd, CR_MSG_SIGNAL, 0, SIGTERM);
+}
+
+/* Until the program runs, or is to be begun anew. */
+static void await_agent(struct cr_shepherd_state *state, int term)
+{
+	while (state->phase == CR_SHEPHERD_WAITING) {
+		struct pollfd pollfds[] = {
+			{ .fd = state->status, .events = POLLIN },
+			{ .fd = state->shepherd->agent, .events = POLLIN },
+			{ .fd = term, .events = POLLIN },
+		};
+
+		if (poll(pollfds, 3, -1) < 0)
+			continue;
+		if (pollfds[2].revents)
+			hear_term(state, term);
+		if (pollfds[0].revents)
+			cr_shepherd_hear_restarter(state);
+		else if (pollfds[1].revents &&
+			 cr_shepherd_hear_agent(state, 0) == CR_MSG_START)
+			break;
+		if (state->phase == CR_SHEPHERD_WAITING &&
+		    state->shepherd->agent < 0)
+			fail_restart();
+	}
+}
+
 /*
  * Hand our streams to the agent and wait for what becomes of it.  Returns
  * true if the program is to be begun anew, false once it runs again.
@@ -64,7 +111,7 @@ int cr_shepherd_await_restart(struct cr_shepherd_state *state)
 				      .rank = state->shepherd->rank,
 				      .local = state->shepherd->local,
 				      .pid = getpid() };
-	int pair[2], fds[CR_MESSAGE_FDS_MAX];
+	int pair[2], fds[CR_MESSAGE_FDS_MAX], term = open_term();
 
 	if (cr_message_pair(pair))
 		fail_restart();
@@ -78,24 +125,12 @@ int cr_shepherd_await_restart(struct cr_shepherd_state *state)
 		fail_restart();
 	close(pair[1]);
 	state->status = pair[0];
-	while (state->phase == CR_SHEPHERD_WAITING) {
-		struct pollfd pollfds[] = {
-			{ .fd = state->status, .events = POLLIN },
-			{ .fd = state->shepherd->agent, .events = POLLIN },
-		};
-
-		if (poll(pollfds, 2, -1) < 0)
-			continue;
-		if (pollfds[0].revents)
-			cr_shepherd_hear_restarter(state);
-		else if (pollfds[1].revents &&
-			 cr_shepherd_hear_agent(state, 0) == CR_MSG_START)
-			break;
-		else if (state->shepherd->agent < 0)
-			fail_restart();
-	}
+	await_agent(state, term);
+	/* with the program running it is closed with all else */
 	if (state->phase == CR_SHEPHERD_RUNNING)
 		return 0;
+	if (term >= 0)
+		close(term);
 	if (state->status >= 0)
 		close(state->status);
 	state->status = -1;

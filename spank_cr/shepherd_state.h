@@ -32,6 +32,9 @@ struct cr_shepherd_state {
 };
 
 /* --- shepherd.c --- */
+/* If it is not there any more we go on alone. */
+void cr_shepherd_tell_agent(struct cr_shepherd *shepherd, int type, int pid,
+			    int value);
 /* To the program, if there is one. */
 void cr_shepherd_send_signal(const struct cr_shepherd_state *state, int signal);
 /* Keep the streams and what the loop needs, nothing else of slurmstepd's. */

@@ -57,6 +57,31 @@ release() # NODE POINT
 	lab exec "$1" rm -f "/run/hold/$2"
 }
 
+hold_all() # POINT
+{
+	local node
+	for node in $(lab_nodes); do
+		hold "$node" "$1"
+	done
+}
+
+release_all() # POINT
+{
+	local node
+	for node in $(lab_nodes); do
+		release "$node" "$1"
+	done
+}
+
+# On no node is a program that counts.
+has_no_program()
+{
+	local node
+	for node in $(lab_nodes); do
+		! lab exec "$node" pgrep -x count >/dev/null || return 1
+	done
+}
+
 is_held()
 {
 	lab exec "$1" test -e "/run/hold/$2.held"

@@ -7,20 +7,6 @@ NODES=4
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/nodes_lib.sh"
 
-hold_all() # POINT
-{
-	for node in n1 n2 n3 n4; do
-		hold $node "$1"
-	done
-}
-
-release_all() # POINT
-{
-	for node in n1 n2 n3 n4; do
-		release $node "$1"
-	done
-}
-
 # When it has written what it knows, which it does within five seconds: one that
 # comes again with an older state lets jobs begin that run.
 kill_slurmctld()

@@ -30,3 +30,28 @@ user scancel "$job"
 release "$node" write
 await_end CANCELLED 15
 await 15 "removal of what was saved" has_no_images
+
+# while it is restarted, with nothing of it running yet
+hold_all restored
+submit_count "-n 1000" -p low
+await_count 5
+requeue
+await 60 "a restart held" are_held 1 restored
+user scancel "$job"
+await_end CANCELLED 15
+await 15 "removal of what it was restarted from" has_no_images
+release_all restored
+await 15 "idle node" queue_is_empty
+has_no_program || fail "something of job $job runs"
+
+# ... of two nodes
+hold_all gate
+submit_step 1000
+requeue
+await 60 "two nodes held at the gate" are_held 2 gate
+user scancel "$job"
+await_end CANCELLED 15
+await 15 "removal of what it was restarted from" has_no_images
+release_all gate
+await 15 "idle nodes" queue_is_empty
+has_no_program || fail "something of job $job runs"
