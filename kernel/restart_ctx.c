@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * restart_ctx.c - the restart context: its life, its events, deaths
+ * restart_ctx.c - the restart context: its life and its events
  *
  * See restart_ctx.h.  What a task asks for by a call is in restart_call.c;
  * here is what follows from it, and whom it wakes.
@@ -8,7 +8,6 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/pid_namespace.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
@@ -171,75 +170,6 @@ int cr_restart_step(struct cr_restart *restart, struct cr_process *process,
 	return 0;
 }
 
-/* With the lock.  A task that lives, or that is to die but not yet. */
-static void process_died(struct cr_restart *restart, struct cr_process *process)
-{
-	if (process->kind != CR_PROCESS_LIVE &&
-	    restart->state == CR_RESTART_SETTLE &&
-	    cr_task_next(process->state, CR_TASK_EV_DIED) >= 0)
-		cr_restart_step(restart, process, CR_TASK_EV_DIED);
-	else if (process->state != CR_TASK_DEAD)
-		cr_restart_happen(restart, CR_EV_TASK_DIED, -ECANCELED,
-				  process->vpid);
-}
-
-static bool is_dead(struct pid *pid)
-{
-	struct task_struct *task;
-	bool dead;
-
-	rcu_read_lock();
-	task = pid_task(pid, PIDTYPE_TGID);
-	dead = !task ||
-	       (READ_ONCE(task->exit_state) && thread_group_empty(task));
-	rcu_read_unlock();
-	return dead;
-}
-
-/* From the exit of somebody: interrupts are off, and locks held. */
-static int hear_of_death(wait_queue_entry_t *entry, unsigned int mode,
-			 int flags, void *key)
-{
-	struct cr_mourned *who = container_of(entry, struct cr_mourned, death);
-	struct cr_restart *restart = who->restart;
-	unsigned long irq;
-
-	if (!is_dead(who->pid))
-		return 0;
-	spin_lock_irqsave(&restart->lock, irq);
-	if (who == &restart->coordinator)
-		cr_restart_happen(restart, CR_EV_ABANDONED, -ECANCELED, 0);
-	else
-		process_died(restart,
-			     container_of(who, struct cr_process, who));
-	spin_unlock_irqrestore(&restart->lock, irq);
-	return 0;
-}
-
-/**
- * cr_restart_mourn() - hear of the death of a process from now on
- * @who: with its pid set to the caller's own, who cannot be dead
- */
-void cr_restart_mourn(struct cr_mourned *who)
-{
-	add_wait_queue(&who->pid->wait_pidfd, &who->death);
-}
-
-static void stop_mourning(struct cr_mourned *who)
-{
-	if (!who->pid)
-		return;
-	remove_wait_queue(&who->pid->wait_pidfd, &who->death);
-	put_pid(who->pid);
-}
-
-static void init_mourned(struct cr_mourned *who, struct cr_restart *restart)
-{
-	who->restart = restart;
-	init_waitqueue_func_entry(&who->death, hear_of_death);
-	INIT_LIST_HEAD(&who->death.entry);
-}
-
 static void out_of_time(struct work_struct *work)
 {
 	struct cr_restart *restart = container_of(to_delayed_work(work),
@@ -269,7 +199,7 @@ struct cr_restart *cr_restart_create(void)
 	INIT_DELAYED_WORK(&restart->deadline, out_of_time);
 	restart->state = CR_RESTART_NEW;
 	restart->cred = get_current_cred();
-	init_mourned(&restart->coordinator, restart);
+	cr_restart_init_mourned(&restart->coordinator, restart);
 	atomic_inc(&nr_restarts);
 	return restart;
 }
@@ -303,7 +233,7 @@ int cr_restart_index(struct cr_restart *restart)
 		restart->by_vpid[i] = i;
 		process->state = CR_TASK_ABSENT;
 		init_waitqueue_head(&process->wait);
-		init_mourned(&process->who, restart);
+		cr_restart_init_mourned(&process->who, restart);
 		restart->nr_live += process->kind == CR_PROCESS_LIVE;
 	}
 	sort_r(restart->by_vpid, restart->nr, sizeof(u32), compare_vpids, NULL,
@@ -347,9 +277,9 @@ static void destroy(struct kref *references)
 	list_del(&restart->list);
 	spin_unlock(&restarts_lock);
 	cancel_delayed_work_sync(&restart->deadline);
-	stop_mourning(&restart->coordinator);
+	cr_restart_stop_mourning(&restart->coordinator);
 	for (i = 0; restart->by_vpid && i < restart->nr; i++)
-		stop_mourning(&restart->processes[i].who);
+		cr_restart_stop_mourning(&restart->processes[i].who);
 	if (restart->namespace)
 		put_pid_ns(restart->namespace);
 	put_cred(restart->cred);

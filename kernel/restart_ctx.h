@@ -82,10 +82,16 @@ void cr_restart_check_left(void);
 
 struct cr_process *cr_restart_process(struct cr_restart *restart,
 				      struct pid *pid, u32 vpid);
-void cr_restart_mourn(struct cr_mourned *who);
 int cr_restart_step(struct cr_restart *restart, struct cr_process *process,
 		    enum cr_task_event event);
 void cr_restart_happen(struct cr_restart *restart, enum cr_restart_event event,
 		       int code, u32 vpid);
+
+/* ---- restart_death.c ---- */
+
+void cr_restart_init_mourned(struct cr_mourned *who,
+			     struct cr_restart *restart);
+void cr_restart_mourn(struct cr_mourned *who);
+void cr_restart_stop_mourning(struct cr_mourned *who);
 
 #endif /* CR_RESTART_CTX_H */
