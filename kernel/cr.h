@@ -37,7 +37,7 @@ int cr_copy_argument(void *to, unsigned long from, size_t size);
 int cr_mem_file_init(void);
 struct mm_struct *cr_mem_file_get(int fd, fmode_t mode);
 
-/* ---- restart_call.c ---- */
+/* ---- restart_coordinator.c, restart_call.c ---- */
 
 long cr_restart_begin(struct file *file, unsigned long argument);
 long cr_restart_join(struct file *file, unsigned long argument);

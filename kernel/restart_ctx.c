@@ -2,8 +2,8 @@
 /*
  * restart_ctx.c - the restart context: its life and its events
  *
- * See restart_ctx.h.  What a task asks for by a call is in restart_call.c;
- * here is what follows from it, and whom it wakes.
+ * See restart_ctx.h.  What is asked for by calls is in restart_call.c and
+ * restart_coordinator.c; here is what follows from it, and whom it wakes.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>

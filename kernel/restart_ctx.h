@@ -94,4 +94,10 @@ void cr_restart_init_mourned(struct cr_mourned *who,
 void cr_restart_mourn(struct cr_mourned *who);
 void cr_restart_stop_mourning(struct cr_mourned *who);
 
+/* ---- restart_coordinator.c ---- */
+
+struct cr_restart *cr_restart_of(struct file *file);
+int cr_restart_adopt(struct file *file, struct cr_restart *restart);
+bool cr_restart_is_coordinator(const struct cr_restart *restart);
+
 #endif /* CR_RESTART_CTX_H */
