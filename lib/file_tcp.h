@@ -6,9 +6,10 @@
  * ends and gives the verdict, with file_tcp_diag.c's list of all sockets of the
  * node; file_tcp_tree.c reads the queues, shortly before the image is
  * written; file_tcp_options.c knows socket options, both directions;
- * file_tcp_make.c, file_tcp_connect.c and file_tcp_mirror.c make sockets again,
- * restart_tcp.c sets them going at the gate; file_tcp_load.c checks what an
- * image says; file_tcp_ends.c has the ends for other nodes.
+ * file_tcp_make.c, file_tcp_name.c, file_tcp_connect.c and file_tcp_mirror.c
+ * make sockets again, restart_tcp.c sets them going at the gate;
+ * file_tcp_load.c checks what an image says; file_tcp_ends.c has the ends for
+ * other nodes.
  */
 #ifndef FILE_TCP_H
 #define FILE_TCP_H
@@ -32,6 +33,7 @@ enum cr_tcp_state {
 	CR_TCP_LAST_ACK = 9,
 	CR_TCP_LISTEN = 10,
 	CR_TCP_CLOSING = 11,
+	CR_TCP_BOUND = 13, /* sock_diag(7) only, of Linux 6.8 */
 };
 
 /* What is to be made of a socket. */
@@ -121,6 +123,7 @@ struct cr_tcp_entry {
 	uint32_t uid; /* of whom */
 	uint32_t received; /* bytes that nobody has read, a FIN counts */
 	uint32_t unsent; /* bytes not acknowledged, a FIN counts */
+	uint32_t is_only6; /* leaves IPv4 free; only without a connection */
 };
 
 struct cr_tcp_list {
@@ -145,20 +148,6 @@ int cr_tcp_diag(const struct cr_wire_tcp *head, struct cr_tcp_entry *entry);
 /* End the connection @head (its family and addresses count) if no process has
  * it. */
 void cr_tcp_end_orphan(const struct cr_wire_tcp *head);
-/*
- * What is left of connections that nobody has any more (TIME_WAIT) holds the
- * name @address for a minute: end it, as far as this kernel can.  Returns how
- * many there were; 0 if there were none, or somebody lives there too.
- */
-int cr_tcp_end_remains(const struct cr_tcp_address *address);
-
-#define CR_TCP_HOLDER_TEXT 256
-
-/* Who has the name @address: " by ...", or "" if nobody that the kernel tells
- * of. Returns @text. */
-const char *cr_tcp_holder(const struct cr_tcp_address *address,
-			  char text[CR_TCP_HOLDER_TEXT]);
-
 /* ---- saving ---- */
 
 /* The listener of the tree that takes connections to @to, or NULL. */
@@ -172,6 +161,8 @@ static inline struct cr_wire_tcp *cr_tcp_of(const struct cr_file *file)
 }
 
 void cr_tcp_get_options(int fd, struct cr_wire_tcp *head);
+/* Was it for IPv6 alone (IPV6_V6ONLY)? */
+int cr_tcp_is_only6(const struct cr_wire_tcp *head);
 /* 1: @fd has something attached that cannot be saved; *@whatp says what. */
 int cr_tcp_has_more(int fd, const char **whatp);
 
@@ -245,6 +236,11 @@ int cr_tcp_nap(void);
 
 int cr_tcp_bind(int fd, uint32_t family, const struct cr_tcp_address *address,
 		struct cr_error *err);
+/* The same for a socket without a connection, with all its options: waits for
+ * what is left of closed connections to go (file_tcp_name.c). */
+int cr_tcp_bind_name(int fd, uint32_t family,
+		     const struct cr_tcp_address *address,
+		     struct cr_error *err);
 
 /* One end of a connection, as repair mode makes it. */
 struct cr_tcp_shape {

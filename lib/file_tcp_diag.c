@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,7 +57,21 @@ static void take_address(int family, const uint32_t words[4], uint16_t port,
 	to->port = ntohs(port);
 }
 
-static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message)
+/* The kernel says so of sockets without a connection. */
+static int is_only6(const struct inet_diag_msg *message, size_t left)
+{
+	const struct rtattr *attribute = (const struct rtattr *)(message + 1);
+
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+		if (attribute->rta_type == INET_DIAG_SKV6ONLY &&
+		    RTA_PAYLOAD(attribute) >= 1)
+			return *(const uint8_t *)RTA_DATA(attribute) != 0;
+	return 0;
+}
+
+/* @attributes_length: of what comes behind @message. */
+static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message,
+	       size_t attributes_length)
 {
 	struct cr_tcp_entry *entry;
 
@@ -80,6 +94,7 @@ static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message)
 	entry->uid = message->idiag_uid;
 	entry->received = message->idiag_rqueue;
 	entry->unsent = message->idiag_wqueue;
+	entry->is_only6 = (uint32_t)is_only6(message, attributes_length);
 	return 0;
 }
 
@@ -87,6 +102,7 @@ static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message)
 static int parse(struct cr_tcp_list *list, const struct nlmsghdr *header,
 		 size_t left)
 {
+	const size_t empty = NLMSG_LENGTH(sizeof(struct inet_diag_msg));
 	const struct nlmsgerr *error;
 	int rc = 0;
 
@@ -98,10 +114,9 @@ static int parse(struct cr_tcp_list *list, const struct nlmsghdr *header,
 			error = NLMSG_DATA(header);
 			return error->error < 0 ? error->error : -EIO;
 		}
-		if (header->nlmsg_len <
-		    NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+		if (header->nlmsg_len < empty)
 			return -EIO;
-		rc = add(list, NLMSG_DATA(header));
+		rc = add(list, NLMSG_DATA(header), header->nlmsg_len - empty);
 	}
 	return rc;
 }
@@ -170,77 +185,6 @@ void cr_tcp_end_orphan(const struct cr_wire_tcp *head)
 	if (ask_one(fd, head, SOCK_DESTROY) == 0)
 		(void)recv(fd, answer, sizeof(answer), 0);
 	close(fd);
-}
-
-static int holds(const struct cr_tcp_entry *entry,
-		 const struct cr_tcp_address *name)
-{
-	return entry->local.port == name->port &&
-	       (cr_tcp_is_any(name) || cr_tcp_is_any(&entry->local) ||
-		!memcmp(entry->local.ip, name->ip, sizeof(name->ip)));
-}
-
-/* All has been said, and acknowledged. */
-static void end_remain(const struct cr_tcp_entry *entry)
-{
-	struct cr_wire_tcp head = { .local = entry->local,
-				    .remote = entry->remote };
-
-	head.family = cr_tcp_is_mapped(&head.local) ? AF_INET : AF_INET6;
-	if (entry->state == CR_TCP_TIME_WAIT ||
-	    entry->state == CR_TCP_FIN_WAIT2)
-		cr_tcp_end_orphan(&head);
-}
-
-int cr_tcp_end_remains(const struct cr_tcp_address *address)
-{
-	struct cr_tcp_list list;
-	int nr = 0;
-	size_t i;
-
-	if (cr_tcp_list_open(&list, NULL) < 0)
-		return 0;
-	for (i = 0; i < list.nr && nr >= 0; i++) {
-		if (!holds(&list.entries[i], address))
-			continue;
-		if (list.entries[i].inode ||
-		    list.entries[i].state == CR_TCP_LISTEN)
-			nr = -1;
-		else
-			nr++;
-	}
-	for (i = 0; i < list.nr && nr > 0; i++)
-		if (holds(&list.entries[i], address))
-			end_remain(&list.entries[i]);
-	cr_tcp_list_free(&list);
-	return nr > 0 ? nr : 0;
-}
-
-const char *cr_tcp_holder(const struct cr_tcp_address *address,
-			  char text[CR_TCP_HOLDER_TEXT])
-{
-	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
-	const struct cr_tcp_entry *entry = NULL;
-	struct cr_tcp_list list;
-	size_t i;
-
-	text[0] = '\0';
-	if (cr_tcp_list_open(&list, NULL) < 0)
-		return text;
-	for (i = 0; i < list.nr; i++)
-		if (holds(&list.entries[i], address) &&
-		    (!entry || list.entries[i].state == CR_TCP_LISTEN))
-			entry = &list.entries[i];
-	if (entry && entry->state == CR_TCP_LISTEN)
-		snprintf(text, CR_TCP_HOLDER_TEXT,
-			 " by a program of uid %u that listens", entry->uid);
-	else if (entry)
-		snprintf(text, CR_TCP_HOLDER_TEXT,
-			 " by the connection %s -> %s of uid %u",
-			 cr_tcp_print(&entry->local, from),
-			 cr_tcp_print(&entry->remote, to), entry->uid);
-	cr_tcp_list_free(&list);
-	return text;
 }
 
 int cr_tcp_diag(const struct cr_wire_tcp *head, struct cr_tcp_entry *entry)

@@ -16,8 +16,6 @@
 
 #include "file_tcp.h"
 
-#define REMAINS_MS 45000 /* TIME_WAIT lasts 60 s, and has begun before */
-
 /* On the node where it was saved the closed other end may still linger, in the
  * place of the one that is to be made for the moment. */
 static void end_remains(const struct cr_tcp_shape *shape)
@@ -136,30 +134,6 @@ static int is_to_be_named(const struct cr_file_restore *restore, uint32_t id)
 	       !restore->places[id - 1].vpid && has_name(file->data);
 }
 
-/* A closed connection of an earlier program may be in the way for a while. */
-static int bind_name(int fd, uint32_t family,
-		     const struct cr_tcp_address *address, struct cr_error *err)
-{
-	char text[CR_TCP_ADDRESS_TEXT], holder[CR_TCP_HOLDER_TEXT];
-	int waited_ms = 0, rc;
-
-	while ((rc = cr_tcp_bind(fd, family, address, err)) == -EADDRINUSE) {
-		int patience_ms = cr_tcp_end_remains(address) ? REMAINS_MS :
-								CR_TCP_HELD_MS;
-
-		if (waited_ms >= patience_ms)
-			return cr_error_set(err, rc,
-					    "TCP address %s: the port is taken "
-					    "here%s",
-					    cr_tcp_print(address, text),
-					    cr_tcp_holder(address, holder));
-		waited_ms += cr_tcp_nap();
-	}
-	if (rc == 0 && err)
-		memset(err, 0, sizeof(*err));
-	return rc;
-}
-
 static int make_named(struct cr_file_restore *restore, uint32_t id,
 		      struct cr_error *err)
 {
@@ -175,7 +149,7 @@ static int make_named(struct cr_file_restore *restore, uint32_t id,
 	if (fd < 0)
 		return fd;
 	cr_tcp_set_late_options(head, fd);
-	rc = bind_name(fd, head->family, &making.local, err);
+	rc = cr_tcp_bind_name(fd, head->family, &making.local, err);
 	if (rc < 0) {
 		close(fd);
 		return rc;

@@ -82,7 +82,8 @@ static const struct option table[] = {
 	ROW(IPPROTO_IPV6, IPV6_RECVERR, ALWAYS),
 };
 
-#define REUSEADDR 1 /* its row */
+#define V6ONLY 0 /* its row */
+#define REUSEADDR 1
 #define NR_OPTIONS (sizeof(table) / sizeof(table[0]))
 
 _Static_assert(NR_OPTIONS <= CR_TCP_OPTIONS, "room for options");
@@ -164,6 +165,11 @@ void cr_tcp_get_options(int fd, struct cr_wire_tcp *head)
 	getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, head->congestion, &length);
 	length = sizeof(head->device);
 	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, head->device, &length);
+}
+
+int cr_tcp_is_only6(const struct cr_wire_tcp *head)
+{
+	return head->options_set & 1ull << V6ONLY && head->options[V6ONLY];
 }
 
 int cr_tcp_has_more(int fd, const char **whatp)

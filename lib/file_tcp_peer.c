@@ -72,7 +72,8 @@ struct cr_file *cr_tcp_find_listener(const struct cr_file_table *table,
 		const struct cr_wire_tcp *head = cr_tcp_of(table->files[i]);
 
 		if (head && head->kind == CR_TCP_LISTENING &&
-		    cr_tcp_is_for(&head->local, to))
+		    cr_tcp_is_for(&head->local, to) &&
+		    !(cr_tcp_is_only6(head) && cr_tcp_is_mapped(to)))
 			return table->files[i];
 	}
 	return NULL;
