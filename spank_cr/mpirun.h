@@ -98,6 +98,21 @@ void mpirun_connection_say(const struct mpirun_connection *connection,
 			   uint32_t word);
 void mpirun_connection_close(struct mpirun_connection *connection);
 
+/* --- mpirun_holds.c: the first node's connections to the others --- */
+
+struct mpirun_holds {
+	int *fds;
+	size_t nr;
+};
+
+/* Hold all nodes of SLURM_STEP_NODELIST but the first, which may take
+ * @timeout_ms to be there.  0 or -errno; for the rest of the program. */
+int mpirun_holds_take(struct mpirun_holds *holds, const char *step,
+		      int timeout_ms, struct cr_error *err);
+/* Let them go, and wait until they have gone, @timeout_ms at most. */
+void mpirun_holds_end(const struct mpirun_holds *holds, int timeout_ms);
+int64_t mpirun_now_ms(void); /* monotonic */
+
 /* --- mpirun_environment.c --- */
 
 /* In the batch script: put Slurm's variables aside, for the first node, and

@@ -12,20 +12,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <slurm/slurm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "mpirun.h"
 
 #define GATHER_MS 60000 /* until all nodes are there */
-#define RETRY_US 100000
 #define END_MS 2000 /* for daemons to end by themselves, and by SIGTERM */
 #define PARTING_MS 15000 /* for the other nodes to do that */
 
@@ -36,8 +33,7 @@ struct node {
 	int listener, signals;
 	sigset_t mask; /* of what we start */
 	struct mpirun_connection *connections;
-	int *holds; /* to the other nodes, if this is the first */
-	size_t nr_holds;
+	struct mpirun_holds holds; /* if this is the first */
 	pid_t program; /* the mpirun */
 	int status; /* its, as of waitpid(2) */
 	int is_held; /* the first node has come */
@@ -47,14 +43,6 @@ struct node {
 static void say(const struct node *node, const char *what, const char *why)
 {
 	fprintf(stderr, "cr-mpirun: %s: %s: %s\n", node->name, what, why);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 /* --- what is started --- */
@@ -310,49 +298,6 @@ static int prepare(struct node *node)
 	return rc;
 }
 
-static int hold_one(struct node *node, const char *host, int64_t deadline)
-{
-	struct mpirun_order order = { .kind = MPIRUN_HOLD, .command = "" };
-	struct cr_error err = { 0 };
-	int fd;
-
-	strcpy(order.step, node->step);
-	while ((fd = mpirun_order_give(host, &order, &err)) < 0) {
-		if (now_ms() >= deadline) {
-			say(node, "a node of the step is not there", err.text);
-			return -ETIMEDOUT;
-		}
-		usleep(RETRY_US);
-	}
-	node->holds[node->nr_holds++] = fd;
-	return 0;
-}
-
-/* From now on the others are there as long as we are. */
-static int hold_others(struct node *node)
-{
-	const int64_t deadline = now_ms() + GATHER_MS;
-	const char *list = getenv("SLURM_STEP_NODELIST");
-	hostlist_t hosts = slurm_hostlist_create(list ? list : "");
-	char *host;
-	int rc = 0, i = 0;
-
-	node->holds = hosts ? calloc((size_t)slurm_hostlist_count(hosts) + 1,
-				     sizeof(*node->holds)) :
-			      NULL;
-	if (!node->holds) {
-		say(node, "no list of nodes", list ? list : "");
-		return -EINVAL;
-	}
-	while (!rc && (host = slurm_hostlist_shift(hosts))) {
-		if (i++)
-			rc = hold_one(node, host, deadline);
-		free(host);
-	}
-	slurm_hostlist_destroy(hosts);
-	return rc;
-}
-
 /* --- the end --- */
 
 /* What has been started ends by itself, or by SIGTERM, or for good. */
@@ -364,53 +309,38 @@ static void end_children(struct node *node)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
 		if (signals[i])
 			signal_children(node, signals[i]);
-		deadline = now_ms() + END_MS;
-		while (reap(node) && now_ms() < deadline)
+		deadline = mpirun_now_ms() + END_MS;
+		while (reap(node) && mpirun_now_ms() < deadline)
 			step_once(node, 50);
-	}
-}
-
-/* Wait for the others, so that nobody takes our exit for a failure. */
-static void part(const struct node *node)
-{
-	const int64_t deadline = now_ms() + PARTING_MS;
-	int64_t left;
-	char byte;
-
-	for (size_t i = 0; i < node->nr_holds; i++)
-		shutdown(node->holds[i], SHUT_WR);
-	for (size_t i = 0; i < node->nr_holds; i++) {
-		struct pollfd pollfd = { .fd = node->holds[i],
-					 .events = POLLIN };
-
-		do {
-			left = deadline - now_ms();
-			if (left <= 0 || poll(&pollfd, 1, (int)left) <= 0)
-				return;
-		} while (recv(node->holds[i], &byte, 1, 0) > 0);
 	}
 }
 
 static int run_first(struct node *node, char **argv)
 {
-	if (hold_others(node))
+	struct cr_error err = { 0 };
+
+	/* from now on the others are there as long as we are */
+	if (mpirun_holds_take(&node->holds, node->step, GATHER_MS, &err)) {
+		say(node, "a node of the step is not there", err.text);
 		return 1;
+	}
 	mpirun_environment_put_back();
 	if (start_program(node, argv))
 		return 1;
 	while (!node->is_over)
 		step_once(node, -1);
 	end_children(node);
-	part(node);
+	/* so that nobody takes our exit for a failure */
+	mpirun_holds_end(&node->holds, PARTING_MS);
 	return WIFSIGNALED(node->status) ? 128 + WTERMSIG(node->status) :
 					   WEXITSTATUS(node->status);
 }
 
 static int run_other(struct node *node)
 {
-	const int64_t deadline = now_ms() + GATHER_MS;
+	const int64_t deadline = mpirun_now_ms() + GATHER_MS;
 
-	while (!node->is_held && now_ms() < deadline)
+	while (!node->is_held && mpirun_now_ms() < deadline)
 		step_once(node, 1000);
 	if (!node->is_held) {
 		say(node, "nobody has come",

@@ -111,6 +111,14 @@ int relay_connection_restore(struct relay_connection *connection,
 			     const void *unread, size_t unread_length,
 			     struct cr_error *err);
 void relay_connection_close(struct relay_connection *connection);
+/* For its greeting: connect to the server.  0 or -errno. */
+int relay_connection_reach_server(struct relay_connection *connection);
+
+/* --- relay_messages.c --- */
+/* Pass on all whole messages that have come, as far as it is their turn.  0, or
+ * negative: no message, or the server does not want the client. */
+int relay_messages_from_client(struct relay_connection *connection);
+int relay_messages_from_server(struct relay_connection *connection);
 
 /* --- relay_pmi.c --- */
 /* A rank's: @server is slurmstepd's socket for it, @client the other end of the

@@ -6,7 +6,25 @@
 #	btl	what Open MPI is to use
 #	pmi	srun's --mpi, instead of pmix
 #	settings	what else to export: NAME=VALUE...
+# Some take an argument, "mpich": then they are about MPICH, by PMI-2 of srun.
+[ "${1:-}" != mpich ] || test_name=$(basename "$0" .sh | sed 's/^\(mpi_\)*/mpich_/')
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# use_stress OPTION...: sets $stress, the command mpi_stress of the MPI that the
+# test's argument names.  Debian's MPICH has no windows of its own memory, and
+# no end over several nodes.
+use_stress()
+{
+	stress="$programs/mpi_stress $*"
+	if [[ $test_name != mpich_* ]]; then
+		need mpi_stress libopenmpi-dev
+		return
+	fi
+	need mpich_stress libmpich-dev
+	pmi=pmi2
+	# shellcheck disable=SC2034 # for the test
+	stress="$programs/mpich_stress -w ${NODES:+-e} $*"
+}
 
 # Open MPI by UCX; of itself it does so only where there is RDMA.
 use_ucx()

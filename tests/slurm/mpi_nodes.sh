@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# mpi_nodes.sh - ranks of Open MPI on two nodes talk all the time, and are moved
-# to two others again and again at random moments; every byte that they get is
+# mpi_nodes.sh [mpich] - ranks on two nodes talk all the time, and are moved to
+# two others again and again at random moments; every byte that they get is
 # checked.  Periodic checkpoints are made too
 NODES=4
 source "$(dirname "$0")/mpi_lib.sh"
 
-need mpi_stress libopenmpi-dev
+use_stress -s -u 30000
 times=${MPI_MOVES:-3}
 ranks=${MPI_RANKS:-2} # on each node
-submit_nodes "$ranks" "$programs/mpi_stress -s -u 30000" --cr-interval=4
+submit_nodes "$ranks" "$stress" --cr-interval=4
 for i in $(seq "$times"); do
 	await_count $(($(counted) + 2 + RANDOM % 10))
 	move_nodes "$i" "$ranks"

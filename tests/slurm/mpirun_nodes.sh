@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# mpirun_nodes.sh - an mpirun of two nodes in a batch script, by cr-mpirun, is
-# moved to two others again and again: mpirun, its daemons and all ranks.  Every
-# byte that the ranks get is checked.  Periodic checkpoints are made too
+# mpirun_nodes.sh [mpich] - an mpirun (or MPICH's mpiexec, Hydra) of two nodes in
+# a batch script, by cr-mpirun, is moved to two others again and again: mpirun,
+# its daemons and all ranks.  Every byte that the ranks get is checked, and all of
+# it ends.  Periodic checkpoints are made too
 NODES=4
 source "$(dirname "$0")/mpi_lib.sh"
 
-need mpi_stress libopenmpi-dev
+use_stress -s -u 30000
+mpirun="mpirun --oversubscribe -np 4 --map-by ppr:2:node"
+[ -z "${pmi:-}" ] || mpirun="mpiexec.mpich -np 4 -ppn 2"
 times=${MPI_MOVES:-2}
-submit_mpirun "mpirun --oversubscribe -np 4 --map-by ppr:2:node" \
-	"$programs/mpi_stress -s -u 30000" --cr-interval=4
+submit_mpirun "$mpirun" "$stress" --cr-interval=4
 for i in $(seq "$times"); do
 	await_count $(($(counted) + 2 + RANDOM % 10))
 	move_mpirun "$i"
