@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cr_write.h"
 #include "file_pty.h"
 
 #define ECHO_TIMEOUT_MS 2000
@@ -47,21 +48,6 @@ static int take(int fd, struct cr_pty_bytes *to)
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
 		to->length += (size_t)n;
-	}
-	return 0;
-}
-
-static int write_all(int fd, const uint8_t *bytes, size_t length)
-{
-	while (length) {
-		ssize_t n = write(fd, bytes, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		bytes += n;
-		length -= (size_t)n;
 	}
 	return 0;
 }
@@ -99,7 +85,7 @@ int cr_pty_put_output(int slave, const void *bytes, size_t length)
 	plain.c_oflag &= ~(tcflag_t)OPOST;
 	if (ioctl(slave, TCSETS2, &plain) < 0)
 		return -errno;
-	rc = write_all(slave, bytes, length);
+	rc = cr_write_all(slave, bytes, length);
 	if (ioctl(slave, TCSETS2, &modes) < 0 && rc == 0)
 		rc = -errno;
 	return rc;
@@ -154,7 +140,7 @@ static int put_lines(int master, const uint8_t *bytes, size_t length)
 		const uint8_t *end = memchr(bytes, '\n', length);
 		size_t part = end ? (size_t)(end - bytes) + 1 : length;
 
-		rc = write_all(master, bytes, part);
+		rc = cr_write_all(master, bytes, part);
 		if (rc == 0)
 			rc = skip_echo(master, part);
 		bytes += part;

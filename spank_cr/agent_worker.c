@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "cr_write.h"
 
 #define KILL_TIMEOUT_MS 1000
 
@@ -58,29 +59,14 @@ void agent_close_others(const int *keep, size_t nr_keep)
 	close_range(from, ~0U, 0);
 }
 
-static void write_all(const void *data, size_t length)
-{
-	const char *from = data;
-	ssize_t n;
-
-	while (length) {
-		n = write(report_fd, from, length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return; /* the agent has gone */
-		from += n;
-		length -= (size_t)n;
-	}
-}
-
 void agent_worker_report(const struct agent_result *result, const pid_t *pids)
 {
 	if (report_fd < 0)
 		return;
-	write_all(result, sizeof(*result));
+	/* nobody to tell it to: the agent has gone */
+	cr_write_all(report_fd, result, sizeof(*result));
 	if (pids)
-		write_all(pids, nr_pids * sizeof(*pids));
+		cr_write_all(report_fd, pids, nr_pids * sizeof(*pids));
 	close(report_fd);
 	report_fd = -1;
 }

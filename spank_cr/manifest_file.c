@@ -15,24 +15,10 @@
 #include <unistd.h>
 
 #include "cr_fault.h"
+#include "cr_write.h"
 #include "manifest_json.h"
 
 #define SIZE_MAX_BYTES (32l << 20)
-
-static int write_all(int fd, const char *text, size_t length)
-{
-	while (length) {
-		ssize_t n = write(fd, text, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		text += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
 
 /* Several nodes write into one folder: a name of its own for each. */
 static void name_temporary(char temporary[NAME_MAX], const char *name)
@@ -51,11 +37,11 @@ static int write_temporary(int dirfd, const char *temporary, const char *text,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return cr_error_errno(err, "create %s", temporary);
-	rc = write_all(fd, text, strlen(text));
-	if (!rc)
-		rc = cr_fault(CR_FAULT_MANIFEST_SYNC) ? -1 : fsync(fd);
+	rc = cr_write_all(fd, text, strlen(text));
+	if (!rc && (cr_fault(CR_FAULT_MANIFEST_SYNC) || fsync(fd) < 0))
+		rc = -errno;
 	if (rc)
-		rc = cr_error_errno(err, "write %s", temporary);
+		cr_error_set(err, rc, "write %s: %s", temporary, strerror(-rc));
 	close(fd);
 	return rc;
 }

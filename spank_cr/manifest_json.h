@@ -37,6 +37,14 @@ uint32_t cr_json_u32(const json_t *object, const char *key, int *bad);
 int cr_json_text(const json_t *object, const char *key, char *text,
 		 size_t size);
 
+/* One object into its structure, which is all zeros. */
+typedef void cr_json_unpack_fn(const json_t *json, void *to, int *bad);
+/* The array @key, of structures of @size bytes, freed with free(3); *@nrp: how
+ * many; none if it is not there.  NULL, with *@bad set: more than @max. */
+void *cr_json_array(const json_t *object, const char *key, size_t max,
+		    size_t size, cr_json_unpack_fn *unpack, size_t *nrp,
+		    int *bad);
+
 /* --- manifest_tcp.c --- */
 json_t *cr_manifest_pack_addresses(const struct cr_manifest *manifest);
 json_t *cr_manifest_pack_ends(const struct cr_manifest *manifest);

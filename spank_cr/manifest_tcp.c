@@ -2,7 +2,6 @@
 /*
  * manifest_tcp.c - nodes' addresses and TCP connections in a manifest
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "manifest_json.h"
@@ -65,9 +64,10 @@ static void get_address(const json_t *json, const char *key,
 		*bad = 1;
 }
 
-static void unpack_address(const json_t *json, struct cr_manifest_address *a,
-			   int *bad)
+static void unpack_address(const json_t *json, void *to, int *bad)
 {
+	struct cr_manifest_address *a = to;
+
 	a->node = cr_json_u32(json, "node", bad);
 	a->prefix = cr_json_u32(json, "prefix", bad);
 	if (a->prefix > 128 ||
@@ -76,9 +76,9 @@ static void unpack_address(const json_t *json, struct cr_manifest_address *a,
 	get_address(json, "address", &a->address, bad);
 }
 
-static void unpack_end(const json_t *json, struct cr_manifest_end *one,
-		       int *bad)
+static void unpack_end(const json_t *json, void *to, int *bad)
 {
+	struct cr_manifest_end *one = to;
 	struct cr_tcp_end *end = &one->end;
 
 	one->node = cr_json_u32(json, "node", bad);
@@ -101,29 +101,14 @@ static void unpack_end(const json_t *json, struct cr_manifest_end *one,
 void cr_manifest_unpack_tcp(const json_t *json, struct cr_manifest *manifest,
 			    int *bad)
 {
-	const json_t *addresses = json_object_get(json, "addresses");
-	const json_t *ends = json_object_get(json, "connections");
-	size_t nr_addresses = json_array_size(addresses);
-	size_t nr_ends = json_array_size(ends);
-
-	if (nr_addresses >
-		    (size_t)CR_MANIFEST_ADDRESSES_MAX * manifest->nr_nodes ||
-	    nr_ends > CR_MANIFEST_ENDS_MAX) {
-		*bad = 1;
-		return;
-	}
 	manifest->addresses =
-		calloc(nr_addresses + 1, sizeof(*manifest->addresses));
-	manifest->ends = calloc(nr_ends + 1, sizeof(*manifest->ends));
-	if (!manifest->addresses || !manifest->ends) {
-		*bad = 1;
-		return;
-	}
-	for (size_t i = 0; i < nr_addresses; i++)
-		unpack_address(json_array_get(addresses, i),
-			       &manifest->addresses[i], bad);
-	for (size_t i = 0; i < nr_ends; i++)
-		unpack_end(json_array_get(ends, i), &manifest->ends[i], bad);
-	manifest->nr_addresses = nr_addresses;
-	manifest->nr_ends = nr_ends;
+		cr_json_array(json, "addresses",
+			      (size_t)CR_MANIFEST_ADDRESSES_MAX *
+				      manifest->nr_nodes,
+			      sizeof(*manifest->addresses), unpack_address,
+			      &manifest->nr_addresses, bad);
+	manifest->ends =
+		cr_json_array(json, "connections", CR_MANIFEST_ENDS_MAX,
+			      sizeof(*manifest->ends), unpack_end,
+			      &manifest->nr_ends, bad);
 }

@@ -40,6 +40,24 @@ int cr_json_text(const json_t *object, const char *key, char *text, size_t size)
 	return 0;
 }
 
+void *cr_json_array(const json_t *object, const char *key, size_t max,
+		    size_t size, cr_json_unpack_fn *unpack, size_t *nrp,
+		    int *bad)
+{
+	const json_t *array = json_object_get(object, key);
+	const size_t nr = json_array_size(array);
+	char *all = nr > max ? NULL : calloc(nr + 1, size);
+
+	if (!all) {
+		*bad = 1;
+		return NULL;
+	}
+	for (size_t i = 0; i < nr; i++)
+		unpack(json_array_get(array, i), all + i * size, bad);
+	*nrp = nr;
+	return all;
+}
+
 static void unpack_ranks(const json_t *json, struct cr_manifest_image *image,
 			 int *bad)
 {
@@ -53,9 +71,10 @@ static void unpack_ranks(const json_t *json, struct cr_manifest_image *image,
 		*bad = 1;
 }
 
-static void unpack_image(const json_t *json, struct cr_manifest_image *image,
-			 int *bad)
+static void unpack_image(const json_t *json, void *to, int *bad)
 {
+	struct cr_manifest_image *image = to;
+
 	image->node = cr_json_u32(json, "node", bad);
 	image->size = get_u64(json, "size", bad);
 	if (cr_json_text(json, "name", image->name, sizeof(image->name)) ||
@@ -64,9 +83,10 @@ static void unpack_image(const json_t *json, struct cr_manifest_image *image,
 	unpack_ranks(json, image, bad);
 }
 
-static void unpack_stream(const json_t *json, struct cr_manifest_stream *s,
-			  int *bad)
+static void unpack_stream(const json_t *json, void *to, int *bad)
 {
+	struct cr_manifest_stream *s = to;
+
 	s->rank = cr_json_u32(json, "rank", bad);
 	s->fd = cr_json_u32(json, "fd", bad);
 	s->device = get_u64(json, "device", bad);
@@ -77,9 +97,10 @@ static void unpack_stream(const json_t *json, struct cr_manifest_stream *s,
 		*bad = 1;
 }
 
-static void unpack_ended(const json_t *json, struct cr_manifest_ended *ended,
-			 int *bad)
+static void unpack_ended(const json_t *json, void *to, int *bad)
 {
+	struct cr_manifest_ended *ended = to;
+
 	ended->rank = cr_json_u32(json, "rank", bad);
 	ended->status = cr_json_u32(json, "status", bad);
 }
@@ -87,39 +108,26 @@ static void unpack_ended(const json_t *json, struct cr_manifest_ended *ended,
 static void unpack_arrays(const json_t *json, struct cr_manifest *manifest,
 			  int *bad)
 {
-	const json_t *images = json_object_get(json, "images");
-	const json_t *streams = json_object_get(json, "streams");
-	size_t nr_images = json_array_size(images);
-	const json_t *ended = json_object_get(json, "ended");
-	size_t nr_streams = json_array_size(streams);
-	size_t nr_ended = json_array_size(ended);
+	const size_t nr_nodes = manifest->nr_nodes;
 
-	if (!nr_images || nr_images > CR_MANIFEST_IMAGES_MAX ||
-	    nr_images > manifest->nr_nodes ||
-	    nr_streams > 3ul * CR_STEP_RANKS_MAX * manifest->nr_nodes ||
-	    nr_ended > (size_t)CR_STEP_RANKS_MAX * manifest->nr_nodes) {
+	manifest->images =
+		cr_json_array(json, "images",
+			      nr_nodes < CR_MANIFEST_IMAGES_MAX ?
+				      nr_nodes :
+				      CR_MANIFEST_IMAGES_MAX,
+			      sizeof(*manifest->images), unpack_image,
+			      &manifest->nr_images, bad);
+	if (!manifest->nr_images)
 		*bad = 1;
-		return;
-	}
-	manifest->images = calloc(nr_images, sizeof(*manifest->images));
-	manifest->streams = calloc(nr_streams + 1, sizeof(*manifest->streams));
-	manifest->ended = calloc(nr_ended + 1, sizeof(*manifest->ended));
-	if (!manifest->images || !manifest->streams || !manifest->ended) {
-		*bad = 1;
-		return;
-	}
-	manifest->nr_images = nr_images;
-	for (size_t i = 0; i < nr_images; i++)
-		unpack_image(json_array_get(images, i), &manifest->images[i],
-			     bad);
-	for (size_t i = 0; i < nr_streams; i++)
-		unpack_stream(json_array_get(streams, i), &manifest->streams[i],
-			      bad);
-	for (size_t i = 0; i < nr_ended; i++)
-		unpack_ended(json_array_get(ended, i), &manifest->ended[i],
-			     bad);
-	manifest->nr_streams = nr_streams;
-	manifest->nr_ended = nr_ended;
+	manifest->streams =
+		cr_json_array(json, "streams",
+			      3ul * CR_STEP_RANKS_MAX * nr_nodes,
+			      sizeof(*manifest->streams), unpack_stream,
+			      &manifest->nr_streams, bad);
+	manifest->ended =
+		cr_json_array(json, "ended", CR_STEP_RANKS_MAX * nr_nodes,
+			      sizeof(*manifest->ended), unpack_ended,
+			      &manifest->nr_ended, bad);
 }
 
 int cr_manifest_unpack(const json_t *json, struct cr_manifest *manifest,

@@ -19,25 +19,19 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "message.h"
 #include "pmix_said.h"
-#include "relay.h"
-
-#define QUIET_MS 150 /* for what shall not come */
+#include "relay_run.h"
 
 struct fixture {
 	int server; /* listens */
-	int control;
-	uint16_t port; /* of the relay */
-	pid_t relay;
+	struct relay_run relay;
+	uint16_t port; /* its own */
 	int client, accepted; /* a connection, from both ends */
 };
 
@@ -55,13 +49,6 @@ static int listen_here(uint16_t *portp)
 	return fd;
 }
 
-static void set_timeout(int fd, int ms)
-{
-	struct timeval time = { ms / 1000, ms % 1000 * 1000 };
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
-}
-
 static int connect_to(uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -72,7 +59,7 @@ static int connect_to(uint16_t port)
 	assert_int_equal(connect(fd, (struct sockaddr *)&address,
 				 sizeof(address)),
 			 0);
-	set_timeout(fd, 5000);
+	set_timeout(fd, PATIENCE_MS);
 	return fd;
 }
 
@@ -89,22 +76,13 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	uint16_t server_port;
-	int pair[2], listener;
+	int listener;
 
 	f->server = listen_here(&server_port);
-	set_timeout(f->server, 5000);
+	set_timeout(f->server, PATIENCE_MS);
 	listener = listen_here(&f->port);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
-	assert_int_equal(cr_message_pair(pair), 0);
-	f->control = pair[0];
-	f->relay = fork();
-	if (f->relay == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(pair[0]);
-		relay_run(pair[1], listener, server_port);
-	}
-	close(pair[1]);
-	close(listener);
+	relay_start(&f->relay, listener, server_port);
 	f->client = f->accepted = -1;
 	*state = f;
 	return 0;
@@ -113,15 +91,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	int status;
 
 	close(f->client);
 	close(f->accepted);
 	close(f->server);
-	close(f->control);
-	/* without an agent and without connections it ends */
-	assert_int_equal(waitpid(f->relay, &status, 0), f->relay);
-	assert_int_equal(status, 0);
+	relay_await_end(&f->relay);
 	free(f);
 	return 0;
 }
@@ -132,16 +106,6 @@ static void assert_gets(int fd, const void *wanted, size_t length)
 
 	assert_int_equal(recv(fd, got, length, MSG_WAITALL), length);
 	assert_memory_equal(got, wanted, length);
-}
-
-static void assert_gets_nothing(int fd)
-{
-	char byte;
-
-	set_timeout(fd, QUIET_MS);
-	assert_int_equal(recv(fd, &byte, 1, 0), -1);
-	assert_int_equal(errno, EAGAIN);
-	set_timeout(fd, 5000);
 }
 
 /* @from says it, @to gets it. */
@@ -177,7 +141,7 @@ static void take_greeting(struct fixture *f, int is_passed)
 
 	f->accepted = accept(f->server, NULL, NULL);
 	assert_true(f->accepted >= 0);
-	set_timeout(f->accepted, 5000);
+	set_timeout(f->accepted, PATIENCE_MS);
 	assert_gets(f->accepted, hello, length);
 	assert_int_equal(write(f->accepted, ack, sizeof(ack)), sizeof(ack));
 	if (is_passed)
@@ -196,17 +160,6 @@ static void greet(struct fixture *f)
 	take_greeting(f, 1);
 }
 
-static int open_session(struct fixture *f)
-{
-	struct cr_message message = { .type = CR_MSG_RELAY_SESSION };
-	int pair[2];
-
-	assert_int_equal(cr_message_pair(pair), 0);
-	assert_int_equal(cr_message_send(f->control, &message, &pair[1], 1), 0);
-	close(pair[1]);
-	return pair[0];
-}
-
 /* Returns the answer's value. */
 static int call(int session, enum cr_message_type type, int value,
 		uint64_t count, int fd, int *answer_fdp)
@@ -214,22 +167,8 @@ static int call(int session, enum cr_message_type type, int value,
 	struct cr_message message = { .type = type,
 				      .value = value,
 				      .count = count };
-	int fds[CR_MESSAGE_FDS_MAX];
 
-	assert_int_equal(cr_message_send(session, &message, &fd, fd >= 0), 0);
-	assert_int_equal(cr_message_receive(session, &message, fds, 5000), 0);
-	assert_int_equal(message.type, CR_MSG_RELAY_DONE);
-	if (answer_fdp) {
-		*answer_fdp = fds[0];
-		fds[0] = -1;
-	}
-	cr_message_close_fds(fds);
-	return message.value;
-}
-
-static int tell(int session, enum cr_message_type type)
-{
-	return call(session, type, 0, 0, -1, NULL);
+	return relay_call(session, &message, fd, answer_fdp);
 }
 
 /* All that is under way when the ranks are frozen: a commit and a fence that
@@ -262,18 +201,18 @@ static void await_taken(int fd)
  * its own; then all of it ends.  Returns the record. */
 static int save_and_end(struct fixture *f)
 {
-	int session = open_session(f), record = -1;
+	int session = relay_open_session(&f->relay), record = -1;
 	uint8_t half[SAID_MAX];
 
 	say(half, 105, SAID_COMMIT, "a body");
 	assert_int_equal(write(f->client, half, 9), 9);
 	await_taken(f->client);
-	assert_int_equal(tell(session, CR_MSG_RELAY_QUIESCE), 0);
+	relay_tell(session, CR_MSG_RELAY_QUIESCE);
 	assert_int_equal(call(session, CR_MSG_RELAY_STATE, own_port(f->client),
 			      0, -1, &record),
 			 0);
 	assert_true(record >= 0);
-	assert_int_equal(tell(session, CR_MSG_RELAY_HOLD), 0);
+	relay_tell(session, CR_MSG_RELAY_HOLD);
 	close(f->client);
 	f->client = -1;
 	close(session);
@@ -331,7 +270,7 @@ static void a_server_does_not_see_saved_ranks_end(void **state)
 
 	talk(f);
 	close(save_and_end(f));
-	assert_gets_nothing(f->accepted);
+	gets_nothing(f->accepted);
 }
 
 static void all_goes_on_when_a_saver_dies(void **state)
@@ -340,10 +279,10 @@ static void all_goes_on_when_a_saver_dies(void **state)
 	int session, record = -1;
 
 	talk(f);
-	session = open_session(f);
-	assert_int_equal(tell(session, CR_MSG_RELAY_QUIESCE), 0);
+	session = relay_open_session(&f->relay);
+	relay_tell(session, CR_MSG_RELAY_QUIESCE);
 	sends(f->accepted, 104, 0);
-	assert_gets_nothing(f->client);
+	gets_nothing(f->client);
 	assert_int_equal(call(session, CR_MSG_RELAY_STATE, own_port(f->client),
 			      0, -1, &record),
 			 0);
@@ -360,8 +299,8 @@ static void a_connection_that_is_being_made_is_not_saved(void **state)
 
 	f->client = connect_to(f->port);
 	assert_int_equal(write(f->client, "half a greeting", 15), 15);
-	session = open_session(f);
-	assert_int_equal(tell(session, CR_MSG_RELAY_QUIESCE), 0);
+	session = relay_open_session(&f->relay);
+	relay_tell(session, CR_MSG_RELAY_QUIESCE);
 	assert_int_equal(call(session, CR_MSG_RELAY_STATE, own_port(f->client),
 			      0, -1, NULL),
 			 -EBUSY);
@@ -400,15 +339,15 @@ static void a_new_server_is_told_all_in_order(void **state)
 	struct fixture *f = *state;
 	uint8_t rest[SAID_MAX];
 	size_t length = say(rest, 105, SAID_COMMIT, "a body");
-	int session = open_session(f);
+	int session = relay_open_session(&f->relay);
 
 	assert_int_equal(restore(f, record, session), 0);
 	/* what it has not read comes first, and does not wait */
 	assert_gets(f->client, "unread", 6);
-	assert_int_equal(tell(session, CR_MSG_RELAY_GO), 0);
+	relay_tell(session, CR_MSG_RELAY_GO);
 	take_greeting(f, 0);
 	gets(f->accepted, 101, SAID_COMMIT);
-	assert_gets_nothing(f->accepted); /* before that is answered */
+	gets_nothing(f->accepted); /* before that is answered */
 	sends(f->accepted, 101, 0);
 	gets(f->accepted, 102, SAID_FENCE);
 	/* it says the other half of its message, which waits its turn */
@@ -420,7 +359,7 @@ static void a_new_server_is_told_all_in_order(void **state)
 	sends(f->accepted, 104, 0);
 	gets(f->client, 0, 12);
 	gets(f->client, 104, 0);
-	assert_gets_nothing(f->client);
+	gets_nothing(f->client);
 	close(session);
 	passes(f->accepted, f->client, 105, 0);
 	close(record);
@@ -431,12 +370,12 @@ static void a_second_record_holds_the_first(void **state)
 	int record = save_for_another(state), session, again;
 	struct fixture *f = *state;
 
-	session = open_session(f);
+	session = relay_open_session(&f->relay);
 	assert_int_equal(restore(f, record, session), 0);
 	close(record);
 	assert_gets(f->client, "unread", 6);
 	/* saved again in the middle of being told */
-	assert_int_equal(tell(session, CR_MSG_RELAY_GO), 0);
+	relay_tell(session, CR_MSG_RELAY_GO);
 	close(session);
 	take_greeting(f, 0);
 	gets(f->accepted, 101, SAID_COMMIT);
@@ -444,11 +383,11 @@ static void a_second_record_holds_the_first(void **state)
 	teardown(state);
 	setup(state);
 	f = *state;
-	session = open_session(f);
+	session = relay_open_session(&f->relay);
 	assert_int_equal(restore(f, again, session), 0);
 	close(again);
 	assert_gets(f->client, "unread", 6);
-	assert_int_equal(tell(session, CR_MSG_RELAY_GO), 0);
+	relay_tell(session, CR_MSG_RELAY_GO);
 	take_greeting(f, 0);
 	gets(f->accepted, 101, SAID_COMMIT);
 	sends(f->accepted, 101, 0);
@@ -463,7 +402,7 @@ static void a_failed_restart_leaves_nothing(void **state)
 {
 	int record = save_for_another(state);
 	struct fixture *f = *state;
-	int session = open_session(f);
+	int session = relay_open_session(&f->relay);
 	char bytes[8];
 	ssize_t n;
 
@@ -482,7 +421,8 @@ static void a_failed_restart_leaves_nothing(void **state)
 static void a_damaged_record_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	int session = open_session(f), record = memfd_create("x", 0);
+	int session = relay_open_session(&f->relay),
+	    record = memfd_create("x", 0);
 
 	assert_int_equal(write(record, "not a record", 12), 12);
 	assert_int_equal(restore(f, record, session), -EBADMSG);

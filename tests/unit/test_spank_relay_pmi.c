@@ -15,18 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "message.h"
-#include "relay.h"
+#include "relay_run.h"
 
-#define QUIET_MS 150 /* for what shall not come */
 #define INIT "cmd=init pmi_version=1 pmi_subversion=1\n"
 #define INIT_DONE "cmd=response_to_init rc=0\n"
 #define PUT "cmd=put kvsname=1.0 key=a value=b\n"
@@ -39,17 +35,9 @@
 #define BYE_DONE "cmd=finalize_ack\n"
 
 struct fixture {
-	int control;
-	pid_t relay;
+	struct relay_run relay;
 	int client[2], server[2]; /* of two ranks */
 };
-
-static void set_timeout(int fd, int ms)
-{
-	struct timeval time = { ms / 1000, ms % 1000 * 1000 };
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
-}
 
 static uint64_t inode_of(int fd)
 {
@@ -71,32 +59,23 @@ static void open_rank(struct fixture *f, uint32_t local)
 	f->client[local] = a[0];
 	f->server[local] = b[0];
 	message.count = inode_of(a[0]);
-	assert_int_equal(cr_message_send(f->control, &message,
+	assert_int_equal(cr_message_send(f->relay.control, &message,
 					 (const int[]){ b[1], a[1] }, 2),
 			 0);
 	close(a[1]);
 	close(b[1]);
-	set_timeout(a[0], 5000);
-	set_timeout(b[0], 5000);
+	set_timeout(a[0], PATIENCE_MS);
+	set_timeout(b[0], PATIENCE_MS);
 }
 
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	int pair[2], listener = socket(AF_INET, SOCK_STREAM, 0);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
-	assert_int_equal(cr_message_pair(pair), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
-	f->control = pair[0];
-	f->relay = fork();
-	if (f->relay == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(pair[0]);
-		relay_run(pair[1], listener, 0);
-	}
-	close(pair[1]);
-	close(listener);
+	relay_start(&f->relay, listener, 0);
 	for (uint32_t local = 0; local < 2; local++)
 		open_rank(f, local);
 	*state = f;
@@ -106,16 +85,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	int status;
 
 	for (int i = 0; i < 2; i++) {
 		close(f->client[i]);
 		close(f->server[i]);
 	}
-	close(f->control);
-	/* without an agent and without clients it ends */
-	assert_int_equal(waitpid(f->relay, &status, 0), f->relay);
-	assert_int_equal(status, 0);
+	relay_await_end(&f->relay);
 	free(f);
 	return 0;
 }
@@ -134,23 +109,6 @@ static void gets_text(int to, const char *text)
 	assert_string_equal(got, text);
 }
 
-static void gets_nothing(int fd)
-{
-	char byte;
-
-	set_timeout(fd, QUIET_MS);
-	assert_int_equal(recv(fd, &byte, 1, 0), -1);
-	assert_int_equal(errno, EAGAIN);
-	set_timeout(fd, 5000);
-}
-
-static void gets_end(int fd)
-{
-	char byte;
-
-	assert_int_equal(recv(fd, &byte, 1, 0), 0);
-}
-
 /* A question and its answer. */
 static void asks(const struct fixture *f, int rank, const char *question,
 		 const char *answer)
@@ -161,46 +119,12 @@ static void asks(const struct fixture *f, int rank, const char *question,
 	gets_text(f->client[rank], answer);
 }
 
-static int open_session(const struct fixture *f)
-{
-	struct cr_message message = { .type = CR_MSG_RELAY_SESSION };
-	int pair[2];
-
-	assert_int_equal(cr_message_pair(pair), 0);
-	assert_int_equal(cr_message_send(f->control, &message, &pair[1], 1), 0);
-	close(pair[1]);
-	return pair[0];
-}
-
-/* Returns the answer's value; *@fdp is its descriptor. */
-static int call(int session, struct cr_message *message, int fd, int *fdp)
-{
-	int fds[CR_MESSAGE_FDS_MAX];
-
-	assert_int_equal(cr_message_send(session, message, &fd, fd >= 0), 0);
-	assert_int_equal(cr_message_receive(session, message, fds, 5000), 0);
-	assert_int_equal(message->type, CR_MSG_RELAY_DONE);
-	if (fdp) {
-		*fdp = fds[0];
-		fds[0] = -1;
-	}
-	cr_message_close_fds(fds);
-	return message->value;
-}
-
-static void tell(int session, enum cr_message_type type)
-{
-	struct cr_message message = { .type = type };
-
-	assert_int_equal(call(session, &message, -1, NULL), 0);
-}
-
 /* The record of what @fd is the client's end of: 0 or -errno. */
 static int ask_state(int session, int fd, uint32_t local, int *recordp)
 {
 	struct cr_message message = { .type = CR_MSG_RELAY_STATE,
 				      .count = inode_of(fd) };
-	int rc = call(session, &message, -1, recordp);
+	int rc = relay_call(session, &message, -1, recordp);
 
 	if (!rc)
 		assert_int_equal(message.local, local);
@@ -220,12 +144,12 @@ static void talk(struct fixture *f)
 /* Rank 1, and then its client ends.  Returns the record. */
 static int save_and_end(struct fixture *f)
 {
-	int session = open_session(f), record = -1;
+	int session = relay_open_session(&f->relay), record = -1;
 
-	tell(session, CR_MSG_RELAY_QUIESCE);
+	relay_tell(session, CR_MSG_RELAY_QUIESCE);
 	assert_int_equal(ask_state(session, f->client[1], 1, &record), 0);
 	assert_true(record >= 0);
-	tell(session, CR_MSG_RELAY_HOLD);
+	relay_tell(session, CR_MSG_RELAY_HOLD);
 	close(f->client[1]);
 	f->client[1] = -1;
 	close(session);
@@ -256,12 +180,12 @@ static int restore(struct fixture *f, int session, uint32_t local, int record,
 
 	assert_int_equal(pwrite(record, unread, strlen(unread), length),
 			 strlen(unread));
-	rc = call(session, &message, record, &fd);
+	rc = relay_call(session, &message, record, &fd);
 	if (fd >= 0) {
 		/* as the shepherd's is closed */
 		close(f->client[local]);
 		f->client[local] = fd;
-		set_timeout(fd, 5000);
+		set_timeout(fd, PATIENCE_MS);
 	}
 	return rc;
 }
@@ -320,8 +244,8 @@ static void all_goes_on_when_a_saver_dies(void **state)
 	int session, record = -1;
 
 	talk(f);
-	session = open_session(f);
-	tell(session, CR_MSG_RELAY_QUIESCE);
+	session = relay_open_session(&f->relay);
+	relay_tell(session, CR_MSG_RELAY_QUIESCE);
 	gets_text(f->server[1], FENCE);
 	says(f->server[1], FENCE_DONE);
 	gets_nothing(f->client[1]);
@@ -334,9 +258,10 @@ static void all_goes_on_when_a_saver_dies(void **state)
 static void other_sockets_are_not_ours(void **state)
 {
 	struct fixture *f = *state;
-	int session = open_session(f);
+	int session = relay_open_session(&f->relay);
 
-	assert_int_equal(ask_state(session, f->control, 0, NULL), -ENOENT);
+	assert_int_equal(ask_state(session, f->relay.control, 0, NULL),
+			 -ENOENT);
 	close(session);
 }
 
@@ -344,11 +269,11 @@ static void a_new_server_is_told_all_in_order(void **state)
 {
 	int record = save_for_another(state);
 	struct fixture *f = *state;
-	int session = open_session(f);
+	int session = relay_open_session(&f->relay);
 
 	assert_int_equal(restore(f, session, 0, record, "unread"), 0);
 	gets_nothing(f->client[0]);
-	tell(session, CR_MSG_RELAY_GO);
+	relay_tell(session, CR_MSG_RELAY_GO);
 	gets_text(f->client[0], "unread");
 	gets_text(f->server[0], INIT);
 	gets_nothing(f->server[0]); /* before that is answered */
@@ -373,21 +298,21 @@ static void a_second_record_holds_the_first(void **state)
 	int record = save_for_another(state), session, again;
 	struct fixture *f = *state;
 
-	session = open_session(f);
+	session = relay_open_session(&f->relay);
 	assert_int_equal(restore(f, session, 1, record, ""), 0);
 	close(record);
 	/* saved again in the middle of being told */
-	tell(session, CR_MSG_RELAY_GO);
+	relay_tell(session, CR_MSG_RELAY_GO);
 	close(session);
 	gets_text(f->server[1], INIT);
 	again = save_and_end(f);
 	teardown(state);
 	setup(state);
 	f = *state;
-	session = open_session(f);
+	session = relay_open_session(&f->relay);
 	assert_int_equal(restore(f, session, 1, again, ""), 0);
 	close(again);
-	tell(session, CR_MSG_RELAY_GO);
+	relay_tell(session, CR_MSG_RELAY_GO);
 	close(session);
 	gets_text(f->server[1], INIT);
 	says(f->server[1], INIT_DONE);
@@ -404,7 +329,8 @@ static void a_failed_restart_leaves_nothing(void **state)
 {
 	int record = save_for_another(state);
 	struct fixture *f = *state;
-	int session = open_session(f), kept = dup(f->client[1]), failed;
+	int session = relay_open_session(&f->relay), kept = dup(f->client[1]),
+	    failed;
 
 	assert_int_equal(restore(f, session, 1, record, ""), 0);
 	failed = f->client[1];
@@ -413,7 +339,7 @@ static void a_failed_restart_leaves_nothing(void **state)
 	close(failed);
 	f->client[1] = kept;
 	asks(f, 1, INIT, INIT_DONE); /* the program begins anew */
-	session = open_session(f);
+	session = relay_open_session(&f->relay);
 	assert_int_equal(restore(f, session, 1, record, ""), -EBUSY);
 	close(session);
 	close(record);
@@ -423,12 +349,13 @@ static void a_rank_without_a_server_is_refused(void **state)
 {
 	int record = save_for_another(state);
 	struct fixture *f = *state;
-	int session = open_session(f);
+	int session = relay_open_session(&f->relay);
 	struct cr_message message = { .type = CR_MSG_RELAY_RESTORE,
 				      .local = 2,
 				      .count = 1 };
 
-	assert_int_equal(call(session, &message, record, NULL), -EOPNOTSUPP);
+	assert_int_equal(relay_call(session, &message, record, NULL),
+			 -EOPNOTSUPP);
 	close(session);
 	close(record);
 }
@@ -436,7 +363,8 @@ static void a_rank_without_a_server_is_refused(void **state)
 static void a_damaged_record_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	int session = open_session(f), record = memfd_create("x", 0);
+	int session = relay_open_session(&f->relay),
+	    record = memfd_create("x", 0);
 
 	assert_int_equal(write(record, "not a record", 12), 12);
 	assert_int_equal(restore(f, session, 0, record, ""), -EBADMSG);
@@ -448,7 +376,7 @@ static void a_damaged_record_is_refused(void **state)
 static void nobody_is_saved_while_some_have_taken_leave(void **state)
 {
 	struct fixture *f = *state;
-	int session = open_session(f), record = -1;
+	int session = relay_open_session(&f->relay), record = -1;
 
 	asks(f, 0, INIT, INIT_DONE);
 	asks(f, 1, INIT, INIT_DONE);
