@@ -146,7 +146,6 @@ static int collect_threads(struct cr_checkpoint *checkpoint,
 			rc = rescue(task, &task->threads[j], err);
 			if (rc < 0)
 				return rc;
-			cr_leave_vdso(task, &task->threads[j]);
 			rc = cr_collect_thread(checkpoint, task,
 					       &task->threads[j], err);
 			if (rc < 0)

@@ -190,6 +190,17 @@ int cr_freeze_watch_begin(struct cr_freeze_watch **watchp,
 void cr_freeze_watch_end(struct cr_freeze_watch *watch);
 void cr_freeze_watch_stop(struct cr_freeze_watch *watch);
 
+/* ---- freeze_vdso.c ---- */
+
+/*
+ * Let stopped threads that are in code of the vdso, which is another one after
+ * a restart, run until they are out of it; *@nr_movedp counts them.  They may
+ * have made new threads and processes meanwhile, and one that does not stop
+ * soon is no longer noted as stopped.  -EAGAIN: one does not come out.
+ */
+int cr_leave_vdso(struct cr_save_task *task, size_t *nr_movedp,
+		  struct cr_error *err);
+
 /* ---- freeze.c, discover.c ---- */
 
 /* Stop all; fills tasks and threads. */
@@ -223,10 +234,6 @@ int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err);
 int cr_collect_stops(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Refuses SysV objects that belong to no task; after the last task. */
 int cr_check_ipc(struct cr_checkpoint *checkpoint, struct cr_error *err);
-/* If the thread is in code of the vdso, which is another one after a restart,
- * let it run to the end of that. */
-void cr_leave_vdso(const struct cr_save_task *task,
-		   const struct cr_save_thread *thread);
 /* Registers and all else of a thread that needs no remote calls. */
 int cr_collect_thread(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, struct cr_save_thread *thread,

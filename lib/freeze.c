@@ -243,6 +243,17 @@ static int release_all(struct cr_checkpoint *checkpoint)
 	return nr_left ? -ETIMEDOUT : 0;
 }
 
+/* Once nothing new turns up; *@nr_newp counts what has run since. */
+static int leave_vdso(struct cr_checkpoint *checkpoint, size_t *nr_newp,
+		      struct cr_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < checkpoint->nr_tasks && rc == 0; i++)
+		rc = cr_leave_vdso(checkpoint->tasks[i], nr_newp, err);
+	return rc;
+}
+
 /* One attempt.  Returns 0, 1 if a vfork is under way, or an error. */
 static int freeze_once(struct freezer *freezer, struct cr_error *err)
 {
@@ -261,6 +272,9 @@ static int freeze_once(struct freezer *freezer, struct cr_error *err)
 			return rc;
 		for (size_t i = 0; i < freezer->checkpoint->nr_tasks; i++)
 			nr_new += doubt_stopped(freezer->checkpoint->tasks[i]);
+		rc = nr_new ? 0 : leave_vdso(freezer->checkpoint, &nr_new, err);
+		if (rc < 0)
+			return rc;
 		if (cr_save_now_ns() >= freezer->deadline_ns)
 			return cr_error_set(err, -ETIMEDOUT,
 					    "the tree grows faster than it can "
