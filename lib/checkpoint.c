@@ -7,11 +7,15 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "collect.h"
 #include "cr_tcp.h"
 #include "files.h"
 #include "kmod.h"
+
+#define PAUSE_MIN_NS 1000000u
+#define PAUSE_MAX_NS 50000000u
 
 int cr_checkpoint_open(const struct cr_checkpoint_options *options,
 		       struct cr_checkpoint **checkpointp, struct cr_error *err)
@@ -49,6 +53,88 @@ int cr_checkpoint_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	return 0;
 }
 
+static void free_spaces(struct cr_checkpoint *checkpoint)
+{
+	for (size_t i = 0; i < checkpoint->nr_spaces; i++) {
+		struct cr_save_space *space = checkpoint->spaces[i];
+
+		cr_runs_clear(&space->runs);
+		free(space->owners);
+		free(space->path);
+		free(space);
+	}
+	free(checkpoint->spaces);
+}
+
+/* All that has been collected; the tree runs. */
+static void forget(struct cr_checkpoint *checkpoint)
+{
+	cr_file_table_destroy(checkpoint->files);
+	for (size_t i = 0; i < checkpoint->nr_known_files; i++)
+		free(checkpoint->known_files[i].path);
+	free(checkpoint->known_files);
+	free_spaces(checkpoint);
+	cr_forget_tasks(checkpoint);
+	free(checkpoint->refusals);
+}
+
+/* Is there nothing in the way but what may be gone soon? */
+static int is_passing(const struct cr_checkpoint *checkpoint, int rc)
+{
+	if (rc < 0 || !checkpoint->nr_refusals)
+		return rc == -EAGAIN;
+	for (size_t i = 0; i < checkpoint->nr_refusals; i++)
+		if (checkpoint->refusals[i].code != -EAGAIN)
+			return 0;
+	return 1;
+}
+
+/* Let the tree run for @pause_ns and stop it anew; nothing is known of it. */
+static int stop_again(struct cr_checkpoint *checkpoint, uint64_t pause_ns,
+		      struct cr_error *err)
+{
+	const struct timespec pause = { 0, (long)pause_ns };
+	const struct cr_checkpoint fresh = {
+		.options = checkpoint->options,
+		.stage = checkpoint->stage,
+		.kmod = checkpoint->kmod,
+		.stats.freeze_ns = checkpoint->stats.freeze_ns,
+	};
+	int rc;
+
+	rc = cr_thaw(checkpoint, err);
+	if (rc < 0)
+		return rc;
+	nanosleep(&pause, NULL);
+	forget(checkpoint);
+	*checkpoint = fresh;
+	rc = cr_freeze(checkpoint, err);
+	if (rc == 0 && checkpoint->options.again)
+		rc = checkpoint->options.again(checkpoint->options.again_arg,
+					       err);
+	return rc;
+}
+
+/* Collect, again and again while what is in the way may be gone soon. */
+static int look(struct cr_checkpoint *checkpoint, struct cr_error *err)
+{
+	const uint64_t limit_ns =
+		cr_save_now_ns() + checkpoint->options.patience_ms * 1000000ull;
+	uint64_t pause_ns = PAUSE_MIN_NS;
+	int rc = cr_collect_all(checkpoint, err);
+
+	while (is_passing(checkpoint, rc) &&
+	       cr_save_now_ns() + pause_ns < limit_ns) {
+		rc = stop_again(checkpoint, pause_ns, err);
+		if (rc < 0)
+			return rc;
+		if (pause_ns < PAUSE_MAX_NS)
+			pause_ns *= 2;
+		rc = cr_collect_all(checkpoint, err);
+	}
+	return rc;
+}
+
 /* Collect if that is not done yet; -EOPNOTSUPP if anything was refused. */
 static int need_verdict(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
@@ -58,7 +144,7 @@ static int need_verdict(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	if (checkpoint->stage == CR_CHECKPOINT_FROZEN) {
 		/* whatever comes of it, it is done once only */
 		checkpoint->stage = CR_CHECKPOINT_COLLECTED;
-		rc = cr_collect_all(checkpoint, err);
+		rc = look(checkpoint, err);
 		checkpoint->stats.collect_ns = cr_save_now_ns() - began_ns;
 		if (rc < 0)
 			return rc;
@@ -67,8 +153,12 @@ static int need_verdict(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	}
 	if (!checkpoint->nr_refusals)
 		return 0;
-	return cr_error_set(err, -EOPNOTSUPP, "%s",
-			    checkpoint->refusals[0].text);
+	cr_error_set(err, -EOPNOTSUPP, "%s", checkpoint->refusals[0].text);
+	if (err && checkpoint->options.patience_ms && is_passing(checkpoint, 0))
+		return cr_error_set(err, err->code, "%.400s (tried for %g s)",
+				    checkpoint->refusals[0].text,
+				    checkpoint->options.patience_ms / 1e3);
+	return -EOPNOTSUPP;
 }
 
 int cr_checkpoint_verdict(struct cr_checkpoint *checkpoint,
@@ -220,19 +310,6 @@ void cr_checkpoint_stats(const struct cr_checkpoint *checkpoint,
 		stats->frozen_ns = cr_save_now_ns() - checkpoint->frozen_at_ns;
 }
 
-static void free_spaces(struct cr_checkpoint *checkpoint)
-{
-	for (size_t i = 0; i < checkpoint->nr_spaces; i++) {
-		struct cr_save_space *space = checkpoint->spaces[i];
-
-		cr_runs_clear(&space->runs);
-		free(space->owners);
-		free(space->path);
-		free(space);
-	}
-	free(checkpoint->spaces);
-}
-
 void cr_checkpoint_close(struct cr_checkpoint *checkpoint)
 {
 	int saved_errno = errno;
@@ -242,14 +319,8 @@ void cr_checkpoint_close(struct cr_checkpoint *checkpoint)
 	if (checkpoint->is_frozen)
 		cr_thaw(checkpoint, NULL);
 	cr_image_writer_abort(checkpoint->writer);
-	cr_file_table_destroy(checkpoint->files);
-	for (size_t i = 0; i < checkpoint->nr_known_files; i++)
-		free(checkpoint->known_files[i].path);
-	free(checkpoint->known_files);
-	free_spaces(checkpoint);
-	cr_forget_tasks(checkpoint);
+	forget(checkpoint);
 	cr_kmod_close(checkpoint->kmod);
-	free(checkpoint->refusals);
 	free(checkpoint);
 	errno = saved_errno;
 }

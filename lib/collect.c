@@ -28,7 +28,7 @@ static uint32_t new_space(void *arg, enum cr_space_kind kind, uint64_t length,
 
 static void refuse(void *arg, const struct cr_error *why)
 {
-	cr_refuse(arg, "%s", why->text);
+	cr_refuse_error(arg, why);
 }
 
 static int open_file_table(struct cr_checkpoint *checkpoint,

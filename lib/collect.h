@@ -157,6 +157,9 @@ uint64_t cr_save_now_ns(void); /* CLOCK_MONOTONIC */
 /* Note that something cannot be saved. */
 void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same; code -EAGAIN: it may be gone soon. */
+void cr_refuse_error(struct cr_checkpoint *checkpoint,
+		     const struct cr_error *why);
 
 /* ---- waiting.c ---- */
 

@@ -18,19 +18,24 @@
 
 #include "collect.h"
 
-void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
+void cr_refuse_error(struct cr_checkpoint *checkpoint,
+		     const struct cr_error *why)
 {
-	struct cr_error *why;
-	va_list args;
-
 	if (cr_array_grow(&checkpoint->refusals, checkpoint->nr_refusals,
 			  sizeof(*why)) < 0)
 		return; /* there are others already */
-	why = &checkpoint->refusals[checkpoint->nr_refusals++];
-	why->code = -EOPNOTSUPP;
+	checkpoint->refusals[checkpoint->nr_refusals++] = *why;
+}
+
+void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
+{
+	struct cr_error why = { .code = -EOPNOTSUPP };
+	va_list args;
+
 	va_start(args, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	vsnprintf(why.text, sizeof(why.text), fmt, args);
 	va_end(args);
+	cr_refuse_error(checkpoint, &why);
 }
 
 /* As kcmp(2) says it: 0 same, 1 less, 2 greater; or a negative errno. */

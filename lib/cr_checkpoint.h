@@ -45,6 +45,8 @@ struct cr_external {
 	size_t note_length; /* at most 48 MiB */
 };
 
+#define CR_CHECKPOINT_PATIENCE_MS 2000u
+
 struct cr_checkpoint_options {
 	const struct cr_root *roots;
 	size_t nr_roots;
@@ -63,6 +65,16 @@ struct cr_checkpoint_options {
 	uint32_t job, step; /* Slurm's, for the head; 0 without */
 	const cpu_set_t *allocation; /* CPUs the tree may use; NULL: ask */
 	unsigned int timeout_ms; /* for freezing; 0: 10 s */
+	/*
+	 * What is in the way for the moment only, a connection that has not
+	 * been accepted yet, say: so long the tree is let go, for some ms, and
+	 * stopped and looked at again.  0: the first look counts.  @again (may
+	 * be NULL) is called when it has been stopped so, and fails as it
+	 * likes: what its caller has noted of the tree is out of date.
+	 */
+	unsigned int patience_ms;
+	int (*again)(void *arg, struct cr_error *err);
+	void *again_arg;
 	/*
 	 * Asked for each socket of the tree while it is frozen; @fd is a
 	 * duplicate of it, number @number of process @pid.  Returns 1 if
@@ -124,9 +136,11 @@ int cr_checkpoint_freeze(struct cr_checkpoint *checkpoint,
 /*
  * Pre-flight verdict, then all that is to be known before memory is written,
  * TCP queues last: cr_checkpoint_connections() has the ends then.  The tree
- * must be frozen and stays so; nothing is written yet.
+ * must be frozen, and is so again if it is tried with patience (not after an
+ * error of stopping it); nothing is written yet.
  * Returns 0; -EOPNOTSUPP when something cannot be saved: the text names
- * vpid, fd or address, and what it is; or errors of reading.
+ * vpid, fd or address, and what it is; or errors of reading, of stopping, or of
+ * options.again().
  */
 int cr_checkpoint_collect(struct cr_checkpoint *checkpoint,
 			  struct cr_error *err);
@@ -137,8 +151,10 @@ int cr_checkpoint_collect(struct cr_checkpoint *checkpoint,
  */
 int cr_checkpoint_save(struct cr_checkpoint *checkpoint, struct cr_error *err);
 
-/* The verdict alone.  @report is called for each thing that cannot be saved,
- * may be NULL.  Returns 0 or -EOPNOTSUPP (@err has the first). */
+/* The verdict alone.  @report is called for each thing that cannot be saved
+ * (code -EOPNOTSUPP) or was in the way for the moment until the end of patience
+ * (-EAGAIN); may be NULL.  Returns 0 or -EOPNOTSUPP (@err has the first), or
+ * errors as cr_checkpoint_collect(). */
 int cr_checkpoint_verdict(struct cr_checkpoint *checkpoint,
 			  void (*report)(void *arg, const struct cr_error *why),
 			  void *arg, struct cr_error *err);

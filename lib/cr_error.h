@@ -15,6 +15,7 @@
  *	EPROTO		right call, wrong moment of the restart protocol
  *	ECANCELED	somebody else failed; their error is the one to report
  *	EOPNOTSUPP	the tree holds something that cannot be saved yet
+ *	EAGAIN		in the way for the moment: may work a moment later
  *	ESTALE		a file is not what it was when the image was written
  *	ETIMEDOUT	a peer did not arrive in time
  */

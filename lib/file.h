@@ -146,6 +146,11 @@ void cr_file_free(struct cr_file *file);
 int cr_file_refuse(struct cr_file_table *table, const struct cr_file *file,
 		   const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same of what is in the way for the moment and may be gone soon. */
+int cr_file_refuse_for_now(struct cr_file_table *table,
+			   const struct cr_file *file, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* @data of @length becomes the file's own structure; it is copied. */
 int cr_file_set_data(struct cr_file *file, const void *data, size_t length,
 		     struct cr_error *err);

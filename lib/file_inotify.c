@@ -168,8 +168,8 @@ static int save(struct cr_file_table *table, struct cr_file *file,
 	char *text, *line;
 
 	if (ioctl(file->fd, FIONREAD, &unread) == 0 && unread)
-		return cr_file_refuse(table, file,
-				      "inotify with events not read yet");
+		return cr_file_refuse_for_now(
+			table, file, "inotify with events not read yet");
 	text = cr_file_fdinfo(0, file->fd, err);
 	if (!text)
 		return err ? err->code : -EIO;

@@ -92,9 +92,13 @@ static int refuse_socket(struct cr_file_table *table,
 	else if (is_link_local(&head->local) || is_link_local(&head->remote))
 		what = "with a link-local address";
 	else if (poll_fd.revents & POLLPRI)
-		what = "with urgent data";
+		return cr_file_refuse_for_now(table, file,
+					      "TCP socket with urgent data") ==
+		       0;
 	else if (poll_fd.revents & POLLERR && !table->options.tcp_close)
-		what = "with an error that has not been read yet";
+		return cr_file_refuse_for_now(table, file,
+					      "TCP socket with an error that "
+					      "has not been read yet") == 0;
 	else if (head->kind != CR_TCP_LISTENING &&
 		 head->kind != CR_TCP_UNCONNECTED && !table->tcp->may_repair)
 		what = "that is connected: reading it takes CAP_NET_ADMIN";

@@ -119,10 +119,16 @@ static int is_waiting(struct cr_file_table *table, const struct cr_file *file,
 		      struct cr_wire_tcp *head,
 		      const struct cr_tcp_entry *entry)
 {
+	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
+
 	if (entry->state != CR_TCP_SYN_RECV &&
 	    entry->received > (entry->state == CR_TCP_CLOSE_WAIT))
-		return refuse(table, file, &head->local, &head->remote,
-			      "not accepted yet, but with data received");
+		return cr_file_refuse_for_now(
+			table, file,
+			"TCP connection %s -> %s, not accepted yet, but with "
+			"data received",
+			cr_tcp_print(&head->local, from),
+			cr_tcp_print(&head->remote, to));
 	head->kind = CR_TCP_CONNECTING;
 	head->flags |= CR_TCP_F_WAITED_FOR;
 	return 0;

@@ -200,9 +200,9 @@ static int find_peer(struct cr_file_table *table, struct cr_file *file,
 	if (cr_file_try_external(table, file))
 		return 1;
 	if (!diag->peer_inode)
-		cr_file_refuse(table, file,
-			       "Unix socket whose connection has not been "
-			       "accepted yet");
+		cr_file_refuse_for_now(table, file,
+				       "Unix socket whose connection has not "
+				       "been accepted yet");
 	else
 		refuse_outside(table, file);
 	return 1;
@@ -243,10 +243,11 @@ static int finish(struct cr_file_table *table, struct cr_file *file,
 		saving.head.flags |= CR_UNIX_F_LISTEN;
 		saving.head.backlog = diag.backlog;
 		if (diag.pending)
-			return cr_file_refuse(table, file,
-					      "Unix socket with %u connections "
-					      "not accepted yet",
-					      diag.pending);
+			return cr_file_refuse_for_now(
+				table, file,
+				"Unix socket with %u connections not accepted "
+				"yet",
+				diag.pending);
 	} else if (find_peer(table, file, &saving.head, &diag)) {
 		return 0;
 	} else {

@@ -137,8 +137,8 @@ static int peek_one(struct cr_file_table *table, struct cr_file *file,
 	if (n < 0)
 		return cr_error_errno(err, "recvmsg of Unix socket");
 	if (take_control(table, &header, &message)) {
-		cr_file_refuse(table, file,
-			       "Unix socket with descriptors in flight");
+		cr_file_refuse_for_now(
+			table, file, "Unix socket with descriptors in flight");
 		return 1;
 	}
 	if (n == 0 && is_end(saving))

@@ -44,7 +44,8 @@ struct cr_file_table_options {
 	int (*external)(void *arg, pid_t pid, int number, int fd,
 			struct cr_external *external, struct cr_error *err);
 	void *external_arg;
-	/* told of everything that cannot be saved; saving goes on looking */
+	/* told of everything that cannot be saved (code -EOPNOTSUPP), or not at
+	 * the moment (-EAGAIN); saving goes on looking */
 	void (*refuse)(void *arg, const struct cr_error *why);
 };
 

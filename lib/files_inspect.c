@@ -14,27 +14,50 @@
 
 #include "file.h"
 
-int cr_file_refuse(struct cr_file_table *table, const struct cr_file *file,
-		   const char *fmt, ...)
+static int __attribute__((format(printf, 4, 0)))
+refuse(struct cr_file_table *table, const struct cr_file *file, int code,
+       const char *fmt, va_list args)
 {
 	struct cr_error why;
 	char text[CR_ERROR_TEXT_MAX];
-	va_list args;
 
-	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
 	if (file->number < 0)
-		cr_error_set(&why, -EOPNOTSUPP, "vpid %u %s: %s", file->vpid,
+		cr_error_set(&why, code, "vpid %u %s: %s", file->vpid,
 			     file->name, text);
 	else
-		cr_error_set(&why, -EOPNOTSUPP, "vpid %u fd %d: %s", file->vpid,
+		cr_error_set(&why, code, "vpid %u fd %d: %s", file->vpid,
 			     file->number, text);
 	if (!table->refused.code)
 		table->refused = why;
+	table->refused.code = -EOPNOTSUPP;
 	if (table->options.refuse)
 		table->options.refuse(table->options.arg, &why);
 	return 0;
+}
+
+int cr_file_refuse(struct cr_file_table *table, const struct cr_file *file,
+		   const char *fmt, ...)
+{
+	va_list args;
+	int rc;
+
+	va_start(args, fmt);
+	rc = refuse(table, file, -EOPNOTSUPP, fmt, args);
+	va_end(args);
+	return rc;
+}
+
+int cr_file_refuse_for_now(struct cr_file_table *table,
+			   const struct cr_file *file, const char *fmt, ...)
+{
+	va_list args;
+	int rc;
+
+	va_start(args, fmt);
+	rc = refuse(table, file, -EAGAIN, fmt, args);
+	va_end(args);
+	return rc;
 }
 
 int cr_file_set_data(struct cr_file *file, const void *data, size_t length,

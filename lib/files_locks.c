@@ -75,6 +75,11 @@ static int list_locks(struct cr_file_table *table, struct cr_file *file,
 		if (parse_lock(line + 5, &lock) < 0)
 			rc = cr_error_set(err, -EIO, "fd %u: odd lock: %s",
 					  number, line);
+		else if (lock.kind == CR_LOCK_LEASE &&
+			 strstr(line, " BREAKING "))
+			rc = cr_file_refuse_for_now(table, file,
+						    "a lease on %s",
+						    file->link);
 		else if (lock.kind == CR_LOCK_LEASE)
 			rc = cr_file_refuse(table, file, "a lease on %s",
 					    file->link);

@@ -283,12 +283,12 @@ static int freeze_once(struct freezer *freezer, struct cr_error *err)
 	return 0;
 }
 
-/* Until no vfork(2) is under way. */
+/* Until no vfork(2) is under way, and no thread stays in the vdso. */
 static int freeze_patiently(struct freezer *freezer, struct cr_error *err)
 {
 	const struct timespec nap = { 0, VFORK_NAP_NS };
 	struct cr_error why = { 0 }; /* of what may work when tried again */
-	int rc;
+	int is_over, rc;
 
 	for (;;) {
 		freezer->checkpoint->frozen_at_ns = cr_save_now_ns();
@@ -297,10 +297,11 @@ static int freeze_patiently(struct freezer *freezer, struct cr_error *err)
 			return 0;
 		if (release_all(freezer->checkpoint) < 0 && rc > 0)
 			freezer->deadline_ns = 0;
-		if (rc > 0 && cr_save_now_ns() >= freezer->deadline_ns)
+		is_over = cr_save_now_ns() >= freezer->deadline_ns;
+		if (rc > 0 && is_over)
 			rc = cr_error_set(&why, -ETIMEDOUT,
 					  "a vfork(2) does not end");
-		if (rc < 0)
+		if (rc < 0 && (rc != -EAGAIN || is_over))
 			return cr_error_set(err, rc, "%s", why.text);
 		nanosleep(&nap, NULL);
 	}

@@ -177,16 +177,31 @@ static int between_queues(void *arg, struct cr_error *err)
 	return agent_sync_pass(CR_BARRIER_QUEUES, 0, err);
 }
 
-static int save_frozen(struct agent *agent, struct cr_checkpoint *checkpoint,
-		       int dirfd, struct cr_manifest *manifest,
-		       struct cr_error *err)
+struct saving {
+	struct agent *agent;
+	struct cr_manifest *manifest;
+};
+
+/* The tree is frozen, perhaps once more. */
+static int note_frozen(void *arg, struct cr_error *err)
 {
+	const struct saving *saving = arg;
+	int rc = agent_relay_tell(saving->agent, CR_MSG_RELAY_QUIESCE, err);
+
+	if (!rc)
+		agent_streams_note(saving->agent, saving->manifest);
+	return rc;
+}
+
+static int save_frozen(struct saving *saving, struct cr_checkpoint *checkpoint,
+		       int dirfd, struct cr_error *err)
+{
+	struct agent *agent = saving->agent;
+	struct cr_manifest *manifest = saving->manifest;
 	int rc = agent_sync_pass(CR_BARRIER_FROZEN, 0, err);
 
 	if (!rc)
-		rc = agent_relay_tell(agent, CR_MSG_RELAY_QUIESCE, err);
-	if (!rc)
-		agent_streams_note(agent, manifest);
+		rc = note_frozen(saving, err);
 	if (!rc)
 		rc = cr_checkpoint_collect(checkpoint, err);
 	if (!rc && agent->member)
@@ -226,6 +241,16 @@ static void let_go(struct agent *agent, struct cr_checkpoint *checkpoint,
 	cr_checkpoint_stats(checkpoint, &result->stats);
 }
 
+/* Of several nodes the others wait, frozen, and give up after their timeout. */
+static unsigned int patience_ms(const struct agent *agent)
+{
+	const unsigned int quarter_ms = agent->config->timeout * 1000 / 4;
+
+	return agent->member && quarter_ms < CR_CHECKPOINT_PATIENCE_MS ?
+		       quarter_ms :
+		       CR_CHECKPOINT_PATIENCE_MS;
+}
+
 /* Save into @dirfd and end or thaw. */
 static int save_tree(struct agent *agent, int dirfd,
 		     struct cr_manifest *manifest, struct cr_root *roots,
@@ -233,6 +258,7 @@ static int save_tree(struct agent *agent, int dirfd,
 {
 	const struct cr_step *step = agent->step;
 	struct cr_checkpoint *checkpoint = NULL;
+	struct saving saving = { agent, manifest };
 	cpu_set_t cpus;
 	struct cr_checkpoint_options options = {
 		.roots = roots,
@@ -242,6 +268,9 @@ static int save_tree(struct agent *agent, int dirfd,
 		.dirfd = dirfd,
 		.name = manifest->images[0].name,
 		.image_fd = -1,
+		.patience_ms = patience_ms(agent),
+		.again = note_frozen,
+		.again_arg = &saving,
 		.external = agent_external_save,
 		.external_arg = agent,
 		.peers_elsewhere = agent->member != NULL,
@@ -259,8 +288,7 @@ static int save_tree(struct agent *agent, int dirfd,
 	if (!rc)
 		rc = cr_checkpoint_freeze(checkpoint, &result->err);
 	if (!rc)
-		rc = save_frozen(agent, checkpoint, dirfd, manifest,
-				 &result->err);
+		rc = save_frozen(&saving, checkpoint, dirfd, &result->err);
 	if (!rc)
 		let_go(agent, checkpoint, result);
 	cr_checkpoint_close(checkpoint);

@@ -94,6 +94,7 @@ static int note(const struct agent_rank *rank, uint32_t fd,
 
 void agent_streams_note(const struct agent *agent, struct cr_manifest *manifest)
 {
+	manifest->nr_streams = 0;
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
 		for (uint32_t fd = 0; fd < 3; fd++)
 			if (!agent->ranks[i].has_ended &&

@@ -17,7 +17,9 @@
 enum cr_barrier {
 	CR_BARRIER_NONE,
 	/* of a checkpoint, in this order */
-	CR_BARRIER_FROZEN, /* no task of the step runs */
+	CR_BARRIER_FROZEN, /* no task of the step runs; before QUEUES a node may
+			    * let its own go for moments: cr_checkpoint.h,
+			    * patience */
 	CR_BARRIER_QUEUES, /* all send queues are read, no receive queue is */
 	CR_BARRIER_ENDS, /* all ends of TCP connections are known */
 	CR_BARRIER_MATCHED, /* ... and belong together: images are written */

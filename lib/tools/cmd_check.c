@@ -5,6 +5,7 @@
  * The tree is stopped for as long as it takes to look at it, and goes on.
  */
 #include <argp.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,8 @@ static void report(void *arg, const struct cr_error *why)
 {
 	size_t *nr_reports = arg;
 
-	printf("%s\n", why->text);
+	printf("%s%s\n", why->code == -EAGAIN ? "for the moment: " : "",
+	       why->text);
 	(*nr_reports)++;
 }
 

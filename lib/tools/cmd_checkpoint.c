@@ -177,7 +177,8 @@ static int finish(struct cr_checkpoint *checkpoint, int keep_running,
 static void report(void *arg, const struct cr_error *why)
 {
 	(void)arg;
-	fprintf(stderr, "cr: cannot save: %s\n", why->text);
+	fprintf(stderr, "cr: cannot save%s: %s\n",
+		why->code == -EAGAIN ? " at the moment" : "", why->text);
 }
 
 static int stop_and_look(struct cr_checkpoint *checkpoint, struct cr_error *err)
@@ -197,6 +198,7 @@ int cmd_checkpoint(int argc, char **argv)
 	struct arguments arguments = {
 		.options = { .image_fd = -1,
 			     .dirfd = AT_FDCWD,
+			     .patience_ms = CR_CHECKPOINT_PATIENCE_MS,
 			     .progress = cr_command_progress,
 			     .progress_arg = (void *)(uintptr_t) "saving" },
 	};
