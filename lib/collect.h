@@ -193,6 +193,22 @@ int cr_freeze_watch_begin(struct cr_freeze_watch **watchp,
 void cr_freeze_watch_end(struct cr_freeze_watch *watch);
 void cr_freeze_watch_stop(struct cr_freeze_watch *watch);
 
+/* ---- freeze_late.c ---- */
+
+/* What threads have done since they were to stop; zero at first. */
+struct cr_late {
+	uint64_t sampled_at_ns, ran_ns;
+	uint64_t worked_at_ns; /* 0: never */
+};
+
+/* Look at those that have not stopped yet, if it was not done just now. */
+void cr_late_note(const struct cr_checkpoint *checkpoint, struct cr_late *late);
+/* Do they still get on with something? */
+int cr_late_works(const struct cr_late *late);
+/* -ETIMEDOUT, with the name of one and where it is. */
+int cr_late_explain(const struct cr_checkpoint *checkpoint,
+		    struct cr_error *err);
+
 /* ---- freeze_vdso.c ---- */
 
 /*

@@ -64,7 +64,9 @@ struct cr_checkpoint_options {
 	enum cr_engine engine; /* cr_image_write.h */
 	uint32_t job, step; /* Slurm's, for the head; 0 without */
 	const cpu_set_t *allocation; /* CPUs the tree may use; NULL: ask */
-	unsigned int timeout_ms; /* for freezing; 0: 10 s */
+	/* For freezing; 0: 10 s.  Six times as long for a thread that works in
+	 * the kernel, in a call that no signal ends (MAP_POPULATE). */
+	unsigned int timeout_ms;
 	/*
 	 * What is in the way for the moment only, a connection that has not
 	 * been accepted yet, say: so long the tree is let go, for some ms, and

@@ -22,6 +22,7 @@
 #include "remote.h"
 
 #define FREEZE_MS 10000u /* unless the caller says */
+#define LATE_FACTOR 6 /* as long for one that works in the kernel */
 #define WAIT_MS 20u /* before asking why a thread does not stop */
 #define RELEASE_MS 2000u /* for a thread to stop so that it can be let go */
 #define VFORK_NAP_NS 2000000
@@ -31,6 +32,8 @@
 struct freezer {
 	struct cr_checkpoint *checkpoint;
 	uint64_t deadline_ns;
+	uint64_t limit_ns; /* of it: threads that work in the kernel defer it */
+	struct cr_late late;
 	struct cr_clocks clocks;
 	struct cr_freeze_watch *watch; /* NULL: not needed yet */
 };
@@ -173,6 +176,20 @@ static int wait_task(struct freezer *freezer, struct cr_save_task *task,
 	return 0;
 }
 
+/* A thread does not stop yet: has it had its time? */
+static int is_too_late(struct freezer *freezer)
+{
+	const uint64_t now_ns = cr_save_now_ns();
+
+	cr_late_note(freezer->checkpoint, &freezer->late);
+	if (now_ns < freezer->deadline_ns)
+		return 0;
+	if (now_ns >= freezer->limit_ns || !cr_late_works(&freezer->late))
+		return 1;
+	freezer->deadline_ns = now_ns + WAIT_MS * 1000000ull;
+	return 0;
+}
+
 /*
  * Again and again: a thread in execve(2) stops only when all others of its
  * process have ended and their tracer, we, has been told so.
@@ -192,8 +209,8 @@ static int wait_all(struct freezer *freezer, size_t *nr_newp,
 			if (rc)
 				return rc;
 		}
-		if (nr_late && cr_save_now_ns() >= freezer->deadline_ns)
-			return -ETIMEDOUT;
+		if (nr_late && is_too_late(freezer))
+			return cr_late_explain(checkpoint, err);
 	} while (nr_late);
 	return 0;
 }
@@ -315,7 +332,9 @@ int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
 
 	if (!timeout_ms)
 		timeout_ms = FREEZE_MS;
-	freezer.deadline_ns = cr_save_now_ns() + (uint64_t)timeout_ms * 1000000;
+	freezer.deadline_ns = cr_save_now_ns() + timeout_ms * 1000000ull;
+	freezer.limit_ns =
+		cr_save_now_ns() + timeout_ms * 1000000ull * LATE_FACTOR;
 	rc = freeze_patiently(&freezer, err);
 	cr_freeze_watch_stop(freezer.watch);
 	checkpoint->is_frozen = rc == 0;
