@@ -21,6 +21,7 @@ cp -a /etc/. "$etc" || cp -a /etc/. "$etc" # a package may just be changing it
 mount --bind "$etc" /etc
 lab up --nodes 1 --build "$build"
 for file in passwd group hosts; do
+	[ -e /etc/$file ] || continue
 	cp -p /etc/$file /etc/$file.new
 	mv /etc/$file.new /etc/$file
 done
