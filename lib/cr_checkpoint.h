@@ -98,6 +98,8 @@ struct cr_checkpoint_options {
 	 * restart.
 	 */
 	int peers_elsewhere;
+	int peers_here; /* so may other trees of this node, of the same caller;
+			 * loopback addresses excepted */
 	int tcp_close;
 	/*
 	 * Called by cr_checkpoint_collect() once, when all that TCP sockets

@@ -116,6 +116,9 @@ enum cr_tcp_peer_kind {
 struct cr_tcp_peer {
 	struct cr_tcp_address local, remote; /* our end, as saved */
 	uint32_t kind; /* enum cr_tcp_peer_kind */
+	/* Where it is now; port 0: as .moves say of ->remote.  For nodes that
+	 * had the same address. */
+	struct cr_tcp_address moved;
 	/* of END, its own: see struct cr_tcp_end */
 	uint32_t received, window_end;
 };
@@ -126,6 +129,12 @@ struct cr_tcp_restart {
 	size_t nr_moves;
 	const struct cr_tcp_peer *peers;
 	size_t nr_peers;
+	/* Other trees that are restarted at the same time may have the ports
+	 * of ours on this node, since they came from another one.  Then a
+	 * name that is taken gets another port, unless it is a loopback
+	 * address: at others nobody finds it any more anyway who remembers
+	 * where it was. */
+	int renumber;
 };
 
 #endif /* CR_TCP_H */

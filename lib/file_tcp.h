@@ -166,7 +166,13 @@ int cr_tcp_is_only6(const struct cr_wire_tcp *head);
 /* 1: @fd has something attached that cannot be saved; *@whatp says what. */
 int cr_tcp_has_more(int fd, const char **whatp);
 
-/* file_tcp_peer.c: the verdict about one socket */
+/* file_tcp_peer.c */
+/* If other images may have ends of connections (cr_checkpoint_options
+ * .peers_elsewhere): the one at @remote?  On this node it is mostly a
+ * stranger's. */
+int cr_tcp_is_elsewhere(const struct cr_file_table *table,
+			const struct cr_tcp_address *remote);
+/* The verdict about one socket. */
 int cr_tcp_find_peer(struct cr_file_table *table, struct cr_file *file,
 		     struct cr_error *err);
 
@@ -241,6 +247,11 @@ int cr_tcp_bind(int fd, uint32_t family, const struct cr_tcp_address *address,
 int cr_tcp_bind_name(int fd, uint32_t family,
 		     const struct cr_tcp_address *address,
 		     struct cr_error *err);
+/* ... or takes another port if that one is taken, at once: see
+ * cr_tcp_restart.renumber. */
+int cr_tcp_bind_any_port(int fd, uint32_t family,
+			 const struct cr_tcp_address *address,
+			 struct cr_error *err);
 
 /* One end of a connection, as repair mode makes it. */
 struct cr_tcp_shape {

@@ -143,7 +143,7 @@ static int add_halves(struct ends *list, const struct cr_file_table *table)
 		if (!entry->inode && !entry->received &&
 		    (entry->state == CR_TCP_SYN_RECV ||
 		     entry->state == CR_TCP_ESTABLISHED) &&
-		    !cr_tcp_is_own(&entry->remote))
+		    cr_tcp_is_elsewhere(table, &entry->remote))
 			rc = add_half(list, table, entry);
 	}
 	cr_tcp_list_free(&sockets);

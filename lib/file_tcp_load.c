@@ -129,17 +129,14 @@ int cr_tcp_check(const struct cr_saved *saved, const struct cr_saved_file *file,
 
 /* ---- for restoring ---- */
 
-static int move(const struct cr_wire_tcp *head,
-		const struct cr_tcp_restart *restart,
-		const struct cr_tcp_address *from, struct cr_tcp_address *to,
-		struct cr_error *err)
+static void move(const struct cr_tcp_restart *restart,
+		 const struct cr_tcp_address *from, struct cr_tcp_address *to)
 {
-	char text[CR_TCP_ADDRESS_TEXT];
 	size_t i;
 
 	*to = *from;
 	if (!restart || cr_tcp_is_loopback(from) || cr_tcp_is_any(from))
-		return 0;
+		return;
 	for (i = 0; i < restart->nr_moves; i++) {
 		const struct cr_tcp_move *one = &restart->moves[i];
 
@@ -151,11 +148,21 @@ static int move(const struct cr_wire_tcp *head,
 			to->port = one->to.port;
 		break;
 	}
-	if (head->family == AF_INET && !cr_tcp_is_mapped(to))
-		return cr_error_set(err, -EAFNOSUPPORT,
-				    "%s cannot become an address of IPv6",
-				    cr_tcp_print(from, text));
-	return 0;
+}
+
+/* A socket for IPv4 has no way to an address of IPv6. */
+static int check_family(const struct cr_wire_tcp *head,
+			const struct cr_tcp_address *from,
+			const struct cr_tcp_address *to, struct cr_error *err)
+{
+	char text[CR_TCP_ADDRESS_TEXT];
+
+	if (head->family != AF_INET || !cr_tcp_is_mapped(from) ||
+	    cr_tcp_is_mapped(to))
+		return 0;
+	return cr_error_set(err, -EAFNOSUPPORT,
+			    "%s cannot become an address of IPv6",
+			    cr_tcp_print(from, text));
 }
 
 static const struct cr_tcp_peer *find_peer(const struct cr_tcp_restart *restart,
@@ -208,6 +215,8 @@ static int use_table(struct cr_tcp_making *making,
 				    "where its other end is",
 				    cr_tcp_print(&head->local, from),
 				    cr_tcp_print(&head->remote, to));
+	if (peer->moved.port)
+		making->remote = peer->moved;
 	switch (peer->kind) {
 	case CR_TCP_PEER_END:
 		if (head->kind == CR_TCP_CONNECTED)
@@ -254,18 +263,21 @@ int cr_tcp_prepare(const struct cr_saved *saved,
 	making->error = head->error;
 	making->send_first = head->send_first + head->send_length;
 	making->is_gone = (head->flags & CR_TCP_F_PEER_GONE) != 0;
-	rc = move(head, restart, &head->local, &making->local, err);
-	if (rc == 0)
-		rc = move(head, restart, &head->remote, &making->remote, err);
-	if (rc < 0)
-		return rc;
+	move(restart, &head->local, &making->local);
+	move(restart, &head->remote, &making->remote);
 	if (file->file->peer) {
 		other = saved->files[file->file->peer - 1].data;
-		return fit_peer(making, other->receive_end,
-				other->window_begin + other->window, err);
+		rc = fit_peer(making, other->receive_end,
+			      other->window_begin + other->window, err);
+	} else if (head->flags & CR_TCP_F_ELSEWHERE) {
+		rc = use_table(making, restart, err);
+	} else {
+		making->send_window = head->send_window;
+		rc = 0;
 	}
-	if (head->flags & CR_TCP_F_ELSEWHERE)
-		return use_table(making, restart, err);
-	making->send_window = head->send_window;
-	return 0;
+	if (rc == 0)
+		rc = check_family(head, &head->local, &making->local, err);
+	if (rc == 0)
+		rc = check_family(head, &head->remote, &making->remote, err);
+	return rc;
 }

@@ -149,7 +149,11 @@ static int make_named(struct cr_file_restore *restore, uint32_t id,
 	if (fd < 0)
 		return fd;
 	cr_tcp_set_late_options(head, fd);
-	rc = cr_tcp_bind_name(fd, head->family, &making.local, err);
+	if (restore->tcp && restore->tcp->renumber &&
+	    !cr_tcp_is_loopback(&making.local))
+		rc = cr_tcp_bind_any_port(fd, head->family, &making.local, err);
+	else
+		rc = cr_tcp_bind_name(fd, head->family, &making.local, err);
 	if (rc < 0) {
 		close(fd);
 		return rc;

@@ -126,6 +126,28 @@ static int is_only6(int fd, uint32_t family)
 	return value;
 }
 
+int cr_tcp_bind_any_port(int fd, uint32_t family,
+			 const struct cr_tcp_address *address,
+			 struct cr_error *err)
+{
+	struct cr_tcp_address other = *address;
+	socklen_t length = sizeof(int);
+	int reuse = 0, no = 0, rc;
+
+	/* two that may share it, and do not listen yet, would both get it */
+	getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &length);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &no, sizeof(no));
+	rc = cr_tcp_bind(fd, family, address, err);
+	if (rc == -EADDRINUSE) {
+		other.port = 0;
+		rc = cr_tcp_bind(fd, family, &other, err);
+	}
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	if (rc == 0 && err)
+		memset(err, 0, sizeof(*err));
+	return rc;
+}
+
 int cr_tcp_bind_name(int fd, uint32_t family,
 		     const struct cr_tcp_address *address, struct cr_error *err)
 {

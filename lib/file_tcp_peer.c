@@ -90,12 +90,19 @@ static int refuse(struct cr_file_table *table, const struct cr_file *file,
 			      cr_tcp_print(remote, to), what);
 }
 
+int cr_tcp_is_elsewhere(const struct cr_file_table *table,
+			const struct cr_tcp_address *remote)
+{
+	return table->options.peers_here ? !cr_tcp_is_loopback(remote) :
+					   !cr_tcp_is_own(remote);
+}
+
 /* Nobody of this tree has the other end. */
 static int is_elsewhere(struct cr_file_table *table, struct cr_file *file,
 			struct cr_wire_tcp *head)
 {
-	/* on this node it could only be a stranger's */
-	if (table->options.peers_elsewhere && !cr_tcp_is_own(&head->remote)) {
+	if (table->options.peers_elsewhere &&
+	    cr_tcp_is_elsewhere(table, &head->remote)) {
 		head->flags |= CR_TCP_F_ELSEWHERE;
 		return 0;
 	}
@@ -255,7 +262,8 @@ static int look_at_waiting(struct cr_file_table *table, struct cr_file *file,
 {
 	if (find_other(table, &entry->remote, &entry->local))
 		return 0;
-	if (table->options.peers_elsewhere && !cr_tcp_is_own(&entry->remote)) {
+	if (table->options.peers_elsewhere &&
+	    cr_tcp_is_elsewhere(table, &entry->remote)) {
 		if (entry->received > (entry->state == CR_TCP_CLOSE_WAIT))
 			return refuse(table, file, &entry->remote,
 				      &entry->local,

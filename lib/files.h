@@ -32,7 +32,8 @@ struct cr_file_table_options {
 	const struct cr_root *roots; /* with stream holders, see there */
 	size_t nr_roots;
 	int guess_streams;
-	int peers_elsewhere, tcp_close; /* as in cr_checkpoint_options */
+	int peers_elsewhere, peers_here,
+		tcp_close; /* as in cr_checkpoint_options */
 	/* vpid of process @pid of the tree, 0 if it is none of the tree */
 	uint32_t (*vpid_of)(void *arg, pid_t pid);
 	/* a new space; the id is to be used in records; content is written in

@@ -15,7 +15,7 @@
 #include "addresses.h"
 
 #define MAPPED_BITS 96 /* before an IPv4 address written as IPv6 does */
-#define MOVE_TEXT (2ul * CR_TCP_ADDRESS_TEXT)
+#define MOVE_TEXT (2ul * CR_TCP_ADDRESS_TEXT + sizeof("65535/"))
 
 static int is_ipv4(const struct cr_tcp_address *address)
 {
@@ -162,10 +162,10 @@ find_best(const struct cr_manifest_address *was,
 
 int cr_addresses_move(const struct cr_manifest *manifest, uint32_t node,
 		      const struct cr_manifest_address *now, size_t nr_now,
-		      struct cr_tcp_move **movesp, size_t *nr_movesp,
+		      struct cr_address_move **movesp, size_t *nr_movesp,
 		      struct cr_error *err)
 {
-	struct cr_tcp_move *moves =
+	struct cr_address_move *moves =
 		calloc(manifest->nr_addresses + 1, sizeof(*moves));
 	size_t nr = 0;
 
@@ -179,40 +179,51 @@ int cr_addresses_move(const struct cr_manifest *manifest, uint32_t node,
 			continue;
 		best = find_best(was, now, nr_now);
 		if (best)
-			moves[nr++] =
-				(struct cr_tcp_move){ .from = was->address,
-						      .to = best->address };
+			moves[nr++] = (struct cr_address_move){
+				node, { was->address, best->address }
+			};
 	}
 	*movesp = moves;
 	*nr_movesp = nr;
 	return 0;
 }
 
-int cr_addresses_is_used(const struct cr_manifest *manifest, uint32_t node,
-			 const struct cr_tcp_move *move)
+int cr_addresses_is_used(const struct cr_manifest *manifest,
+			 const struct cr_address_move *move)
 {
 	for (size_t i = 0; i < manifest->nr_ends; i++) {
 		const struct cr_manifest_end *one = &manifest->ends[i];
 
-		if (is_same(one->node == node ? &one->end.local :
-						&one->end.remote,
-			    &move->from))
+		if (is_same(one->node == move->node ? &one->end.local :
+						      &one->end.remote,
+			    &move->move.from))
 			return 1;
 	}
 	return 0;
 }
 
+const struct cr_tcp_address *
+cr_addresses_find(const struct cr_address_move *moves, size_t nr_moves,
+		  uint32_t node, const struct cr_tcp_address *address)
+{
+	for (size_t i = 0; i < nr_moves; i++)
+		if (moves[i].node == node &&
+		    is_same(&moves[i].move.from, address))
+			return &moves[i].move.to;
+	return NULL;
+}
+
 /* --- who needs to hear of a move --- */
 
-static int compare_ip(const struct cr_tcp_move *move, const uint8_t ip[16])
+static int compare_ip(const struct cr_address_move *move, const uint8_t ip[16])
 {
-	return memcmp(move->from.ip, ip, sizeof(move->from.ip));
+	return memcmp(move->move.from.ip, ip, sizeof(move->move.from.ip));
 }
 
 static int compare_moves(const void *a, const void *b)
 {
-	const struct cr_tcp_move *const *left = a, *const *right = b;
-	const int rc = compare_ip(*left, (*right)->from.ip);
+	const struct cr_address_move *const *left = a, *const *right = b;
+	const int rc = compare_ip(*left, (*right)->move.from.ip);
 
 	return rc ? rc : (*left > *right) - (*left < *right);
 }
@@ -227,7 +238,7 @@ static int compare_routes(const void *a, const void *b)
 }
 
 /* The first of @sorted that is not before @ip. */
-static size_t find_ip(const struct cr_tcp_move **sorted, size_t nr,
+static size_t find_ip(const struct cr_address_move **sorted, size_t nr,
 		      const uint8_t ip[16])
 {
 	size_t low = 0, high = nr;
@@ -245,7 +256,7 @@ static size_t find_ip(const struct cr_tcp_move **sorted, size_t nr,
 
 /* Several nodes may have had one address, for themselves: all of these. */
 static size_t add_routes(const struct cr_manifest *manifest,
-			 const struct cr_tcp_move **sorted, size_t nr_moves,
+			 const struct cr_address_move **sorted, size_t nr_moves,
 			 struct cr_address_route *routes)
 {
 	size_t nr = 0;
@@ -275,11 +286,11 @@ static size_t drop_doubles(struct cr_address_route *routes, size_t nr)
 }
 
 int cr_addresses_route(const struct cr_manifest *manifest,
-		       const struct cr_tcp_move *moves, size_t nr_moves,
+		       const struct cr_address_move *moves, size_t nr_moves,
 		       struct cr_address_route **routesp, size_t *nr_routesp,
 		       struct cr_error *err)
 {
-	const struct cr_tcp_move **sorted =
+	const struct cr_address_move **sorted =
 		calloc(nr_moves + 1, sizeof(*sorted));
 	struct cr_address_route *routes = NULL;
 	size_t nr = 0;
@@ -305,7 +316,7 @@ int cr_addresses_route(const struct cr_manifest *manifest,
 
 /* --- messages --- */
 
-int cr_addresses_print(const struct cr_tcp_move *moves, size_t nr_moves,
+int cr_addresses_print(const struct cr_address_move *moves, size_t nr_moves,
 		       size_t *nextp, char *text, size_t size)
 {
 	char from[CR_TCP_ADDRESS_TEXT], to[CR_TCP_ADDRESS_TEXT];
@@ -313,27 +324,33 @@ int cr_addresses_print(const struct cr_tcp_move *moves, size_t nr_moves,
 
 	text[0] = '\0';
 	for (; *nextp < nr_moves && used + MOVE_TEXT + 2 < size; (*nextp)++)
-		used += (size_t)snprintf(text + used, size - used, "%s%s>%s",
-					 used ? " " : "",
-					 cr_tcp_print(&moves[*nextp].from,
-						      from),
-					 cr_tcp_print(&moves[*nextp].to, to));
+		used += (size_t)
+			snprintf(text + used, size - used, "%s%u/%s>%s",
+				 used ? " " : "", moves[*nextp].node,
+				 cr_tcp_print(&moves[*nextp].move.from, from),
+				 cr_tcp_print(&moves[*nextp].move.to, to));
 	return used != 0;
 }
 
-static int scan_one(char *word, struct cr_tcp_move *move)
+static int scan_one(char *word, struct cr_address_move *move)
 {
-	char *to = strchr(word, '>');
+	char *from = strchr(word, '/'), *to = strchr(word, '>'), *end;
+	unsigned long node;
 
-	if (!to)
+	if (!from || !to || *word < '0' || *word > '9')
 		return -EBADMSG;
+	node = strtoul(word, &end, 10);
+	if (end != from || node >= CR_MANIFEST_IMAGES_MAX)
+		return -EBADMSG;
+	move->node = (uint32_t)node;
 	*to++ = '\0';
-	return cr_tcp_scan(word, &move->from) || cr_tcp_scan(to, &move->to) ?
+	return cr_tcp_scan(from + 1, &move->move.from) ||
+			       cr_tcp_scan(to, &move->move.to) ?
 		       -EBADMSG :
 		       0;
 }
 
-int cr_addresses_scan(const char *text, struct cr_tcp_move *moves,
+int cr_addresses_scan(const char *text, struct cr_address_move *moves,
 		      size_t *nr_movesp, size_t room)
 {
 	char copy[CR_ERROR_TEXT_MAX], *rest = copy, *word;

@@ -174,7 +174,7 @@ static void asked(struct agent *agent, const struct agent_result *result)
  * they are of a job that had the same number long ago.  The environment does
  * not always have the count.
  */
-static int is_first_run(struct agent *agent)
+int agent_is_first_run(struct agent *agent)
 {
 	uint32_t before = agent->step->restart_count;
 
@@ -189,16 +189,21 @@ static int open_folders(struct agent *agent, struct cr_error *err)
 {
 	struct cr_error ignored;
 
+	int rc;
+
 	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
 	if (agent->dirfd < 0)
 		return agent->dirfd;
+	rc = agent_groups_choose(agent, err);
+	if (rc)
+		return rc;
 	if (agent->step->node > 0)
 		return 0; /* the lead chooses the folder */
 	agent->step_dirfd =
 		cr_claim_step(agent->dirfd, agent->step, &agent->lock_fd, err);
 	if (agent->step_dirfd < 0)
 		return agent->step_dirfd;
-	if (has_images(agent) && is_first_run(agent))
+	if (has_images(agent) && agent_is_first_run(agent))
 		cr_generation_prune(agent->step_dirfd, 0, &ignored);
 	if (agent->step->step != CR_STEP_BATCH)
 		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
@@ -247,6 +252,8 @@ static int meet(struct agent *agent, struct cr_error *err)
 		rc = agent_lead_start(agent, err);
 		if (!rc && agent->is_restart)
 			agent_lead_restart(agent);
+		/* nobody else knows what has been refused */
+		agent->member->is_speaker = !agent->is_restart;
 	} else {
 		agent_meet_start(agent);
 		rc = 0;
@@ -267,10 +274,10 @@ static int setup(struct agent *agent, struct cr_error *err)
 	agent->base = event_base_new();
 	if (!agent->base)
 		return cr_error_set(err, -ENOMEM, "no event loop");
+	rc = open_folders(agent, err);
 	agent->image_node = agent->step->node;
-	rc = init_ranks(agent, err);
 	if (!rc)
-		rc = open_folders(agent, err);
+		rc = init_ranks(agent, err);
 	if (!rc && agent->step->nr_nodes > 1)
 		rc = agent_member_start(agent, err);
 	if (!rc && agent->step->node == 0)

@@ -96,7 +96,8 @@ struct agent {
 	struct event *stepd_event;
 	int dirfd, step_dirfd;
 	int lock_fd; /* on the step's folder, for as long as we live */
-	struct agent_rank *ranks; /* [step->nr_local_ranks], by local id */
+	struct agent_rank *ranks; /* [step->nr_local_ranks], by local id, or as
+				   * group_ranks */
 	struct agent_keeper keeper;
 	struct agent_relay relay;
 
@@ -115,6 +116,11 @@ struct agent {
 	int64_t clients_deadline_ms;
 	enum cr_cause cause; /* of the last SIGTERM */
 	struct cr_job_view job; /* as last seen */
+
+	/* several agents on this node, or elsewhere: agent_groups.c */
+	uint32_t *group_ranks; /* [step->nr_local_ranks], ascending; NULL: this
+				* node's ranks are ours */
+	size_t nr_groups_here;
 
 	/* a step of several nodes: agent_peers.h; else all NULL */
 	struct agent_lead *lead; /* on node 0 */
@@ -170,6 +176,17 @@ int agent_keeper_start(struct agent *agent, uint64_t monotonic_ns,
 void agent_keeper_release(struct agent_keeper *keeper);
 /* In a fork: close all descriptors from 3 on but these. */
 void agent_close_others(const int *keep, size_t nr_keep);
+
+/* --- agent_groups.c: several groups of ranks on one node --- */
+/*
+ * The job runs again, and its step has more or fewer nodes than there are
+ * images: find out which of them belong here.  Then ->step speaks of groups
+ * instead of nodes: its number, how many there are, how many ranks ours has.
+ * 0 also if they do not fit (->refused says why).
+ */
+int agent_groups_choose(struct agent *agent, struct cr_error *err);
+/* Does slurmctld say that the job has never run before? */
+int agent_is_first_run(struct agent *agent);
 
 /* --- agent_image.c: the image that a restart is tried from --- */
 /* Open that of the next candidate that fits.  0, or the first error of any
@@ -332,6 +349,10 @@ void agent_status_write(struct agent *agent);
 void agent_status_remove(struct agent *agent);
 
 /* --- agent_slurm.c: work for workers, in which libslurm may block --- */
+/* On which of its nodes each of the step's ranks is: @node_of[step->nr_ranks].
+ * Blocks.  0 or a negative errno. */
+int agent_slurm_layout(const struct agent *agent, uint32_t *node_of,
+		       struct cr_error *err);
 void agent_slurm_ask(struct agent *agent, struct agent_result *result);
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result);
 /* Wait until the job has left COMPLETING, then requeue it.  Blocks. */

@@ -15,7 +15,7 @@
 #include <event2/event.h>
 
 #include "agent.h"
-#include "cr_tcp.h"
+#include "addresses.h"
 #include "peer_message.h"
 #include "peer_seal.h"
 #include "rendezvous.h"
@@ -60,7 +60,7 @@ void agent_link_destroy(struct agent_link *link);
 /* --- agent_tcp.c: addresses and TCP connections --- */
 
 struct agent_moves {
-	struct cr_tcp_move *moves;
+	struct cr_address_move *moves;
 	size_t nr;
 };
 

@@ -13,7 +13,7 @@
 
 #include "agent_hold.h"
 #include "agent_peers.h"
-#include "manifest.h"
+#include "ranks.h"
 
 void agent_tell_ranks(struct agent *agent, enum cr_message_type type, int value)
 {
@@ -276,6 +276,32 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	cr_message_close_fds(fds);
 }
 
+/* Where in ->ranks it belongs; NULL: another agent has it, or nobody. */
+static struct agent_rank *place_of(struct agent *agent,
+				   const struct cr_message *hello)
+{
+	const uint32_t nr = agent->step->nr_local_ranks;
+	const uint32_t *found;
+
+	if (!agent->group_ranks)
+		return hello->local < nr ? &agent->ranks[hello->local] : NULL;
+	found = bsearch(&hello->rank, agent->group_ranks, nr, sizeof(*found),
+			compare);
+	return found ? &agent->ranks[found - agent->group_ranks] : NULL;
+}
+
+static void refuse(int socket, const struct cr_message *hello)
+{
+	struct cr_message message = { .type = CR_MSG_ENTER, .value = -EXDEV };
+
+	snprintf(message.text, sizeof(message.text),
+		 "no agent of this node has rank %u", hello->rank);
+	if (socket < 0)
+		return;
+	cr_message_send(socket, &message, NULL, 0);
+	close(socket);
+}
+
 static void answer(struct agent *agent, int socket)
 {
 	struct cr_message message = { .type = CR_MSG_ENTER };
@@ -288,19 +314,18 @@ static void answer(struct agent *agent, int socket)
 void agent_rank_hello(struct agent *agent, const struct cr_message *hello,
 		      int socket)
 {
-	struct agent_rank *rank;
+	struct agent_rank *rank = place_of(agent, hello);
 
-	if (socket < 0 || hello->local >= agent->step->nr_local_ranks ||
-	    agent->ranks[hello->local].socket >= 0) {
-		agent_log(agent, LOG_ERR, "a rank that we do not expect: %u",
-			  hello->local);
-		if (socket >= 0)
-			close(socket);
+	if (socket < 0 || !rank || rank->socket >= 0) {
+		if (rank || !agent->group_ranks)
+			agent_log(agent, LOG_ERR,
+				  "a rank that we do not expect: %u",
+				  hello->rank);
+		refuse(socket, hello);
 		return;
 	}
-	rank = &agent->ranks[hello->local];
 	rank->rank = hello->rank;
-	rank->local = hello->local;
+	rank->local = (uint32_t)(rank - agent->ranks);
 	rank->shepherd = hello->pid;
 	rank->socket = socket;
 	rank->event = event_new(agent->base, socket, EV_READ | EV_PERSIST,

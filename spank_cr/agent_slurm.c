@@ -67,6 +67,40 @@ void agent_slurm_ask(struct agent *agent, struct agent_result *result)
 	result->job.kill_wait = load_kill_wait();
 }
 
+static int place_ranks(const slurm_step_layout_t *layout, uint32_t *node_of,
+		       uint32_t nr_ranks)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t node = 0; node < layout->node_cnt; node++)
+		for (uint32_t i = 0; i < layout->tasks[node]; i++, nr++) {
+			if (layout->tids[node][i] >= nr_ranks)
+				return -ERANGE;
+			node_of[layout->tids[node][i]] = node;
+		}
+	return nr == nr_ranks ? 0 : -ERANGE;
+}
+
+int agent_slurm_layout(const struct agent *agent, uint32_t *node_of,
+		       struct cr_error *err)
+{
+	slurm_step_id_t id = { .job_id = agent->step->job,
+			       .step_id = agent->step->step,
+			       .step_het_comp = NO_VAL };
+	slurm_step_layout_t *layout;
+	int rc;
+
+	slurm_init(NULL);
+	layout = slurm_job_step_layout_get(&id);
+	if (!layout)
+		return cr_error_set(err, -EIO,
+				    "ask slurmctld where the ranks are: %s",
+				    slurm_strerror(slurm_get_errno()));
+	rc = place_ranks(layout, node_of, agent->step->nr_ranks);
+	slurm_job_step_layout_free(layout);
+	return rc ? cr_error_set(err, rc, "slurmctld tells of other ranks") : 0;
+}
+
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result)
 {
 	slurm_init(NULL);

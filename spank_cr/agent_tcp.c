@@ -58,7 +58,7 @@ int agent_tcp_note_ends(const struct agent *agent,
 
 /* --- in the restarter --- */
 
-static int join_moves(const struct cr_tcp_move *own, size_t nr_own,
+static int join_moves(const struct cr_address_move *own, size_t nr_own,
 		      const struct agent_moves *others,
 		      struct cr_tcp_restart *tcp, struct cr_error *err)
 {
@@ -69,18 +69,18 @@ static int join_moves(const struct cr_tcp_move *own, size_t nr_own,
 	if (!moves)
 		return cr_error_set(err, -ENOMEM, "no memory");
 	/* what is ours first: other nodes may use the same for themselves */
-	if (nr_own)
-		memcpy(moves, own, nr_own * sizeof(*moves));
-	if (nr_others)
-		memcpy(moves + nr_own, others->moves,
-		       nr_others * sizeof(*moves));
+	for (size_t i = 0; i < nr_own; i++)
+		moves[i] = own[i].move;
+	for (size_t i = 0; i < nr_others; i++)
+		moves[nr_own + i] = others->moves[i].move;
 	tcp->moves = moves;
 	tcp->nr_moves = nr_own + nr_others;
 	return 0;
 }
 
-static int list_moves(const struct agent *agent, struct cr_tcp_move **movesp,
-		      size_t *nr_movesp, struct cr_error *err)
+static int list_moves(const struct agent *agent,
+		      struct cr_address_move **movesp, size_t *nr_movesp,
+		      struct cr_error *err)
 {
 	struct cr_manifest_address *now;
 	size_t nr_now;
@@ -97,19 +97,24 @@ static int list_moves(const struct agent *agent, struct cr_tcp_move **movesp,
 int agent_tcp_prepare(const struct agent *agent, struct cr_tcp_restart *tcp,
 		      struct cr_error *err)
 {
+	const struct agent_moves *others =
+		agent->member ? &agent->member->moves : NULL;
+	struct cr_address_move *own;
 	struct cr_tcp_peer *peers;
-	struct cr_tcp_move *own;
 	size_t nr_own;
 	int rc = list_moves(agent, &own, &nr_own, err);
 
 	if (rc)
 		return rc;
-	rc = join_moves(own, nr_own,
-			agent->member ? &agent->member->moves : NULL, tcp, err);
+	rc = join_moves(own, nr_own, others, tcp, err);
 	free(own);
 	if (rc)
 		return rc;
-	rc = cr_connections_peers(agent->manifest, agent->image_node, &peers,
+	/* other trees of the step on this node may have our ports, too */
+	tcp->renumber = agent->nr_groups_here > 1;
+	rc = cr_connections_peers(agent->manifest, agent->image_node,
+				  others ? others->moves : NULL,
+				  others ? others->nr : 0, &peers,
 				  &tcp->nr_peers, err);
 	if (!rc)
 		tcp->peers = peers;
@@ -122,7 +127,7 @@ static int add_moves(struct agent *agent, struct agent_moves *to,
 		     const struct cr_peer_message *message)
 {
 	const size_t room = to->nr + MOVES_PER_TEXT;
-	struct cr_tcp_move *moves =
+	struct cr_address_move *moves =
 		reallocarray(to->moves, room, sizeof(*moves));
 	int rc = -ENOMEM;
 
@@ -178,8 +183,7 @@ int agent_tcp_tell_moves(struct agent *agent, struct cr_error *err)
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < moves.nr; i++)
-		if (cr_addresses_is_used(agent->manifest, agent->image_node,
-					 &moves.moves[i]))
+		if (cr_addresses_is_used(agent->manifest, &moves.moves[i]))
 			moves.moves[nr_used++] = moves.moves[i];
 	moves.nr = nr_used;
 	send_moves(agent, &moves, give_lead, agent->image_node);

@@ -157,19 +157,28 @@ static int swap_names(int job, const char *a, const char *b)
 	return renameat(job, aside, job, b);
 }
 
-/* Make our name lead to a folder that fits better than ours, if one does. */
-static int exchange(int dirfd, int job, int step_dirfd,
-		    const struct cr_step *step, struct cr_error *err)
+/* Does another folder fit better than ours (-1: there is none)?  Its name. */
+static int is_other_better(int dirfd, int job, int step_dirfd,
+			   const struct cr_step *step, char best[32])
 {
-	enum fit own = fit_of(step_dirfd, step), other;
-	char name[32], best[32];
+	enum fit own = step_dirfd < 0 ? FIT_EMPTY : fit_of(step_dirfd, step);
+	enum fit other;
 
 	if (own == FIT_EXACT)
 		return 0;
 	other = find_best(dirfd, job, step, best);
 	/* a different environment is taken for chance in the folder of the
 	 * same number, or when that is surely another srun's */
-	if (other <= own || (other == FIT_PLACE && own == FIT_EMPTY))
+	return other > own && !(other == FIT_PLACE && own == FIT_EMPTY);
+}
+
+/* Make our name lead to a folder that fits better than ours, if one does. */
+static int exchange(int dirfd, int job, int step_dirfd,
+		    const struct cr_step *step, struct cr_error *err)
+{
+	char name[32], best[32];
+
+	if (!is_other_better(dirfd, job, step_dirfd, step, best))
 		return 0;
 	snprintf(name, sizeof(name), "step_%u", step->step);
 	if (swap_names(job, name, best) < 0)
@@ -217,6 +226,37 @@ int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
 	fd = claim(dirfd, job, step, job_lock >= 0, err);
 	if (fd >= 0)
 		*lockp = lock(fd, 1);
+	if (job_lock >= 0)
+		close(job_lock);
+	close(job);
+	return fd;
+}
+
+/* With the job locked. */
+static int peek(int dirfd, int job, const struct cr_step *step,
+		struct cr_error *err)
+{
+	int fd = cr_generation_open_step(dirfd, step, 0, err);
+	struct cr_step other = *step;
+	char best[32];
+
+	if (!step->identity[0] || (fd < 0 && fd != -ENOENT) ||
+	    !is_other_better(dirfd, job, fd, step, best))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	other.step = (uint32_t)step_of(best);
+	return cr_generation_open_step(dirfd, &other, 0, err);
+}
+
+int cr_claim_peek(int dirfd, const struct cr_step *step, struct cr_error *err)
+{
+	int job = open_job(dirfd, step), job_lock, fd;
+
+	if (job < 0)
+		return cr_error_set(err, -ENOENT, "the job has no folder");
+	job_lock = lock(job, LOCK_TRIES);
+	fd = peek(dirfd, job, step, err);
 	if (job_lock >= 0)
 		close(job_lock);
 	close(job);

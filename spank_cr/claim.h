@@ -23,4 +23,11 @@
 int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
 		  struct cr_error *err);
 
+/*
+ * The folder that cr_claim_step() would open, or has opened on another node:
+ * nothing is made, renamed or held.  Descriptor, -ENOENT: there is none, or
+ * another negative errno.
+ */
+int cr_claim_peek(int dirfd, const struct cr_step *step, struct cr_error *err);
+
 #endif /* CLAIM_H */

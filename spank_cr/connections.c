@@ -181,6 +181,20 @@ int cr_connections_check(const struct cr_manifest *manifest,
 	return rc;
 }
 
+/* Its node tells best where it is: several may have had one address. */
+static void tell_moved(const struct cr_manifest_end *other,
+		       const struct cr_address_move *moves, size_t nr_moves,
+		       struct cr_tcp_peer *peer)
+{
+	const struct cr_tcp_address *to =
+		cr_addresses_find(moves, nr_moves, other->node, &peer->remote);
+
+	if (!to)
+		return;
+	peer->moved = *to;
+	peer->moved.port = peer->remote.port;
+}
+
 static void tell(const struct cr_manifest *manifest,
 		 const struct cr_tcp_end *end,
 		 const struct cr_manifest_end *other, struct cr_tcp_peer *peer)
@@ -202,6 +216,7 @@ static void tell(const struct cr_manifest *manifest,
 }
 
 int cr_connections_peers(const struct cr_manifest *manifest, uint32_t node,
+			 const struct cr_address_move *moves, size_t nr_moves,
 			 struct cr_tcp_peer **peersp, size_t *nr_peersp,
 			 struct cr_error *err)
 {
@@ -219,9 +234,13 @@ int cr_connections_peers(const struct cr_manifest *manifest, uint32_t node,
 	for (size_t i = 0; i < manifest->nr_ends && !rc; i++) {
 		const struct cr_manifest_end *one = &manifest->ends[i];
 
-		if (one->node == node && !cr_tcp_end_waits(&one->end))
-			tell(manifest, &one->end, matches.others[i],
-			     &peers[nr++]);
+		if (one->node != node || cr_tcp_end_waits(&one->end))
+			continue;
+		tell(manifest, &one->end, matches.others[i], &peers[nr]);
+		if (matches.others[i])
+			tell_moved(matches.others[i], moves, nr_moves,
+				   &peers[nr]);
+		nr++;
 	}
 	close_matches(&matches);
 	if (rc)

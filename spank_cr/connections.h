@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "addresses.h"
 #include "cr_error.h"
 #include "cr_tcp.h"
 #include "manifest.h"
@@ -26,11 +27,12 @@ int cr_connections_check(const struct cr_manifest *manifest,
 			 struct cr_error *err);
 
 /*
- * What the ends of node @node are to be told about their other ends; those
- * without are CR_TCP_PEER_CLOSED.  *@peersp is freed with free(3).
- * Returns 0 or -ENOMEM.
+ * What the ends of node @node are to be told about their other ends, whose new
+ * addresses are in @moves; those without are CR_TCP_PEER_CLOSED.  *@peersp is
+ * freed with free(3). Returns 0 or -ENOMEM.
  */
 int cr_connections_peers(const struct cr_manifest *manifest, uint32_t node,
+			 const struct cr_address_move *moves, size_t nr_moves,
 			 struct cr_tcp_peer **peersp, size_t *nr_peersp,
 			 struct cr_error *err);
 

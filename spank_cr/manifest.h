@@ -138,9 +138,6 @@ void cr_manifest_name_left(char name[CR_MANIFEST_NAME_MAX], uint32_t node);
 int cr_manifest_add(struct cr_manifest *whole, const struct cr_manifest *part,
 		    struct cr_error *err);
 
-/* "0-3,8" for sorted numbers; free(3) it.  NULL: no memory. */
-char *cr_ranks_print(const uint32_t *ranks, size_t nr);
-
 void cr_manifest_free(struct cr_manifest *manifest);
 
 /*

@@ -136,24 +136,3 @@ int cr_manifest_add(struct cr_manifest *whole, const struct cr_manifest *part,
 no_memory:
 	return cr_error_set(err, -ENOMEM, "no memory for the manifest");
 }
-
-char *cr_ranks_print(const uint32_t *ranks, size_t nr)
-{
-	const size_t size = nr * 11 + 1; /* "4294967295," */
-	char *text = calloc(1, size);
-	size_t used = 0;
-
-	for (size_t i = 0; text && i < nr; i++) {
-		size_t last = i;
-
-		while (last + 1 < nr && ranks[last + 1] == ranks[last] + 1)
-			last++;
-		used += (size_t)snprintf(text + used, size - used, "%s%u",
-					 i ? "," : "", ranks[i]);
-		if (last > i)
-			used += (size_t)snprintf(text + used, size - used,
-						 "-%u", ranks[last]);
-		i = last;
-	}
-	return text;
-}

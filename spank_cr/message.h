@@ -22,12 +22,15 @@ enum cr_message_type {
 	/* slurmstepd -> agent, and the agent's answers */
 	CR_MSG_SETUP_DONE =
 		1, /* setup has been read; value: 0 or -errno, text */
+	CR_MSG_GROUPS, /* value: agents that this node needs, of which this
+			* is the first; before SETUP_DONE */
 	CR_MSG_FINISH, /* the step is over on this node */
 	CR_MSG_BYE, /* all is cleaned up */
 	/* a rank's process, while it is still root */
 	CR_MSG_HELLO, /* rank, local, pid; fd: its own socket */
-	CR_MSG_ENTER, /* answer; value: enum cr_enter or -errno with text;
-		       * fds: pidfd of init, lifeline */
+	CR_MSG_ENTER, /* answer; value: enum cr_enter or -errno with text,
+		       * -EXDEV: another agent has this rank; fds: pidfd of
+		       * init, lifeline */
 	/* shepherd -> agent */
 	CR_MSG_STARTED, /* pid: the rank's program; fd: counter of its
 			 * input, if that is a pipe */
@@ -89,9 +92,12 @@ struct cr_message {
 	char text[CR_ERROR_TEXT_MAX];
 };
 
+#define CR_GROUPS_MAX 64 /* on one node: see layout.h */
+
 /* What the agent has to know. */
 struct cr_setup {
 	uint32_t size; /* of this struct: tells a foreign agent */
+	uint32_t group; /* which of the node's agents it is, from 0 */
 	struct cr_step step;
 	struct cr_config config;
 };

@@ -11,6 +11,7 @@
 #ifndef SHEPHERD_H
 #define SHEPHERD_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,11 +26,12 @@ struct cr_shepherd {
 };
 
 /*
- * As root, in the rank's process: ask the agent over slurmstepd's socket
- * @agent and enter the namespaces.  0 or a negative errno.
+ * As root, in the rank's process: ask over slurmstepd's sockets @agents for the
+ * one that has this rank, and enter the namespaces.  0 or a negative errno.
  */
-int cr_shepherd_enter(struct cr_shepherd *shepherd, int agent, uint32_t rank,
-		      uint32_t local, struct cr_error *err);
+int cr_shepherd_enter(struct cr_shepherd *shepherd, const int *agents,
+		      size_t nr_agents, uint32_t rank, uint32_t local,
+		      struct cr_error *err);
 
 /*
  * As the user, last thing before the program is executed.  Returns only in a

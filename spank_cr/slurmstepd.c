@@ -32,7 +32,10 @@
 
 static struct cr_setup setup;
 static struct cr_error failure; /* why there is no agent, or no shepherd */
-static int agent = -1; /* socket; inherited by the ranks' processes */
+/* Sockets, inherited by the ranks' processes: more than one where groups of
+ * ranks that were apart when they were saved share a node now (layout.h). */
+static int agents[CR_GROUPS_MAX];
+static size_t nr_agents;
 static struct cr_shepherd shepherd = { .agent = -1, .lifeline = -1 };
 
 int spank_cr_stepd_init(spank_t spank, int argc, char **argv)
@@ -143,35 +146,72 @@ static int spawn_agent(int socket, struct cr_error *err)
 	return 0;
 }
 
+static void close_agents(void)
+{
+	while (nr_agents)
+		close(agents[--nr_agents]);
+}
+
+/* It has its setup then, and is not asked yet what it makes of it. */
 static int start_agent(struct cr_error *err)
 {
-	struct cr_message answer;
 	int pair[2], rc;
 
 	rc = cr_message_pair(pair);
 	if (rc)
 		return cr_error_set(err, rc, "no socket: %s", strerror(-rc));
+	setup.group = (uint32_t)nr_agents;
+	agents[nr_agents++] = pair[0];
 	rc = spawn_agent(pair[1], err);
 	close(pair[1]);
 	if (rc)
-		goto out;
+		return rc;
 	rc = cr_setup_send(pair[0], &setup);
+	return rc ? cr_error_set(err, rc, "the agent does not start: %s",
+				 strerror(-rc)) :
+		    0;
+}
+
+/* What agent number @i says of its setup. */
+static int hear_agent(size_t i, struct cr_message *answer, struct cr_error *err)
+{
+	const int is_of_many = setup.step.nr_nodes > 1 || nr_agents > 1;
+	int rc = cr_message_receive(agents[i], answer, NULL,
+				    is_of_many ? SETUP_NODES_TIMEOUT_MS :
+						 SETUP_TIMEOUT_MS);
+
+	if (rc)
+		return cr_error_set(err, rc, "the agent does not start: %s",
+				    strerror(-rc));
+	if (answer->type == CR_MSG_SETUP_DONE && answer->value < 0)
+		return cr_error_set(err, answer->value, "%s", answer->text);
+	if (answer->type == CR_MSG_SETUP_DONE ||
+	    (answer->type == CR_MSG_GROUPS && answer->value > 1 &&
+	     answer->value <= CR_GROUPS_MAX))
+		return 0;
+	return cr_error_set(err, -EPROTO, "the agent says %u", answer->type);
+}
+
+static int start_agents(struct cr_error *err)
+{
+	struct cr_message answer = { 0 };
+	size_t next = 1;
+	int rc;
+
+	rc = start_agent(err);
 	if (!rc)
-		rc = cr_message_receive(pair[0], &answer, NULL,
-					setup.step.nr_nodes > 1 ?
-						SETUP_NODES_TIMEOUT_MS :
-						SETUP_TIMEOUT_MS);
+		rc = hear_agent(0, &answer, err);
+	if (!rc && answer.type == CR_MSG_GROUPS) {
+		const size_t nr_wanted = (size_t)answer.value;
+
+		while (!rc && nr_agents < nr_wanted)
+			rc = start_agent(err);
+		next = 0;
+	}
+	for (; !rc && next < nr_agents; next++)
+		rc = hear_agent(next, &answer, err);
 	if (rc)
-		cr_error_set(err, rc, "the agent does not start: %s",
-			     strerror(-rc));
-	else if (answer.type != CR_MSG_SETUP_DONE || answer.value < 0)
-		rc = cr_error_set(err, answer.value ? answer.value : -EPROTO,
-				  "%s", answer.text);
-out:
-	if (rc)
-		close(pair[0]);
-	else
-		agent = pair[0];
+		close_agents();
 	return rc;
 }
 
@@ -195,7 +235,7 @@ int spank_cr_stepd_init_post_opt(spank_t spank)
 	if (cr_step_fill(spank, &setup.step, &failure) || !is_ours(&setup.step))
 		return ESPANK_SUCCESS;
 	setup.size = sizeof(setup);
-	start_agent(&failure);
+	start_agents(&failure);
 	return ESPANK_SUCCESS;
 }
 
@@ -213,12 +253,12 @@ int spank_cr_stepd_task_init_privileged(spank_t spank)
 {
 	uint32_t rank, local;
 
-	if (failure.code || agent < 0)
+	if (failure.code || !nr_agents)
 		return ESPANK_SUCCESS;
 	if (!cr_step_rank(spank, &rank, &local, &failure))
-		cr_shepherd_enter(&shepherd, agent, rank, local, &failure);
-	close(agent);
-	agent = -1;
+		cr_shepherd_enter(&shepherd, agents, nr_agents, rank, local,
+				  &failure);
+	close_agents();
 	return ESPANK_SUCCESS;
 }
 
@@ -238,16 +278,18 @@ int spank_cr_stepd_task_init(spank_t spank)
 int spank_cr_stepd_exit(void)
 {
 	struct cr_message answer = { 0 };
+	int rc = 0;
 
-	if (agent < 0)
-		return ESPANK_SUCCESS;
-	if (cr_message_tell(agent, CR_MSG_FINISH, 0) ||
-	    cr_message_receive(agent, &answer, NULL, FINISH_TIMEOUT_MS) ||
-	    answer.type != CR_MSG_BYE)
+	for (size_t i = 0; i < nr_agents; i++)
+		rc |= cr_message_tell(agents[i], CR_MSG_FINISH, 0);
+	for (size_t i = 0; i < nr_agents; i++)
+		rc |= cr_message_receive(agents[i], &answer, NULL,
+					 FINISH_TIMEOUT_MS) ||
+		      answer.type != CR_MSG_BYE;
+	if (rc)
 		slurm_error("spank_cr: %s: the agent does not answer at the "
 			    "end of the step",
 			    setup.step.name);
-	close(agent);
-	agent = -1;
+	close_agents();
 	return ESPANK_SUCCESS;
 }

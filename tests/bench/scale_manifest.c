@@ -172,7 +172,8 @@ static void measure(uint32_t nr)
 	us[4] = now_us();
 	need(cr_manifest_read(dirfd, &again, &err), &err);
 	us[5] = now_us();
-	need(cr_connections_peers(&again, 0, &peers, &nr_peers, &err), &err);
+	need(cr_connections_peers(&again, 0, NULL, 0, &peers, &nr_peers, &err),
+	     &err);
 	us[6] = now_us();
 	fstatat(dirfd, CR_MANIFEST_NAME, &st, 0);
 	printf("| %u | %.1f | %.1f |", nr, us[0] / nr, us[1] / nr);

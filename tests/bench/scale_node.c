@@ -137,7 +137,7 @@ static void run_rank(int agent, const char *folder, char **program)
 	close_range(output, ~0U, 0);
 	if (output != agent)
 		close_range(3, (unsigned int)agent - 1, 0);
-	if (cr_shepherd_enter(&shepherd, agent, rank, 0, &err))
+	if (cr_shepherd_enter(&shepherd, &agent, 1, rank, 0, &err))
 		die("%s", err.text);
 	close(agent);
 	if (cr_shepherd_run(&shepherd, &err))

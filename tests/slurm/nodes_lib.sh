@@ -210,9 +210,15 @@ submit_talk() # "TALK-OPTIONS" OPTION...
 	#!/bin/bash
 	hosts=\$(scontrol show hostnames)
 	[ ! -e reverse ] || hosts=\$(tac <<<"\$hosts")
-	for host in \$hosts; do echo \$host; echo \$host; done >hosts
+	hosts=(\$hosts)
+	[ ! -e together ] || hosts[1]=\${hosts[0]}
+	for host in \${hosts[@]}; do echo \$host; echo \$host; done >hosts
+	[ ! -e split ] || printf '%s\n' \${hosts[@]} \${hosts[@]} >hosts
 	export SLURM_HOSTFILE=hosts
-	srun --distribution=arbitrary --output=rank.%t \
+	unset SLURM_NTASKS_PER_NODE # srun's arguments have to stay the same
+	export SLURM_NNODES=\$(sort -u hosts | wc -l)
+	export SLURM_JOB_NUM_NODES=\$SLURM_NNODES
+	srun --distribution=arbitrary --overcommit -n 4 --output=rank.%t \
 		$programs/talk . stop $options
 	echo "srun ended with \$?"
 	EOF

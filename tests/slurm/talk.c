@@ -2,7 +2,7 @@
 /*
  * talk.c - ranks of two nodes talk by TCP until a file is there
  *
- *	talk FOLDER STOP-FILE [6]
+ *	talk FOLDER STOP-FILE [6 | PORT]
  *
  * Rank r of the first half listens and is called by rank r + half, over four
  * connections, of IPv6 with the third argument:
@@ -11,8 +11,10 @@
  *	2  the client has sent something and closed; it is read at the end
  *	3  is not accepted before the end; of odd servers it is not even
  *	   complete, since nothing is said on it (TCP_DEFER_ACCEPT)
- * Every byte is checked.  When STOP-FILE is there all shut down, read to the
- * end, and say how much it was.  Progress is told as count.c does.
+ * With PORT each rank also listens at PORT + r (of its half), from where nobody
+ * calls it; at the end it must still be there.  Every byte is checked.  When
+ *STOP-FILE is there all shut down, read to the end, and say how much it was.
+ *Progress is told as count.c does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +52,7 @@ static uint8_t sequence[2 * PERIOD];
 static struct talk talks[4] = {
 	{ .fd = -1 }, { .fd = -1 }, { .fd = -1 }, { .fd = -1 }
 };
-static int listener = -1;
+static int listener = -1, spare = -1;
 
 static void __attribute__((noreturn, format(printf, 1, 2)))
 die(const char *format, ...)
@@ -172,6 +174,35 @@ static void serve(void)
 		take_call();
 	if (send(talks[0].fd, "", 1, 0) != 1)
 		die("send: %s", strerror(errno));
+}
+
+/* Another address family, type or option is not the point here. */
+static void listen_at(int port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons((uint16_t)port) };
+	const int yes = 1;
+
+	spare = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(spare, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(spare, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(spare, 8))
+		die("listen at %d: %s", port, strerror(errno));
+}
+
+static void check_spare(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (spare < 0)
+		return;
+	if (getsockname(spare, (struct sockaddr *)&address, &length) ||
+	    connect(fd, (struct sockaddr *)&address, length) ||
+	    accept(spare, NULL, NULL) < 0)
+		die("the port that nobody calls: %s", strerror(errno));
+	printf("listens at %d\n", ntohs(address.sin_port));
 }
 
 static void send_all(struct talk *talk, size_t length)
@@ -320,12 +351,14 @@ int main(int argc, char **argv)
 	rank = number_of("SLURM_PROCID");
 	half = number_of("SLURM_NTASKS") / 2;
 	if (argc < 3 || argc > 4 || rank < 0 || half < 1) {
-		fputs("usage: srun talk FOLDER STOP-FILE [6]\n", stderr);
+		fputs("usage: srun talk FOLDER STOP-FILE [6 | PORT]\n", stderr);
 		return 2;
 	}
-	if (argc == 4)
-		family = AF_INET6;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 4 && atoi(argv[3]) != 6)
+		listen_at(atoi(argv[3]) + rank % half);
+	else if (argc == 4)
+		family = AF_INET6;
 	folder = argv[1];
 	stop_file = argv[2];
 	for (size_t i = 0; i < sizeof(sequence); i++)
@@ -335,6 +368,7 @@ int main(int argc, char **argv)
 	else
 		call();
 	talk_until_stopped();
+	check_spare();
 	end();
 	return 0;
 }

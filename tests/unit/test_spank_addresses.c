@@ -110,13 +110,13 @@ static void the_best_address_takes_the_place(void **state)
 			.nr_addresses = fill(&cases[i].was, 1, &was),
 		};
 		size_t nr_now = fill(cases[i].now, 3, now), nr = 99;
-		struct cr_tcp_move *moves;
+		struct cr_address_move *moves;
 
 		assert_int_equal(cr_addresses_move(&manifest, 1, now, nr_now,
 						   &moves, &nr, NULL),
 				 0);
 		if (nr != (size_t) !!cases[i].becomes ||
-		    (nr && strcmp(cr_tcp_print(&moves[0].to, text),
+		    (nr && strcmp(cr_tcp_print(&moves[0].move.to, text),
 				  cases[i].becomes) != 0))
 			fail_msg("%s: %zu, %s", cases[i].what, nr,
 				 nr ? text : "");
@@ -128,19 +128,21 @@ static void only_addresses_of_connections_are_used(void **state)
 {
 	struct cr_manifest_end end = { .node = 0 };
 	const struct cr_manifest manifest = { .ends = &end, .nr_ends = 1 };
-	struct cr_tcp_move move = { 0 };
+	struct cr_address_move of_0 = { .node = 0 }, of_1 = { .node = 1 };
 
 	(void)state;
 	cr_tcp_scan("10.0.0.1:40", &end.end.local);
 	cr_tcp_scan("10.0.0.2:50", &end.end.remote);
-	cr_tcp_scan("10.0.0.1:0", &move.from);
-	assert_true(cr_addresses_is_used(&manifest, 0, &move));
-	assert_false(cr_addresses_is_used(&manifest, 1, &move));
-	cr_tcp_scan("10.0.0.2:0", &move.from);
-	assert_false(cr_addresses_is_used(&manifest, 0, &move));
-	assert_true(cr_addresses_is_used(&manifest, 1, &move));
-	cr_tcp_scan("10.0.0.3:0", &move.from);
-	assert_false(cr_addresses_is_used(&manifest, 0, &move));
+	cr_tcp_scan("10.0.0.1:0", &of_0.move.from);
+	of_1.move = of_0.move;
+	assert_true(cr_addresses_is_used(&manifest, &of_0));
+	assert_false(cr_addresses_is_used(&manifest, &of_1));
+	cr_tcp_scan("10.0.0.2:0", &of_0.move.from);
+	of_1.move = of_0.move;
+	assert_false(cr_addresses_is_used(&manifest, &of_0));
+	assert_true(cr_addresses_is_used(&manifest, &of_1));
+	cr_tcp_scan("10.0.0.3:0", &of_0.move.from);
+	assert_false(cr_addresses_is_used(&manifest, &of_0));
 }
 
 static void a_node_is_told_where_its_ends_lead_to_and_nothing_else(void **state)
@@ -164,7 +166,7 @@ static void a_node_is_told_where_its_ends_lead_to_and_nothing_else(void **state)
 	struct cr_manifest_end all[NR(ends)] = { 0 };
 	const struct cr_manifest manifest = { .ends = all,
 					      .nr_ends = NR(ends) };
-	struct cr_tcp_move moves[NR(from)] = { 0 };
+	struct cr_address_move moves[NR(from)] = { 0 };
 	struct cr_address_route *routes;
 	size_t nr;
 
@@ -174,7 +176,7 @@ static void a_node_is_told_where_its_ends_lead_to_and_nothing_else(void **state)
 		cr_tcp_scan(ends[i].remote, &all[i].end.remote);
 	}
 	for (size_t i = 0; i < NR(from); i++)
-		cr_tcp_scan(from[i], &moves[i].from);
+		cr_tcp_scan(from[i], &moves[i].move.from);
 	assert_int_equal(cr_addresses_route(&manifest, moves, NR(moves),
 					    &routes, &nr, NULL),
 			 0);
@@ -193,16 +195,17 @@ static void a_node_is_told_where_its_ends_lead_to_and_nothing_else(void **state)
 
 static void moves_are_told_in_as_many_texts_as_it_takes(void **state)
 {
-	struct cr_tcp_move moves[100], again[100];
+	struct cr_address_move moves[100], again[100];
 	size_t next = 0, nr = 0, texts = 0;
 	char text[512], address[32];
 
 	(void)state;
 	for (size_t i = 0; i < NR(moves); i++) {
 		snprintf(address, sizeof(address), "[fd00::%zx]:0", i);
-		cr_tcp_scan(address, &moves[i].from);
+		moves[i].node = (uint32_t)(i * 600);
+		cr_tcp_scan(address, &moves[i].move.from);
 		snprintf(address, sizeof(address), "10.0.0.%zu:0", i);
-		cr_tcp_scan(address, &moves[i].to);
+		cr_tcp_scan(address, &moves[i].move.to);
 	}
 	while (cr_addresses_print(moves, NR(moves), &next, text,
 				  sizeof(text))) {
@@ -220,14 +223,19 @@ static void a_text_that_is_none_is_refused(void **state)
 {
 	static const char *const bad[] = {
 		"",
-		"10.0.0.1:0",
-		"10.0.0.1:0>",
-		">10.0.0.1:0",
-		"10.0.0.1:0>10.0.0.2:0 ",
-		"10.0.0.1:0>10.0.0.2:0>10.0.0.3:0",
-		"10.0.0.1:0,10.0.0.2:0",
+		"1/10.0.0.1:0",
+		"1/10.0.0.1:0>",
+		"1/>10.0.0.1:0",
+		"/10.0.0.1:0>10.0.0.2:0",
+		"10.0.0.1:0>10.0.0.2:0",
+		"1 /10.0.0.1:0>10.0.0.2:0",
+		"-1/10.0.0.1:0>10.0.0.2:0",
+		"4294967297/10.0.0.1:0>10.0.0.2:0",
+		"1/10.0.0.1:0>10.0.0.2:0 ",
+		"1/10.0.0.1:0>10.0.0.2:0>10.0.0.3:0",
+		"1/10.0.0.1:0,10.0.0.2:0",
 	};
-	struct cr_tcp_move moves[2];
+	struct cr_address_move moves[2];
 	char longest[600];
 	size_t nr = 0;
 
@@ -240,9 +248,9 @@ static void a_text_that_is_none_is_refused(void **state)
 	memset(longest, '1', sizeof(longest));
 	longest[sizeof(longest) - 1] = '\0';
 	assert_int_equal(cr_addresses_scan(longest, moves, &nr, 2), -EBADMSG);
-	assert_int_equal(cr_addresses_scan("10.0.0.1:0>10.0.0.2:0 "
-					   "10.0.0.1:0>10.0.0.2:0 "
-					   "10.0.0.1:0>10.0.0.2:0",
+	assert_int_equal(cr_addresses_scan("1/10.0.0.1:0>10.0.0.2:0 "
+					   "2/10.0.0.1:0>10.0.0.2:0 "
+					   "3/10.0.0.1:0>10.0.0.2:0",
 					   moves, &nr, 2),
 			 -E2BIG);
 	assert_int_equal(nr, 0);

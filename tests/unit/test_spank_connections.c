@@ -73,8 +73,8 @@ static struct cr_tcp_peer *peers_of(const struct scene *scene, uint32_t node,
 	struct cr_tcp_peer *peers;
 	size_t nr;
 
-	assert_int_equal(cr_connections_peers(&scene->manifest, node, &peers,
-					      &nr, NULL),
+	assert_int_equal(cr_connections_peers(&scene->manifest, node, NULL, 0,
+					      &peers, &nr, NULL),
 			 0);
 	assert_int_equal(nr, nr_wanted);
 	return peers;

@@ -447,23 +447,6 @@ static void what_is_committed_cannot_be_forbidden(void **state)
 	cr_manifest_free(&m);
 }
 
-static void ranks_are_printed_as_ranges(void **state)
-{
-	static const uint32_t ranks[] = { 0, 1, 2, 5, 7, 8, 4294967295u };
-	static const char *const texts[] = {
-		"",	 "0",	    "0-1",	 "0-2",
-		"0-2,5", "0-2,5,7", "0-2,5,7-8", "0-2,5,7-8,4294967295",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < NR(texts); i++) {
-		char *text = cr_ranks_print(ranks, i);
-
-		assert_string_equal(text, texts[i]);
-		free(text);
-	}
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -488,7 +471,6 @@ int main(void)
 		TEST(without_all_nodes_it_is_no_manifest),
 		TEST(what_is_forbidden_cannot_be_committed),
 		TEST(what_is_committed_cannot_be_forbidden),
-		TEST(ranks_are_printed_as_ranges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_groups.c - a step whose groups of ranks are on other numbers of nodes
+ *
+ * What was saved on two nodes may be put on one.  Each group stays one: with
+ * its own namespaces, in which its pids are free, its own image, and an agent
+ * that speaks for it.  All nodes come to the same answer by themselves, from
+ * the newest manifest and from what Slurm says of the step.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "claim.h"
+#include "generation.h"
+#include "layout.h"
+#include "manifest.h"
+
+static int read_newest(const struct agent *agent, struct cr_manifest *manifest)
+{
+	int step_dirfd = cr_claim_peek(agent->dirfd, agent->step, NULL);
+	uint32_t *numbers = NULL;
+	int fd = -1, rc = -ENOENT;
+	size_t nr = 0;
+
+	if (step_dirfd < 0)
+		return step_dirfd;
+	if (!cr_generation_list(step_dirfd, &numbers, &nr, NULL) && nr)
+		fd = cr_generation_open(step_dirfd, numbers[0], NULL);
+	free(numbers);
+	close(step_dirfd);
+	if (fd < 0)
+		return rc;
+	rc = cr_manifest_read(fd, manifest, NULL);
+	close(fd);
+	return rc;
+}
+
+/* What is not of this step, or of another size, is refused later. */
+static int is_concerned(struct agent *agent, const struct cr_manifest *manifest)
+{
+	struct cr_step as_saved = *agent->step;
+
+	as_saved.nr_nodes = manifest->nr_nodes;
+	return manifest->nr_nodes != agent->step->nr_nodes &&
+	       !cr_manifest_match(manifest, &as_saved, NULL) &&
+	       !agent_is_first_run(agent);
+}
+
+static int find_groups(const struct agent *agent,
+		       const struct cr_manifest *manifest,
+		       struct cr_group **groupsp, size_t *nrp,
+		       struct cr_error *err)
+{
+	uint32_t *node_of = calloc(manifest->nr_ranks + 1ul, sizeof(*node_of));
+	int rc;
+
+	if (!node_of)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	rc = agent_slurm_layout(agent, node_of, err);
+	if (!rc)
+		rc = cr_layout_groups(manifest, node_of, agent->step->node,
+				      groupsp, nrp, err);
+	free(node_of);
+	if (!rc && *nrp > CR_GROUPS_MAX) {
+		rc = cr_error_set(err, -E2BIG,
+				  "%zu groups of ranks on one node: at most %d",
+				  *nrp, CR_GROUPS_MAX);
+		cr_groups_free(*groupsp, *nrp);
+	}
+	return rc;
+}
+
+/* From now on the step is one of groups. */
+static void become(struct agent *agent, const struct cr_manifest *manifest,
+		   struct cr_group *group, size_t nr_here)
+{
+	agent->step->node = group->node;
+	agent->step->nr_nodes = manifest->nr_nodes;
+	agent->step->nr_local_ranks = (uint32_t)group->nr_ranks;
+	agent->group_ranks = group->ranks;
+	group->ranks = NULL;
+	agent->nr_groups_here = nr_here;
+	/* ranks of one node that begin anew must be in the same namespaces */
+	agent->config->on_failure = CR_ON_FAILURE_FAIL;
+	agent_log(agent, LOG_INFO,
+		  "%u groups of ranks are on other nodes than they were: here "
+		  "is that of node %u",
+		  manifest->nr_nodes, group->node);
+}
+
+static int choose(struct agent *agent, const struct cr_manifest *manifest,
+		  struct cr_error *err)
+{
+	struct cr_error why = { 0 };
+	struct cr_group *groups;
+	size_t nr;
+
+	if (find_groups(agent, manifest, &groups, &nr, &why)) {
+		agent_log(agent, LOG_ERR, "%s", why.text);
+		agent->refused = why;
+		return 0;
+	}
+	if (agent->setup.group >= nr) {
+		cr_groups_free(groups, nr);
+		return cr_error_set(err, -ERANGE, "a group too many");
+	}
+	if (nr > 1 && agent->setup.group == 0)
+		cr_message_tell(agent->stepd, CR_MSG_GROUPS, (int)nr);
+	become(agent, manifest, &groups[agent->setup.group], nr);
+	cr_groups_free(groups, nr);
+	return 0;
+}
+
+int agent_groups_choose(struct agent *agent, struct cr_error *err)
+{
+	struct cr_manifest manifest;
+	int rc = 0;
+
+	if (agent->step->step == CR_STEP_BATCH)
+		return 0;
+	if (!read_newest(agent, &manifest)) {
+		if (is_concerned(agent, &manifest))
+			rc = choose(agent, &manifest, err);
+		cr_manifest_free(&manifest);
+	}
+	/* the first has found some */
+	if (!rc && agent->setup.group > 0 && !agent->group_ranks)
+		rc = cr_error_set(err, -ESTALE,
+				  "the checkpoint has changed meanwhile");
+	return rc;
+}
