@@ -112,6 +112,7 @@ struct agent {
 	int is_suspended;
 	int remove_images; /* at the end: the job will not run again */
 	int has_explained; /* agent_clients_explain() */
+	int is_retry; /* a restart has failed: the job is to be requeued */
 	int requeue_later; /* when the job has left COMPLETING */
 	int64_t clients_deadline_ms;
 	enum cr_cause cause; /* of the last SIGTERM */
@@ -313,6 +314,13 @@ int agent_restart_start(struct agent *agent, struct cr_error *err);
 void agent_restart_ended(struct agent *agent);
 /* ... none works; enum cr_on_failure. */
 void agent_restart_give_up(struct agent *agent, int on_failure);
+
+/* --- agent_retry.c --- */
+/* A restart has failed with @why.  True if the job is to be queued again for
+ * another try (it is counted then): CR_ON_FAILURE_LATER. */
+int agent_retry(struct agent *agent, const struct cr_error *why);
+/* It has worked. */
+void agent_retry_clear(struct agent *agent);
 
 /* --- agent_restarter.c: the worker that restarts --- */
 /* As agent_work_fn: restart what the open image holds, report, and stay as

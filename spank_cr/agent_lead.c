@@ -90,7 +90,10 @@ static void act(struct agent *agent, int action, enum cr_barrier passed)
 		agent_lead_next_candidate(agent);
 		break;
 	case CR_LEAD_DO_GIVE_UP:
-		agent_lead_end_restart(agent, CR_ON_FAILURE_FAIL,
+		agent_lead_end_restart(agent,
+				       agent_retry(agent, &agent->lead->why) ?
+					       CR_ON_FAILURE_LATER :
+					       CR_ON_FAILURE_FAIL,
 				       agent->lead->why.text);
 		break;
 	default:

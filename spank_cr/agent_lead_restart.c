@@ -25,33 +25,57 @@ void agent_lead_end_restart(struct agent *agent, int on_failure,
 	agent_lead_send_and_say(agent, &message);
 }
 
-/*
- * The next candidate for all.  A lost node says nothing about the images: the
- * same again, a few times; and never anew for that.
- */
-void agent_lead_next_candidate(struct agent *agent)
+static int is_lost(const struct cr_error *why)
+{
+	return why->code == -ECONNRESET || why->code == -ETIMEDOUT;
+}
+
+/* Choose the next candidate.  A lost node says nothing about the images: the
+ * same again, a few times.  True if it is left to another run of the job. */
+static int choose_next(struct agent *agent)
 {
 	struct agent_lead *lead = agent->lead;
-	int is_lost =
-		lead->why.code == -ECONNRESET || lead->why.code == -ETIMEDOUT;
 
-	agent_log(agent, LOG_ERR, "restart from checkpoint %u: %s",
-		  lead->generation, lead->why.text);
-	if (is_lost && lead->retries++ < RETRIES && agent->next_candidate)
+	if (is_lost(&lead->why) && lead->retries++ < RETRIES &&
+	    agent->next_candidate) {
 		agent->next_candidate--;
-	else if (!agent->refused.code)
+		return 0;
+	}
+	if (agent_retry(agent, &lead->why))
+		return 1;
+	if (!agent->refused.code)
 		agent->refused = lead->why;
+	return 0;
+}
+
+/* All nodes go back to the beginning. */
+static void begin_round(struct agent *agent)
+{
+	struct agent_lead *lead = agent->lead;
+
 	memset(&lead->why, 0, sizeof(lead->why));
 	for (uint32_t i = 0; i < agent->step->nr_nodes; i++)
 		agent_moves_clear(&lead->peers[i].moves);
 	lead->round++;
 	lead->began_ms = agent_now_ms();
+}
+
+/* The next candidate for all; never anew because a node was lost. */
+void agent_lead_next_candidate(struct agent *agent)
+{
+	struct agent_lead *lead = agent->lead;
+	const int on_failure = is_lost(&lead->why) ? CR_ON_FAILURE_FAIL :
+						     agent->config->on_failure;
+
+	agent_log(agent, LOG_ERR, "restart from checkpoint %u: %s",
+		  lead->generation, lead->why.text);
+	if (choose_next(agent)) {
+		agent_lead_give_up(agent, CR_ON_FAILURE_LATER, lead->why.text);
+		return;
+	}
+	begin_round(agent);
 	if (agent_image_open_next(agent)) {
-		lead->phase = CR_LEAD_IDLE;
-		agent_lead_end_restart(agent,
-				       is_lost ? CR_ON_FAILURE_FAIL :
-						 agent->config->on_failure,
-				       agent->refused.text);
+		agent_lead_give_up(agent, on_failure, agent->refused.text);
 		return;
 	}
 	lead->generation = agent->candidates[agent->next_candidate - 1];

@@ -40,7 +40,9 @@ static void check_silence(struct agent *agent)
 			return;
 		cr_error_set(&member->why, -ETIMEDOUT,
 			     "the agent of node 0 does not come back");
-		member->on_failure = CR_ON_FAILURE_FAIL;
+		member->on_failure = agent_retry(agent, &member->why) ?
+					     CR_ON_FAILURE_LATER :
+					     CR_ON_FAILURE_FAIL;
 		member->is_speaker = 1;
 		agent_member_event(agent, CR_MEMBER_EV_GIVE_UP);
 	} else if (member->phase != CR_MEMBER_IDLE && member->is_met &&

@@ -64,17 +64,29 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 			  "an older one was",
 			  agent->refused.text);
 	agent->refused.code = 0;
+	agent_retry_clear(agent);
 	/* it came meanwhile */
 	if (agent->has_term && !agent->asker)
 		agent_handle_term(agent);
 }
 
+/* The job will run again; it has all that it needs for that. */
+static void put_off(struct agent *agent)
+{
+	agent_worker_cancel(agent->restarter);
+	agent->restarter = NULL;
+	if (agent->is_retry && agent_is_speaker(agent))
+		agent_say(agent,
+			  "the restart has failed (%s): the job is queued "
+			  "again for another try",
+			  agent->refused.text);
+	agent_save_for_good(agent);
+}
+
 static void give_up(struct agent *agent, int on_failure)
 {
 	if (on_failure == CR_ON_FAILURE_LATER) {
-		agent_worker_cancel(agent->restarter);
-		agent->restarter = NULL;
-		agent_save_for_good(agent);
+		put_off(agent);
 	} else if (on_failure == CR_ON_FAILURE_FAIL) {
 		if (agent_is_speaker(agent))
 			agent_say(agent, "no checkpoint can be restarted: %s",
@@ -87,6 +99,8 @@ static void give_up(struct agent *agent, int on_failure)
 		agent->is_restart = 0;
 		agent_tell_ranks(agent, CR_MSG_START, 0);
 	}
+	if (on_failure != CR_ON_FAILURE_LATER)
+		agent_retry_clear(agent);
 	release(agent);
 }
 
@@ -122,6 +136,11 @@ static void failed(struct agent *agent, const struct cr_error *why)
 	if (member && member->phase != CR_MEMBER_IDLE) {
 		member->why = *why;
 		agent_member_event(agent, CR_MEMBER_EV_FAILED);
+		return;
+	}
+	if (!member && agent_retry(agent, why)) {
+		agent->refused = *why;
+		give_up(agent, CR_ON_FAILURE_LATER);
 		return;
 	}
 	if (!agent->refused.code)
@@ -223,9 +242,7 @@ void agent_restart(struct agent *agent)
 	if (!start(agent, -1, &err))
 		return;
 	agent_log(agent, LOG_ERR, "%s", err.text);
-	if (!agent->refused.code)
-		agent->refused = err;
-	give_up(agent, agent->config->on_failure);
+	failed(agent, &err);
 }
 
 int agent_restart_choose(struct agent *agent, struct cr_error *err)

@@ -106,9 +106,10 @@ static void supervise(struct agent *agent, const pid_t *pids)
 /* All nodes' trees are to run at once. */
 static int at_gate(void *arg, struct cr_error *err)
 {
+	int rc = agent_hold("restored", err);
+
 	(void)arg;
-	agent_hold("restored", NULL);
-	return agent_sync_pass(CR_BARRIER_GATE, 0, err);
+	return rc ? rc : agent_sync_pass(CR_BARRIER_GATE, 0, err);
 }
 
 static int restart(struct agent *agent, struct cr_restart_result *restarted,

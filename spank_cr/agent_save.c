@@ -37,6 +37,8 @@ static int is_requeuer(const struct agent *agent)
 {
 	if (agent->member && !agent->lead && agent->member->is_met)
 		return 0;
+	if (agent->is_retry)
+		return 1;
 	/* In a grace time Slurm would wait for its end, or for the job's:
 	 * and the job would complete.  Out of time, it would not run again. */
 	return agent->cause == CR_CAUSE_PREEMPT ||

@@ -157,6 +157,13 @@ static int set_timeout(struct cr_config *config, const char *value,
 			  CR_CONFIG_TIMEOUT_MAX, err);
 }
 
+static int set_retries(struct cr_config *config, const char *value,
+		       struct cr_error *err)
+{
+	return set_number(&config->retries, "retries", "runs", value, 0,
+			  CR_CONFIG_RETRIES_MAX, err);
+}
+
 static const struct setting settings[CR_NR_SETTINGS] = {
 	[CR_SETTING_ON] = { "on", "SPANK_CR", set_on },
 	[CR_SETTING_DIR] = { "dir", "SPANK_CR_DIR", set_dir },
@@ -172,6 +179,7 @@ static const struct setting settings[CR_NR_SETTINGS] = {
 	[CR_SETTING_LOG] = { "log", NULL, set_log },
 	[CR_SETTING_POLL] = { "poll", NULL, set_poll },
 	[CR_SETTING_TIMEOUT] = { "timeout", NULL, set_timeout },
+	[CR_SETTING_RETRIES] = { "retries", NULL, set_retries },
 };
 
 const char *cr_setting_name(enum cr_setting setting)
@@ -191,6 +199,7 @@ void cr_config_init(struct cr_config *config)
 	config->keep = CR_CONFIG_KEEP_DEFAULT;
 	config->poll = CR_CONFIG_POLL_DEFAULT;
 	config->timeout = CR_CONFIG_TIMEOUT_DEFAULT;
+	config->retries = CR_CONFIG_RETRIES_DEFAULT;
 	config->compression = CR_COMPRESS_NONE;
 	config->on_failure = CR_ON_FAILURE_RESTART;
 }

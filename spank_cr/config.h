@@ -20,6 +20,8 @@
 #define CR_CONFIG_POLL_DEFAULT 15u /* seconds */
 #define CR_CONFIG_TIMEOUT_DEFAULT 10u /* seconds */
 #define CR_CONFIG_TIMEOUT_MAX 3600u
+#define CR_CONFIG_RETRIES_DEFAULT 3u
+#define CR_CONFIG_RETRIES_MAX 100u
 #define CR_CONFIG_PATH_MAX 1024
 
 enum cr_setting {
@@ -36,6 +38,7 @@ enum cr_setting {
 	CR_SETTING_LOG,
 	CR_SETTING_POLL,
 	CR_SETTING_TIMEOUT,
+	CR_SETTING_RETRIES,
 	CR_NR_SETTINGS,
 };
 
@@ -55,6 +58,8 @@ struct cr_config {
 	unsigned int poll; /* seconds between looks for preemption, 0: none */
 	unsigned int timeout; /* seconds that a node may be silent while a step
 			       * of several nodes is saved or restarted */
+	unsigned int retries; /* runs of the job that a restart may fail in, one
+			       * after the other, for a reason that may pass */
 	int compression; /* enum cr_compression */
 	int on_failure; /* enum cr_on_failure */
 	int tcp_close; /* TCP connections that lead out of the step are reset at

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_retry.c - a restart that has failed is tried again by the job's next
+ * run
+ *
+ * For reasons that may pass, and not for ever: see retry.h.  The images remain
+ * as they are, and so does the job's output.
+ */
+#include <syslog.h>
+
+#include "agent_peers.h"
+#include "retry.h"
+
+int agent_retry(struct agent *agent, const struct cr_error *why)
+{
+	struct cr_error err = { 0 };
+	uint32_t nr;
+
+	if (!cr_retry_may_pass(why->code) || agent->step_dirfd < 0)
+		return 0;
+	nr = cr_retry_count(agent->step_dirfd);
+	if (nr >= agent->config->retries) {
+		agent_log(agent, LOG_ERR,
+			  "restart: %s: failed in %u runs of the job already",
+			  why->text, nr);
+		return 0;
+	}
+	if (cr_retry_note(agent->step_dirfd, agent->step->restart_count,
+			  &err)) {
+		agent_log(agent, LOG_ERR, "%s", err.text);
+		return 0;
+	}
+	agent_log(agent, LOG_WARNING,
+		  "restart: %s: the job is queued again (%u of %u)", why->text,
+		  nr + 1, agent->config->retries);
+	agent->is_retry = 1;
+	return 1;
+}
+
+void agent_retry_clear(struct agent *agent)
+{
+	if (!agent->member || agent->lead)
+		cr_retry_clear(agent->step_dirfd);
+}

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# retry.sh - a restart fails for a reason that may pass: the job is queued again
+# by itself and goes on, and loses nothing; but not for ever
+source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/nodes_lib.sh"
+
+fail_all() # POINT
+{
+	local node
+	for node in $(lab_nodes); do
+		fail_at "$node" "$1"
+	done
+}
+
+says_why()
+{
+	grep -qF "the restart has failed (restored: No space left on device)" \
+		"$(output)"
+}
+
+use_test_agent
+sed -i 's|dir=|retries=2 dir=|' "$shared/../etc/plugstack.conf"
+
+submit_count "-n 60" -p low
+await_count 10
+fail_all restored
+requeue
+await 60 "word of a restart that has failed" says_why
+release_all restored
+await 60 "restart" restarts_are 2
+await_count 30
+[ ! -e "$shared/cr/job_$job/step_batch/retries" ] || fail "it is still counted"
+
+say "--- it does not pass"
+fail_all restored
+requeue
+await 90 "restarts, two of them by itself" restarts_are 5
+await 30 "word" grep -q "no checkpoint can be restarted (restored: No space" \
+	"$(output)"
+release_all restored
+await_end COMPLETED
+check_begun_anew
+check_no_images
+
+say "--- a step of two nodes, one of which is cut off"
+submit_step 600
+hold_all gate
+requeue
+await 60 "two nodes held at the gate" are_held 2 gate
+member=$(node_of 1)
+kill_agent "$member"
+release_all gate
+await_text "the restart has failed (node 1 ($member): its agent does not come"
+await 90 "restart" restarts_are 2
+check_runs_on 0 1 2 3
+check_one_program 0 1 2 3
+user scancel "$job"
+await_end CANCELLED 20
