@@ -14,12 +14,10 @@
 #include <unistd.h>
 
 #include "agent_peers.h"
-#include "claim.h"
 #include "generation.h"
 
 #define STEPD_FD 3
 #define SETUP_TIMEOUT_MS 10000
-#define ASK_TIMEOUT_MS 8000
 
 /* Did the program end by itself?  Then images are of no more use.  One that was
  * killed may be wanted again, by a job that is requeued; and one that could
@@ -36,21 +34,10 @@ static int has_exited(const struct agent *agent)
 	return 1;
 }
 
-static int has_images(const struct agent *agent)
-{
-	uint32_t *numbers = NULL;
-	size_t nr = 0;
-
-	if (cr_generation_list(agent->step_dirfd, &numbers, &nr, NULL))
-		return 1;
-	free(numbers);
-	return nr > 0;
-}
-
 /* Nobody will want what is in the folder again. */
 static int is_over_for_good(const struct agent *agent)
 {
-	if (agent->remove_images || !has_images(agent))
+	if (agent->remove_images || !agent_folder_has_images(agent))
 		return 1;
 	if (agent->lead && !agent_lead_all_exited(agent))
 		return 0;
@@ -159,57 +146,6 @@ static void stepd_readable(evutil_socket_t fd, short what, void *arg)
 	cr_message_close_fds(fds);
 }
 
-static void asked(struct agent *agent, const struct agent_result *result)
-{
-	agent->asker = NULL;
-	if (result->err.code)
-		agent_log(agent, LOG_WARNING, "%s", result->err.text);
-	else
-		agent->step->restart_count = result->job.restart_count;
-	agent->job = result->job;
-}
-
-/*
- * There are images: does Slurm say that the job has never run before?  Then
- * they are of a job that had the same number long ago.  The environment does
- * not always have the count.
- */
-int agent_is_first_run(struct agent *agent)
-{
-	uint32_t before = agent->step->restart_count;
-
-	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
-					  asked, ASK_TIMEOUT_MS, NULL, 0, NULL);
-	while (agent->asker)
-		event_base_loop(agent->base, EVLOOP_ONCE);
-	return !before && !agent->step->restart_count && agent->job.state;
-}
-
-static int open_folders(struct agent *agent, struct cr_error *err)
-{
-	struct cr_error ignored;
-
-	int rc;
-
-	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
-	if (agent->dirfd < 0)
-		return agent->dirfd;
-	rc = agent_groups_choose(agent, err);
-	if (rc)
-		return rc;
-	if (agent->step->node > 0)
-		return 0; /* the lead chooses the folder */
-	agent->step_dirfd =
-		cr_claim_step(agent->dirfd, agent->step, &agent->lock_fd, err);
-	if (agent->step_dirfd < 0)
-		return agent->step_dirfd;
-	if (has_images(agent) && agent_is_first_run(agent))
-		cr_generation_prune(agent->step_dirfd, 0, &ignored);
-	if (agent->step->step != CR_STEP_BATCH)
-		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
-	return 0;
-}
-
 static int init_ranks(struct agent *agent, struct cr_error *err)
 {
 	uint32_t nr = agent->step->nr_local_ranks;
@@ -264,6 +200,7 @@ static int meet(struct agent *agent, struct cr_error *err)
 	return rc;
 }
 
+/* 0, -errno, or CR_SETUP_WITHOUT. */
 static int setup(struct agent *agent, struct cr_error *err)
 {
 	int rc;
@@ -274,7 +211,7 @@ static int setup(struct agent *agent, struct cr_error *err)
 	agent->base = event_base_new();
 	if (!agent->base)
 		return cr_error_set(err, -ENOMEM, "no event loop");
-	rc = open_folders(agent, err);
+	rc = agent_folder_open(agent, err);
 	agent->image_node = agent->step->node;
 	if (!rc)
 		rc = init_ranks(agent, err);
@@ -291,10 +228,9 @@ static int setup(struct agent *agent, struct cr_error *err)
 	return rc;
 }
 
-static void tell_setup(struct agent *agent, const struct cr_error *err)
+static void tell_setup(struct agent *agent, int rc, const struct cr_error *err)
 {
-	struct cr_message message = { .type = CR_MSG_SETUP_DONE,
-				      .value = err->code };
+	struct cr_message message = { .type = CR_MSG_SETUP_DONE, .value = rc };
 
 	snprintf(message.text, sizeof(message.text), "%s", err->text);
 	cr_message_send(agent->stepd, &message, NULL, 0);
@@ -345,7 +281,7 @@ int main(void)
 			     "the agent is not of the plugin's version");
 	else
 		rc = setup(&agent, &err);
-	tell_setup(&agent, &err);
+	tell_setup(&agent, rc, &err);
 	if (rc)
 		return 1;
 	run(&agent);

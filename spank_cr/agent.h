@@ -186,7 +186,15 @@ void agent_close_others(const int *keep, size_t nr_keep);
  * 0 also if they do not fit (->refused says why).
  */
 int agent_groups_choose(struct agent *agent, struct cr_error *err);
-/* Does slurmctld say that the job has never run before? */
+
+/* --- agent_folder.c: the step's folder in the checkpoint directory --- */
+/* 0; or if it cannot be used, CR_SETUP_WITHOUT, or -errno: the step fails, and
+ * the job is held if it has something to go on from. */
+int agent_folder_open(struct agent *agent, struct cr_error *err);
+/* True also if that cannot be told. */
+int agent_folder_has_images(const struct agent *agent);
+/* There are images: does Slurm say that the job has never run before?  Then
+ * they are of a job that had the same number long ago. */
 int agent_is_first_run(struct agent *agent);
 
 /* --- agent_image.c: the image that a restart is tried from --- */
@@ -363,6 +371,8 @@ int agent_slurm_layout(const struct agent *agent, uint32_t *node_of,
 		       struct cr_error *err);
 void agent_slurm_ask(struct agent *agent, struct agent_result *result);
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result);
+/* Queue the job again and hold it, with agent->refused as its admin comment. */
+void agent_slurm_hold(struct agent *agent, struct agent_result *result);
 /* Wait until the job has left COMPLETING, then requeue it.  Blocks. */
 void agent_slurm_requeue_later(struct agent *agent);
 /* Has the job been cancelled, as far as slurmctld answers?  Blocks. */

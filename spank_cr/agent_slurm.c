@@ -109,6 +109,15 @@ void agent_slurm_requeue(struct agent *agent, struct agent_result *result)
 			     slurm_strerror(slurm_get_errno()));
 }
 
+void agent_slurm_hold(struct agent *agent, struct agent_result *result)
+{
+	slurm_init(NULL);
+	agent_slurm_comment(agent, agent->refused.text);
+	if (slurm_requeue(agent->step->job, JOB_REQUEUE_HOLD))
+		cr_error_set(&result->err, -EIO, "requeue and hold the job: %s",
+			     slurm_strerror(slurm_get_errno()));
+}
+
 void agent_slurm_requeue_later(struct agent *agent)
 {
 	struct cr_job_view job = { 0 };

@@ -20,8 +20,8 @@
 
 enum cr_message_type {
 	/* slurmstepd -> agent, and the agent's answers */
-	CR_MSG_SETUP_DONE =
-		1, /* setup has been read; value: 0 or -errno, text */
+	CR_MSG_SETUP_DONE = 1, /* setup has been read; value: enum
+				* cr_setup_answer or -errno, text */
 	CR_MSG_GROUPS, /* value: agents that this node needs, of which this
 			* is the first; before SETUP_DONE */
 	CR_MSG_FINISH, /* the step is over on this node */
@@ -72,6 +72,12 @@ enum cr_message_type {
 	CR_MSG_RELAY_GO, /* they have been restarted */
 	CR_MSG_RELAY_DONE, /* value: 0 or -errno, text */
 	CR_NR_MESSAGES,
+};
+
+enum cr_setup_answer {
+	CR_SETUP_READY = 0,
+	CR_SETUP_WITHOUT = 1, /* the step is to run without checkpoints, for the
+			       * reason in text; the agent ends */
 };
 
 enum cr_enter {

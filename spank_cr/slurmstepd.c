@@ -32,6 +32,7 @@
 
 static struct cr_setup setup;
 static struct cr_error failure; /* why there is no agent, or no shepherd */
+static struct cr_error warning; /* why the step runs without an agent */
 /* Sockets, inherited by the ranks' processes: more than one where groups of
  * ranks that were apart when they were saved share a node now (layout.h). */
 static int agents[CR_GROUPS_MAX];
@@ -185,6 +186,10 @@ static int hear_agent(size_t i, struct cr_message *answer, struct cr_error *err)
 				    strerror(-rc));
 	if (answer->type == CR_MSG_SETUP_DONE && answer->value < 0)
 		return cr_error_set(err, answer->value, "%s", answer->text);
+	if (answer->type == CR_MSG_SETUP_DONE &&
+	    answer->value == CR_SETUP_WITHOUT)
+		cr_error_set(&warning, -ENODEV, "no checkpoints: %s",
+			     answer->text);
 	if (answer->type == CR_MSG_SETUP_DONE ||
 	    (answer->type == CR_MSG_GROUPS && answer->value > 1 &&
 	     answer->value <= CR_GROUPS_MAX))
@@ -210,7 +215,7 @@ static int start_agents(struct cr_error *err)
 	}
 	for (; !rc && next < nr_agents; next++)
 		rc = hear_agent(next, &answer, err);
-	if (rc)
+	if (rc || warning.code)
 		close_agents();
 	return rc;
 }
@@ -264,8 +269,13 @@ int spank_cr_stepd_task_init_privileged(spank_t spank)
 
 int spank_cr_stepd_task_init(spank_t spank)
 {
+	uint32_t rank, local;
+
 	if (failure.code)
 		fail_rank(&failure);
+	if (warning.code && !cr_step_rank(spank, &rank, &local, NULL) &&
+	    rank == 0)
+		spank_cr_fail(&warning);
 	if (shepherd.agent < 0)
 		return ESPANK_SUCCESS;
 	cr_pmix_redirect(spank, shepherd.agent);

@@ -128,7 +128,7 @@ generation_of() # MANIFEST
 
 has_text()
 {
-	cat "$work"/rank.? "$(output)" | grep -qF -- "$1"
+	grep -qsF -- "$1" "$work"/rank.? "$(output)"
 }
 
 # What the user is told.

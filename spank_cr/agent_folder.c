@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_folder.c - the step's folder in the checkpoint directory, and what to
+ * do without it
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "agent.h"
+#include "claim.h"
+#include "generation.h"
+
+#define ASK_TIMEOUT_MS 8000
+#define HOLD_TIMEOUT_MS 8000
+
+int agent_folder_has_images(const struct agent *agent)
+{
+	uint32_t *numbers = NULL;
+	size_t nr = 0;
+
+	if (cr_generation_list(agent->step_dirfd, &numbers, &nr, NULL))
+		return 1;
+	free(numbers);
+	return nr > 0;
+}
+
+static void asked(struct agent *agent, const struct agent_result *result)
+{
+	agent->asker = NULL;
+	if (result->err.code)
+		agent_log(agent, LOG_WARNING, "%s", result->err.text);
+	else
+		agent->step->restart_count = result->job.restart_count;
+	agent->job = result->job;
+}
+
+/* The environment does not always have it. */
+static void ask_restart_count(struct agent *agent)
+{
+	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
+					  asked, ASK_TIMEOUT_MS, NULL, 0, NULL);
+	while (agent->asker)
+		event_base_loop(agent->base, EVLOOP_ONCE);
+}
+
+int agent_is_first_run(struct agent *agent)
+{
+	uint32_t before = agent->step->restart_count;
+
+	ask_restart_count(agent);
+	return !before && !agent->step->restart_count && agent->job.state;
+}
+
+static int open_folder(struct agent *agent, struct cr_error *err)
+{
+	struct cr_error ignored;
+	int rc;
+
+	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
+	if (agent->dirfd < 0)
+		return agent->dirfd;
+	rc = agent_groups_choose(agent, err);
+	if (rc)
+		return rc;
+	if (agent->step->node > 0)
+		return 0; /* the lead chooses the folder */
+	agent->step_dirfd =
+		cr_claim_step(agent->dirfd, agent->step, &agent->lock_fd, err);
+	if (agent->step_dirfd < 0)
+		return agent->step_dirfd;
+	if (agent_folder_has_images(agent) && agent_is_first_run(agent))
+		cr_generation_prune(agent->step_dirfd, 0, &ignored);
+	if (agent->step->step != CR_STEP_BATCH)
+		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
+	return 0;
+}
+
+static int is_held;
+
+static void held(struct agent *agent, const struct agent_result *result)
+{
+	agent->requeuer = NULL;
+	is_held = !result->err.code;
+	if (!is_held)
+		agent_log(agent, LOG_ERR, "%s", result->err.text);
+}
+
+static int hold_job(struct agent *agent)
+{
+	agent->requeuer =
+		agent_worker_start(agent, "cr-requeue", agent_slurm_hold, held,
+				   HOLD_TIMEOUT_MS, NULL, 0, NULL);
+	while (agent->requeuer)
+		event_base_loop(agent->base, EVLOOP_ONCE);
+	return is_held;
+}
+
+/*
+ * A directory that a user has asked for fails the step.  With that of the
+ * admin all jobs of the cluster would fail, one after the other: one that runs
+ * for the first time can do without, and one that would lose what it has done
+ * waits until somebody has put it right.
+ */
+static int do_without(struct agent *agent, struct cr_error *err)
+{
+	agent_log(agent, LOG_ERR, "no checkpoints: %s", err->text);
+	if (agent->config->dir_is_users)
+		return err->code;
+	ask_restart_count(agent);
+	if (!agent->step->restart_count)
+		return CR_SETUP_WITHOUT;
+	agent->refused = *err;
+	if (!hold_job(agent))
+		return err->code;
+	return cr_error_set(err, agent->refused.code,
+			    "%.300s: the job is queued again and held; when "
+			    "that is put right: scontrol release %u",
+			    agent->refused.text, agent->step->job);
+}
+
+int agent_folder_open(struct agent *agent, struct cr_error *err)
+{
+	return open_folder(agent, err) ? do_without(agent, err) : 0;
+}
