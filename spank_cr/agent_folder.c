@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <syslog.h>
 
 #include "agent.h"
 #include "claim.h"
 #include "generation.h"
 
+#define PROBE_TIMEOUT_MS 8000
 #define ASK_TIMEOUT_MS 8000
 #define HOLD_TIMEOUT_MS 8000
 
@@ -53,11 +55,50 @@ int agent_is_first_run(struct agent *agent)
 	return !before && !agent->step->restart_count && agent->job.state;
 }
 
+/* In a worker: a file system that does not answer holds who asks. */
+static void probe(struct agent *agent, struct agent_result *result)
+{
+	struct statfs about;
+	int fd = cr_generation_open_dir(agent->config, agent->step,
+					&result->err);
+
+	if (fd >= 0 && fstatfs(fd, &about) < 0)
+		cr_error_errno(&result->err, "checkpoint directory %s",
+			       agent->config->dir);
+}
+
+static struct cr_error probe_error;
+
+static void probed(struct agent *agent, const struct agent_result *result)
+{
+	agent->asker = NULL;
+	probe_error = result->err;
+	if (probe_error.code == -ETIMEDOUT)
+		cr_error_set(&probe_error, -ETIMEDOUT,
+			     "checkpoint directory %s does not answer within "
+			     "%d s",
+			     agent->config->dir, PROBE_TIMEOUT_MS / 1000);
+}
+
+static int probe_dir(struct agent *agent, struct cr_error *err)
+{
+	agent->asker = agent_worker_start(agent, "cr-probe", probe, probed,
+					  PROBE_TIMEOUT_MS, NULL, 0, err);
+	if (!agent->asker)
+		return err->code;
+	while (agent->asker)
+		event_base_loop(agent->base, EVLOOP_ONCE);
+	*err = probe_error;
+	return err->code;
+}
+
 static int open_folder(struct agent *agent, struct cr_error *err)
 {
 	struct cr_error ignored;
 	int rc;
 
+	if (probe_dir(agent, err))
+		return err->code;
 	agent->dirfd = cr_generation_open_dir(agent->config, agent->step, err);
 	if (agent->dirfd < 0)
 		return agent->dirfd;

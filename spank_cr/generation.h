@@ -18,9 +18,9 @@
 #include "cr_error.h"
 #include "step.h"
 
-/* Open DIR.  One that the user chose must be writable by that user, one of the
- * admin is made (mode 0700) if only it is missing.  Returns a descriptor or
- * a negative errno.  The caller must be root and have one thread. */
+/* Open DIR.  One that the user chose must be writable by that user.  Returns a
+ * descriptor or a negative errno.  The caller must be root and have one
+ * thread. */
 int cr_generation_open_dir(const struct cr_config *config,
 			   const struct cr_step *step, struct cr_error *err);
 

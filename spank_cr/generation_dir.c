@@ -11,15 +11,12 @@
 #include "generation.h"
 #include "generation_folder.h"
 
-/* Open the admin's DIR as root. */
+/* Open the admin's DIR as root.  It is not made: one that is missing is on a
+ * file system that is not mounted. */
 static int open_admins(const char *path, struct cr_error *err)
 {
-	int fd;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST && errno != EROFS)
-		return cr_error_errno(err, "make checkpoint directory %s",
-				      path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return cr_error_errno(err, "open checkpoint directory %s",
 				      path);

@@ -26,7 +26,7 @@
 
 #define AGENT_NAME "spank_cr-agent"
 #define AGENT_FD 3 /* the agent's end of the socket, in the agent */
-#define SETUP_TIMEOUT_MS 20000
+#define SETUP_TIMEOUT_MS 30000
 #define SETUP_NODES_TIMEOUT_MS 80000 /* of several nodes: for the lead, too */
 #define FINISH_TIMEOUT_MS 15000
 
