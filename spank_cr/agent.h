@@ -298,6 +298,8 @@ int agent_save_start(struct agent *agent, struct cr_error *err);
 /* ... and what follows when its outcome is known; NULL: as the worker said. */
 void agent_save_finish(struct agent *agent, const struct cr_error *failure,
 		       int is_silent);
+/* A rank was killed: if it was being saved for good, say so. */
+void agent_save_cut_short(struct agent *agent);
 /* All trees of this node are saved and ended. */
 void agent_save_for_good(struct agent *agent);
 

@@ -220,6 +220,7 @@ static void gone(struct agent_rank *rank)
 	agent_log(agent, LOG_NOTICE,
 		  "the shepherd of rank %u was killed%s: its program ends",
 		  rank->rank, agent->is_suspended ? " while suspended" : "");
+	agent_save_cut_short(agent);
 	rank->has_ended = 1;
 	rank->status = SIGKILL;
 	if (rank->program)

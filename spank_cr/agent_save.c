@@ -77,6 +77,33 @@ static void comment_put(struct agent *agent, const struct agent_result *result)
 	(void)result;
 }
 
+static void start_comment(struct agent *agent, const char *why)
+{
+	snprintf(comment, sizeof(comment), "step %s: checkpoint failed: %.400s",
+		 agent->step->name, why);
+	agent_worker_start(agent, "cr-comment", put_comment, comment_put,
+			   REQUEUE_TIMEOUT_MS, NULL, 0, NULL);
+}
+
+void agent_save_cut_short(struct agent *agent)
+{
+	struct cr_error why = { 0 };
+
+	if (!agent->saver ||
+	    !(agent->save_is_final || agent->is_final_wanted) ||
+	    (agent->member && !agent->lead))
+		return;
+	cr_error_set(&why, -ETIMEDOUT,
+		     "killed before it was complete (KillWait is %u s): an "
+		     "older one counts, if there is one",
+		     agent->job.kill_wait);
+	if (!strcmp(agent->said.text, why.text))
+		return;
+	agent->said = why;
+	agent_log(agent, LOG_ERR, "checkpoint failed: %s", why.text);
+	start_comment(agent, why.text);
+}
+
 /* A periodic one that fails each time for the same reason: once is enough. */
 static void explain(struct agent *agent, const struct cr_error *why)
 {
@@ -88,10 +115,7 @@ static void explain(struct agent *agent, const struct cr_error *why)
 	agent->said = *why;
 	agent_say(agent, "checkpoint failed, the program runs on: %s%s",
 		  why->text, cr_advice(why->text, agent->step->command));
-	snprintf(comment, sizeof(comment), "step %s: checkpoint failed: %.400s",
-		 agent->step->name, why->text);
-	agent_worker_start(agent, "cr-comment", put_comment, comment_put,
-			   REQUEUE_TIMEOUT_MS, NULL, 0, NULL);
+	start_comment(agent, why->text);
 }
 
 /* -ESRCH: it has just ended by itself; -ECANCELED: another one is coming. */
