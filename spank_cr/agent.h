@@ -303,6 +303,15 @@ void agent_save_cut_short(struct agent *agent);
 /* All trees of this node are saved and ended. */
 void agent_save_for_good(struct agent *agent);
 
+/* --- agent_manifest.c: for the worker that saves --- */
+/* Step, ranks and addresses of this node, and which ranks have ended.  Freed by
+ * cr_manifest_free(), also after a failure.  0 or a negative errno. */
+int agent_manifest_init(const struct agent *agent, struct cr_manifest *manifest,
+			struct cr_error *err);
+/* The image is written. */
+int agent_manifest_note_size(int dirfd, struct cr_manifest *manifest,
+			     struct cr_error *err);
+
 /* --- agent_saver.c: the worker that saves, of any step --- */
 /* As agent_work_fn: save into a new generation (of several nodes: into
  * agent->save_generation), and end the tree or let it go on as

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * agent_manifest.c - this node's part of a manifest, as far as it is known
+ * before the trees are looked at; and the image's size afterwards
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "agent.h"
+#include "manifest.h"
+
+static void note_ended(const struct agent *agent, struct cr_manifest *manifest)
+{
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (agent->ranks[i].has_ended)
+			manifest->ended[manifest->nr_ended++] =
+				(struct cr_manifest_ended){
+					.rank = agent->ranks[i].rank,
+					.status =
+						(uint32_t)agent->ranks[i].status
+				};
+}
+
+int agent_manifest_init(const struct agent *agent, struct cr_manifest *manifest,
+			struct cr_error *err)
+{
+	const struct cr_step *step = agent->step;
+
+	*manifest = (struct cr_manifest){
+		.job = step->job,
+		.step = step->step,
+		.uid = step->uid,
+		.nr_nodes = step->nr_nodes,
+		.nr_ranks = step->nr_ranks,
+		.restart_count = step->restart_count,
+		.is_final = agent->save_is_final,
+		.time = time(NULL),
+		.images = calloc(1, sizeof(struct cr_manifest_image)),
+		.nr_images = 1,
+		.streams = calloc(3ul * step->nr_local_ranks,
+				  sizeof(struct cr_manifest_stream)),
+		.ended = calloc(step->nr_local_ranks,
+				sizeof(struct cr_manifest_ended)),
+	};
+	if (!manifest->images || !manifest->streams || !manifest->ended)
+		return cr_error_set(err, -ENOMEM, "no memory");
+	snprintf(manifest->command, sizeof(manifest->command), "%s",
+		 step->command);
+	snprintf(manifest->identity, sizeof(manifest->identity), "%s",
+		 step->identity);
+	manifest->images[0].node = step->node;
+	snprintf(manifest->images[0].name, sizeof(manifest->images[0].name),
+		 "node_%u.img", step->node);
+	manifest->images[0].ranks = agent_ranks_print(agent);
+	note_ended(agent, manifest);
+	return agent_tcp_note_addresses(agent, manifest, err);
+}
+
+int agent_manifest_note_size(int dirfd, struct cr_manifest *manifest,
+			     struct cr_error *err)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, manifest->images[0].name, &st, AT_SYMLINK_NOFOLLOW) <
+	    0)
+		return cr_error_errno(err, "stat the image");
+	manifest->images[0].size = (uint64_t)st.st_size;
+	return 0;
+}
