@@ -19,6 +19,20 @@ void agent_member_arm(struct agent *agent)
 		evtimer_add(agent->member->tick, &period);
 }
 
+/* In the middle of a restart. */
+static void give_up_lead(struct agent *agent)
+{
+	struct agent_member *member = agent->member;
+
+	cr_error_set(&member->why, -ETIMEDOUT,
+		     "the agent of node 0 does not come back");
+	member->on_failure = agent_retry(agent, &member->why) ?
+				     CR_ON_FAILURE_LATER :
+				     CR_ON_FAILURE_FAIL;
+	member->is_speaker = 1;
+	agent_member_event(agent, CR_MEMBER_EV_GIVE_UP);
+}
+
 static void check_silence(struct agent *agent)
 {
 	const int64_t limit = agent->config->timeout * 1000LL;
@@ -38,13 +52,7 @@ static void check_silence(struct agent *agent)
 	} else if (member->phase >= CR_MEMBER_JOINING && !member->is_met) {
 		if (now - since <= AGENT_JOIN_MS)
 			return;
-		cr_error_set(&member->why, -ETIMEDOUT,
-			     "the agent of node 0 does not come back");
-		member->on_failure = agent_retry(agent, &member->why) ?
-					     CR_ON_FAILURE_LATER :
-					     CR_ON_FAILURE_FAIL;
-		member->is_speaker = 1;
-		agent_member_event(agent, CR_MEMBER_EV_GIVE_UP);
+		give_up_lead(agent);
 	} else if (member->phase != CR_MEMBER_IDLE && member->is_met &&
 		   now - since > limit) {
 		agent_log(agent, LOG_WARNING,

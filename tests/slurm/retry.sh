@@ -20,22 +20,22 @@ says_why()
 }
 
 use_test_agent
-sed -i 's|dir=|retries=2 dir=|' "$shared/../etc/plugstack.conf"
+sed -i 's|dir=|retries=1 dir=|' "$shared/../etc/plugstack.conf"
 
-submit_count "-n 60" -p low
+submit_count "-n 50" -p low
 await_count 10
 fail_all restored
 requeue
 await 60 "word of a restart that has failed" says_why
 release_all restored
 await 60 "restart" restarts_are 2
-await_count 30
+await_count 25
 [ ! -e "$shared/cr/job_$job/step_batch/retries" ] || fail "it is still counted"
 
 say "--- it does not pass"
 fail_all restored
 requeue
-await 90 "restarts, two of them by itself" restarts_are 5
+await 90 "restarts, one of them by itself" restarts_are 4
 await 30 "word" grep -q "no checkpoint can be restarted (restored: No space" \
 	"$(output)"
 release_all restored
