@@ -18,12 +18,21 @@ static int save_fifo(struct cr_file_table *table, struct cr_file *file,
 {
 	int rc = cr_file_set_path(file, err);
 
-	if (rc == 0 && !cr_file_path_is_good(file))
+	if (rc < 0)
+		return rc;
+	if (!file->stat.st_nlink) {
+		file->wire.flags |= CR_FILE_F_UNLINKED;
+		return 0;
+	}
+	rc = cr_file_path_is_good(file) ? 1 : cr_file_find_link(file, err);
+	if (rc < 0)
+		return rc;
+	if (!rc)
 		return cr_file_refuse(table, file,
-				      "FIFO %s: removed, or the name leads "
-				      "to another file now",
+				      "FIFO %s: the name leads to another file "
+				      "now",
 				      file->path);
-	return rc;
+	return 0;
 }
 
 static int finish_fifo(struct cr_file_table *table, struct cr_file *file,
@@ -53,12 +62,64 @@ static int make_node(const struct cr_file_restore *restore, const char *path,
 	return rc;
 }
 
+/* As an O_PATH descriptor; @directory is for the moment. */
+static int make_nameless(const struct cr_file_restore *restore,
+			 const char *directory, const struct cr_wire_file *wire)
+{
+	struct cr_file_rights rights;
+	char path[4096];
+	int fd, rc;
+
+	rc = snprintf(path, sizeof(path), "%s/.cr-fifo-%d", directory,
+		      (int)getpid());
+	if (rc < 0 || (size_t)rc >= sizeof(path))
+		return -ENAMETOOLONG;
+	rc = make_node(restore, path, wire);
+	if (rc < 0)
+		return rc;
+	fd = cr_file_open_as_user(restore, path, O_PATH | O_NOFOLLOW, 0);
+	rc = cr_file_take_rights(restore, &rights);
+	if (rc == 0) {
+		unlink(path);
+		cr_file_give_back_rights(&rights);
+	}
+	return fd;
+}
+
+/* One that was removed: in the directory where it had been, or in /tmp. */
+static int open_nameless(const struct cr_file_restore *restore,
+			 const struct cr_saved_file *saved,
+			 struct cr_error *err)
+{
+	const char *slash = strrchr(saved->path, '/');
+	char directory[4096];
+	struct stat st;
+	int fd;
+
+	snprintf(directory, sizeof(directory), "%.*s",
+		 slash ? (int)(slash - saved->path) : 0, saved->path);
+	fd = make_nameless(restore, directory, saved->file);
+	if (fd < 0)
+		fd = make_nameless(restore, "/tmp", saved->file);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))) {
+		close(fd);
+		fd = -ESTALE;
+	}
+	return fd < 0 ? cr_error_set(err, fd,
+				     "cannot make a FIFO for the removed %s: "
+				     "%s",
+				     saved->path, strerror(-fd)) :
+			fd;
+}
+
 /* The FIFO as an O_PATH descriptor, made anew if it is gone. */
 static int open_fifo(struct cr_file_restore *restore,
 		     const struct cr_saved_file *saved, struct cr_error *err)
 {
 	int fd, rc;
 
+	if (saved->file->flags & CR_FILE_F_UNLINKED)
+		return open_nameless(restore, saved, err);
 	fd = cr_file_open_as_user(restore, saved->path, O_PATH | O_NOFOLLOW, 0);
 	if (fd == -ENOENT) {
 		cr_file_make_folders(restore, saved->path);

@@ -88,9 +88,9 @@ static void tell_mpi(const char *launch)
 	setenv("OMPI_MCA_orte_leave_session_attached", "1", 1);
 	setenv("OMPI_MCA_plm_rsh_num_concurrent", "65536", 1);
 	/* no files in /tmp that are mapped: a node to which the step comes back
-	 * has those of its first time there */
-	setenv("OMPI_MCA_rtc_hwloc_vmhole", "none", 0);
-	setenv("PMIX_MCA_gds", "hash", 0);
+	 * has those of its first time there; only in /dev/shm they are removed
+	 */
+	setenv("OMPI_MCA_orte_tmpdir_base", "/dev/shm", 0);
 	if (number_of("SLURM_NTASKS") <= PRECONNECT_MAX)
 		setenv("OMPI_MCA_mpi_preconnect_mpi", "1", 0);
 	setenv("HYDRA_LAUNCHER", "rsh", 1);

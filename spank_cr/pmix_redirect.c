@@ -79,6 +79,17 @@ static void preconnect(spank_t spank)
 		spank_setenv(spank, "OMPI_MCA_mpi_preconnect_mpi", "1", 0);
 }
 
+/*
+ * Where Open MPI's mpirun, its daemon and its ranks keep files that they map.
+ * Those of /tmp may be on a disk, and a node to which the script comes back has
+ * those of its first time there; such leftovers are removed in /dev/shm only
+ * (file_content.c).
+ */
+void cr_pmix_keep_out_of_tmp(spank_t spank)
+{
+	spank_setenv(spank, "OMPI_MCA_orte_tmpdir_base", "/dev/shm", 0);
+}
+
 void cr_pmix_redirect(spank_t spank, int agent)
 {
 	char uri[URI_MAX], *at;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pmix_redirect.h - lead a rank to the relay instead of to the PMIx server
+ * pmix_redirect.h - lead a rank to the relay instead of to the PMIx server,
+ * and tell an MPI what it takes to be moved
  */
 #ifndef PMIX_REDIRECT_H
 #define PMIX_REDIRECT_H
@@ -14,5 +15,9 @@
  * had, nothing is changed.
  */
 void cr_pmix_redirect(spank_t spank, int agent);
+
+/* In a batch script's process: have an mpirun of its own keep files that are
+ * mapped out of /tmp, if the user says nothing else. */
+void cr_pmix_keep_out_of_tmp(spank_t spank);
 
 #endif /* PMIX_REDIRECT_H */

@@ -267,6 +267,14 @@ int spank_cr_stepd_task_init_privileged(spank_t spank)
 	return ESPANK_SUCCESS;
 }
 
+static int is_script(spank_t spank)
+{
+	uint32_t step = 0;
+
+	return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS &&
+	       step == CR_STEP_BATCH;
+}
+
 int spank_cr_stepd_task_init(spank_t spank)
 {
 	uint32_t rank, local;
@@ -278,6 +286,8 @@ int spank_cr_stepd_task_init(spank_t spank)
 		spank_cr_fail(&warning);
 	if (shepherd.agent < 0)
 		return ESPANK_SUCCESS;
+	if (is_script(spank))
+		cr_pmix_keep_out_of_tmp(spank);
 	cr_pmix_redirect(spank, shepherd.agent);
 	cr_pmi_redirect(spank, shepherd.agent);
 	if (cr_shepherd_run(&shepherd, &failure))
