@@ -91,6 +91,8 @@ static void tell_mpi(const char *launch)
 	 * has those of its first time there; only in /dev/shm they are removed
 	 */
 	setenv("OMPI_MCA_orte_tmpdir_base", "/dev/shm", 0);
+	/* or 8 MiB of them would be in each image, and left on each node */
+	setenv("PMIX_MCA_gds", "hash", 0);
 	if (number_of("SLURM_NTASKS") <= PRECONNECT_MAX)
 		setenv("OMPI_MCA_mpi_preconnect_mpi", "1", 0);
 	setenv("HYDRA_LAUNCHER", "rsh", 1);

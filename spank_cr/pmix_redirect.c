@@ -88,6 +88,8 @@ static void preconnect(spank_t spank)
 void cr_pmix_keep_out_of_tmp(spank_t spank)
 {
 	spank_setenv(spank, "OMPI_MCA_orte_tmpdir_base", "/dev/shm", 0);
+	/* or 8 MiB of them would be in each image, and left on each node */
+	spank_setenv(spank, "PMIX_MCA_gds", "hash", 0);
 }
 
 void cr_pmix_redirect(spank_t spank, int agent)
