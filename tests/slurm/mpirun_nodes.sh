@@ -8,8 +8,9 @@ NODES=4
 source "$(dirname "$0")/mpi_lib.sh"
 
 use_stress -s -u 30000
-mpirun="mpirun --oversubscribe -np 4 --map-by ppr:2:node"
-[ -z "${pmi:-}" ] || mpirun="mpiexec.mpich -np 4 -ppn 2"
+ranks=${MPI_RANKS:-2} # on each node
+mpirun="mpirun --oversubscribe -np $((2 * ranks)) --map-by ppr:$ranks:node"
+[ -z "${pmi:-}" ] || mpirun="mpiexec.mpich -np $((2 * ranks)) -ppn $ranks"
 times=${MPI_MOVES:-2}
 submit_mpirun "$mpirun" "$stress" --cr-interval=4
 for i in $(seq "$times"); do
