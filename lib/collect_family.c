@@ -22,6 +22,8 @@
 #define ENTRIES_MAX (1u << 18) /* of all members at a time */
 #define WINDOW_MAX 2048u /* pages */
 #define RANGES_MAX 1024u /* before they are merged */
+#define WHOLE_MAX 256u /* pages */
+#define PAGEMAPS_MAX 256u /* open at a time */
 
 static int make_family(struct cr_checkpoint *checkpoint, struct cr_group *group,
 		       size_t cluster)
@@ -73,26 +75,59 @@ static void merge_ranges(struct cr_runs *ranges, size_t *limit)
 		*limit = 2 * ranges->nr;
 }
 
+static int open_pagemap(const struct cr_group *group,
+			const struct cr_save_task *task)
+{
+	char path[64];
+	int fd = group->fds ? group->fds[task->order] : -1;
+
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", task->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (group->fds)
+		group->fds[task->order] = fd;
+	return fd < 0 ? -errno : fd;
+}
+
+static void close_pagemaps(struct cr_group *group, size_t nr_tasks)
+{
+	for (size_t i = 0; group->fds && i < nr_tasks; i++)
+		if (group->fds[i] >= 0)
+			close(group->fds[i]);
+	free(group->fds);
+}
+
 static int open_members(struct cr_group *group, uint64_t *entries)
 {
-	size_t limit = RANGES_MAX;
-	char path[64];
-	int rc;
-
 	for (size_t i = 0; i < group->nr; i++) {
 		struct cr_member *member = &group->members[i];
 
-		snprintf(path, sizeof(path), "/proc/%d/pagemap",
-			 member->task->pid);
-		member->fd = open(path, O_RDONLY | O_CLOEXEC);
+		member->fd = open_pagemap(group, member->task);
 		if (member->fd < 0)
-			return -errno;
+			return member->fd;
 		member->entries = entries + i * group->window;
 		member->cluster = i;
-		rc = cr_scan_pages(member->fd, member->vma->wire.start,
-				   member->vma->wire.end,
-				   member->vma->wire.kind ==
-					   CR_VMA_FILE_PRIVATE,
+	}
+	return 0;
+}
+
+static int find_ranges(struct cr_group *group, size_t nr_pages)
+{
+	const uint64_t start = group->members[0].vma->wire.start;
+	size_t limit = RANGES_MAX;
+
+	/* most mappings of a tree are small: all of it is looked at at once */
+	if (group->window == nr_pages && nr_pages <= WHOLE_MAX)
+		return cr_runs_add(&group->ranges, start,
+				   nr_pages * CR_WIRE_PAGE);
+	for (size_t i = 0; i < group->nr; i++) {
+		const struct cr_member *member = &group->members[i];
+		const struct cr_wire_vma *vma = &member->vma->wire;
+		int rc;
+
+		rc = cr_scan_pages(member->fd, start, vma->end,
+				   vma->kind == CR_VMA_FILE_PRIVATE,
 				   &group->ranges);
 		if (rc < 0)
 			return rc;
@@ -102,15 +137,30 @@ static int open_members(struct cr_group *group, uint64_t *entries)
 	return 0;
 }
 
+/* Of the longest mapping. */
+static uint64_t length_of(const struct cr_group *group)
+{
+	const uint64_t start = group->members[0].vma->wire.start;
+	uint64_t length = 0;
+
+	for (size_t i = 0; i < group->nr; i++)
+		if (group->members[i].vma->wire.end - start > length)
+			length = group->members[i].vma->wire.end - start;
+	return length;
+}
+
 static int collect_group(struct cr_checkpoint *checkpoint,
 			 struct cr_group *group)
 {
+	const size_t nr_pages = length_of(group) / CR_WIRE_PAGE;
 	uint64_t *entries;
 	int rc;
 
 	group->window = ENTRIES_MAX / group->nr;
 	if (group->window > WINDOW_MAX)
 		group->window = WINDOW_MAX;
+	if (group->window > nr_pages)
+		group->window = nr_pages;
 	if (!group->window)
 		group->window = 1;
 	entries = calloc(group->nr * group->window, sizeof(*entries));
@@ -118,7 +168,10 @@ static int collect_group(struct cr_checkpoint *checkpoint,
 		return -ENOMEM;
 	for (size_t i = 0; i < group->nr; i++)
 		group->members[i].fd = -1;
+	group->nr_loaded = 0;
 	rc = open_members(group, entries);
+	if (rc == 0)
+		rc = find_ranges(group, nr_pages);
 	if (rc == 0)
 		rc = cr_group_find_clusters(group);
 	for (size_t i = 0; i < group->nr && rc == 0; i++) {
@@ -129,7 +182,7 @@ static int collect_group(struct cr_checkpoint *checkpoint,
 			rc = cr_group_sort_pages(checkpoint, group, i);
 	}
 	for (size_t i = 0; i < group->nr; i++)
-		if (group->members[i].fd >= 0)
+		if (!group->fds && group->members[i].fd >= 0)
 			close(group->members[i].fd);
 	cr_runs_clear(&group->ranges);
 	free(entries);
@@ -156,9 +209,22 @@ static uint64_t find_zero_frame(void)
 	return entry & CR_PAGEMAP_FRAME;
 }
 
+/* Without memory, or with too many tasks, they are opened for each group. */
+static int *make_fds(size_t nr_tasks)
+{
+	int *fds = NULL;
+
+	if (nr_tasks <= PAGEMAPS_MAX)
+		fds = malloc(nr_tasks * sizeof(*fds));
+	for (size_t i = 0; fds && i < nr_tasks; i++)
+		fds[i] = -1;
+	return fds;
+}
+
 int cr_collect_families(struct cr_checkpoint *checkpoint, struct cr_error *err)
 {
-	struct cr_group group = { .zero_frame = find_zero_frame() };
+	struct cr_group group = { .zero_frame = find_zero_frame(),
+				  .fds = make_fds(checkpoint->nr_tasks) };
 	struct cr_walk walk;
 	int rc;
 
@@ -170,6 +236,7 @@ int cr_collect_families(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		if (group.nr > 1)
 			rc = collect_group(checkpoint, &group);
 	free(group.members);
+	close_pagemaps(&group, checkpoint->nr_tasks);
 	cr_walk_close(&walk);
 	if (rc < 0)
 		return cr_error_set(err, rc, "shared pages: %s", strerror(-rc));

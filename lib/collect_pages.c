@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,12 +116,15 @@ static int scan_by_reading(int fd, uint64_t start, uint64_t end, int is_file,
 int cr_scan_pages(int fd, uint64_t start, uint64_t end, int is_file,
 		  struct cr_runs *runs)
 {
-	int rc;
+	static atomic_bool is_missing; /* on this kernel */
+	int rc = -ENOTTY;
 
-	rc = scan_by_ioctl(fd, start, end, is_file, runs);
-	if (rc == -ENOTTY || rc == -EINVAL)
-		rc = scan_by_reading(fd, start, end, is_file, runs);
-	return rc;
+	if (!atomic_load(&is_missing))
+		rc = scan_by_ioctl(fd, start, end, is_file, runs);
+	if (rc != -ENOTTY && rc != -EINVAL)
+		return rc;
+	atomic_store(&is_missing, rc == -ENOTTY);
+	return scan_by_reading(fd, start, end, is_file, runs);
 }
 
 static int scan_task(const struct cr_save_task *task, struct cr_runs *pages,

@@ -14,7 +14,7 @@ struct cr_member {
 	struct cr_save_task *task;
 	struct cr_save_vma *vma; /* of the walk */
 	uint32_t index; /* of the mapping in the task */
-	int fd; /* pagemap */
+	int fd; /* pagemap, the group's */
 	size_t cluster; /* index of a member that it shares with, or its own */
 	uint64_t *entries; /* of the window */
 };
@@ -22,8 +22,11 @@ struct cr_member {
 struct cr_group {
 	struct cr_member *members;
 	size_t nr;
-	struct cr_runs ranges; /* where any member has pages */
+	struct cr_runs ranges; /* where any member may have pages */
 	size_t window; /* pages */
+	uint64_t loaded_at; /* what all entries are of */
+	size_t nr_loaded; /* pages; 0: of nothing */
+	int *fds; /* pagemaps by task->order, -1: not open; NULL: too many */
 	uint64_t zero_frame;
 };
 

@@ -24,11 +24,15 @@ static uint64_t shared_frame(const struct cr_group *group,
 	return frame == group->zero_frame ? 0 : frame;
 }
 
-static int read_window(const struct cr_group *group, uint64_t address,
+static int read_window(struct cr_group *group, uint64_t address,
 		       size_t nr_pages)
 {
 	int rc;
 
+	/* a small mapping is one window, and looked at more than once */
+	if (group->nr_loaded == nr_pages && group->loaded_at == address)
+		return 0;
+	group->nr_loaded = 0;
 	for (size_t i = 0; i < group->nr; i++) {
 		struct cr_member *member = &group->members[i];
 		uint64_t end = member->vma->wire.end;
@@ -44,6 +48,8 @@ static int read_window(const struct cr_group *group, uint64_t address,
 		if (rc < 0)
 			return rc;
 	}
+	group->loaded_at = address;
+	group->nr_loaded = nr_pages;
 	return 0;
 }
 
