@@ -12,7 +12,6 @@
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/pid.h>
 #include <linux/posix-timers.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
@@ -23,25 +22,6 @@
 
 #include "cr.h"
 #include "uapi/cr_ioctl.h"
-
-/* A thread of the caller's PID namespace that uses @mm now; referenced. */
-static struct task_struct *find_thread(pid_t nr, const struct mm_struct *mm)
-{
-	struct pid *pid = find_get_pid(nr);
-	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
-	bool is_its;
-
-	put_pid(pid);
-	if (!task)
-		return ERR_PTR(-ESRCH);
-	task_lock(task);
-	is_its = task->mm == mm;
-	task_unlock(task);
-	if (is_its)
-		return task;
-	put_task_struct(task);
-	return ERR_PTR(-ESRCH);
-}
 
 static void read_thread(struct task_struct *task, struct cr_ioc_ask *ask)
 {
@@ -142,7 +122,7 @@ static int answer(const struct cr_ioc_ask *question, struct cr_ioc_ask *ask)
 
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
-	task = find_thread(question->tid, mm);
+	task = cr_find_thread(question->tid, mm);
 	if (IS_ERR(task)) {
 		rc = PTR_ERR(task);
 		goto out;

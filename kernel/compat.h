@@ -7,6 +7,7 @@
 #ifndef CR_COMPAT_H
 #define CR_COMPAT_H
 
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
@@ -62,5 +63,46 @@ static inline ssize_t cr_iter_write(struct file *file, struct iov_iter *iter,
 #endif
 	return done;
 }
+
+static inline u64 cr_cap_bits(const kernel_cap_t *set)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	return (u64)set->cap[1] << 32 | set->cap[0];
+#else
+	return set->val;
+#endif
+}
+
+/* What users see of a mapped file, where overlayfs has another below it. */
+static inline const struct path *cr_path_of_mapped(struct file *file)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return &file->f_path;
+#else
+	return file_user_path(file);
+#endif
+}
+
+static inline const struct inode *cr_inode_of_mapped(struct file *file)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return file_inode(file);
+#else
+	return file_user_inode(file);
+#endif
+}
+
+/* Flags of mappings that not every kernel has. */
+#ifdef VM_SHADOW_STACK
+#define CR_VM_SHADOW_STACK VM_SHADOW_STACK
+#else
+#define CR_VM_SHADOW_STACK 0
+#endif
+
+#ifdef VM_SEALED
+#define CR_VM_SEALED VM_SEALED
+#else
+#define CR_VM_SEALED 0
+#endif
 
 #endif /* CR_COMPAT_H */

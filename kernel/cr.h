@@ -17,6 +17,8 @@
 struct cr_pages;
 struct cr_restart;
 struct mm_struct;
+struct path;
+struct task_struct;
 
 struct cr_open {
 	struct mutex lock; /* of what the pointers point at; of the pages */
@@ -36,6 +38,7 @@ int cr_copy_argument(void *to, unsigned long from, size_t size);
 
 int cr_mem_file_init(void);
 struct mm_struct *cr_mem_file_get(int fd, fmode_t mode);
+struct task_struct *cr_find_thread(pid_t nr, const struct mm_struct *mm);
 
 /* ---- restart_coordinator.c, restart_call.c ---- */
 
@@ -63,5 +66,20 @@ void cr_pages_destroy(struct cr_pages *pages);
 /* ---- ask.c ---- */
 
 long cr_ask(unsigned long argument);
+
+/* ---- identity.c ---- */
+
+void cr_identity_init(void);
+u64 cr_identity(const void *thing);
+u64 cr_identity_of_path(const struct path *path);
+u64 cr_identity_of_namespaces(const void *proxy, const void *users,
+			      const void *pids);
+
+/* ---- look.c, files.c, maps.c, regs.c ---- */
+
+long cr_look(unsigned long argument);
+long cr_files(unsigned long argument);
+long cr_maps(unsigned long argument);
+long cr_regs(unsigned long argument);
 
 #endif /* CR_H */

@@ -60,6 +60,14 @@ static long cr_ioctl(struct file *file, unsigned int call,
 		return cr_pages_fill(file, argument);
 	case CR_IOC_ASK:
 		return cr_ask(argument);
+	case CR_IOC_LOOK:
+		return cr_look(argument);
+	case CR_IOC_FILES:
+		return cr_files(argument);
+	case CR_IOC_MAPS:
+		return cr_maps(argument);
+	case CR_IOC_REGS:
+		return cr_regs(argument);
 	default:
 		return -ENOTTY;
 	}
@@ -114,6 +122,7 @@ static int __init cr_init(void)
 {
 	int rc = cr_mem_file_init();
 
+	cr_identity_init();
 	return rc ? rc : misc_register(&cr_device);
 }
 

@@ -237,4 +237,149 @@ struct cr_ioc_ask {
 
 #define CR_IOC_ASK _IOWR(CR_IOC_MAGIC, 24, struct cr_ioc_ask)
 
+/*
+ * What /proc tells of a thread and its process as text, in many files.  As
+ * ASK: @mem_fd, @tid, errors; numbers of users and processes are as the caller
+ * sees them, those named v* as the process does.
+ *
+ * An identity tells whether two processes have the same thing, and nothing
+ * else: equal if they have.  0: none.  They are of use until the module is
+ * unloaded.
+ */
+#define CR_LOOK_GROUPS_MAX 32
+#define CR_LOOK_AUXV_MAX 64
+
+struct cr_ioc_limit {
+	__u64 soft; /* ~0: none */
+	__u64 hard;
+};
+
+struct cr_ioc_look {
+	__s32 mem_fd;
+	__s32 tid;
+	__u32 flags; /* 0 */
+	__u32 reserved; /* 0 */
+	/* all below: out; of the thread */
+	__s32 tgid;
+	__s32 ppid; /* of the process that made it, or adopted it */
+	__u32 vpid, vpgid, vsid;
+	__u32 uid[4], gid[4]; /* real, effective, saved, file system */
+	__u32 nr_groups; /* may be more than are told */
+	__u32 groups[CR_LOOK_GROUPS_MAX];
+	__u32 no_new_privs;
+	__u32 seccomp; /* 0 none, 1 strict, 2 filter */
+	__u32 umask;
+	__u64 pending, shared_pending, blocked, ignored, caught; /* signals */
+	__u64 cap_inheritable, cap_permitted, cap_effective, cap_bounding,
+		cap_ambient;
+	char comm[16];
+	/* of the process */
+	__u32 exit_signal;
+	__u32 terminal; /* device of the controlling one; 0: none */
+	__s32 oom_score_adj;
+	__u32 auxv_length; /* bytes */
+	__u64 start_code, end_code, start_data, end_data, start_brk;
+	__u64 start_stack, arg_start, arg_end, env_start, env_end;
+	__u64 auxv[CR_LOOK_AUXV_MAX];
+	struct cr_ioc_limit limit[16]; /* by RLIMIT_* */
+	/* identities */
+	__u64 memory, descriptors, handlers, fs; /* as KCMP_VM and so on */
+	__u64 namespaces; /* all of them; they may be the same if it differs */
+	__u64 exe, cwd, root; /* path and mount */
+};
+
+#define CR_IOC_LOOK _IOWR(CR_IOC_MAGIC, 25, struct cr_ioc_look)
+
+/*
+ * Descriptors of a process from @first on, in their order.  @mem_fd, @tid and
+ * errors as of ASK.
+ */
+#define CR_FILES_MAX 512 /* in one call */
+#define CR_DESCRIPTOR_F_CLOEXEC 1u
+
+struct cr_ioc_descriptor {
+	__u32 fd;
+	__u32 flags; /* CR_DESCRIPTOR_F_* */
+	__u64 identity; /* of its open file description */
+};
+
+struct cr_ioc_files {
+	__s32 mem_fd;
+	__s32 tid;
+	__u32 flags; /* 0 */
+	__u32 first;
+	__u64 list; /* pointer to struct cr_ioc_descriptor[nr] */
+	__u32 nr; /* in: room, 1 to CR_FILES_MAX; out: how many */
+	__u32 next; /* out: what @first is to be then; 0: that was all */
+};
+
+#define CR_IOC_FILES _IOWR(CR_IOC_MAGIC, 26, struct cr_ioc_files)
+
+/*
+ * Mappings of a process from @first on, in their order: what /proc/PID/smaps
+ * tells, but for how much is where.
+ *
+ * -EBADF	@mem_fd is not open for reading
+ * -EPERM	it is no /proc/PID/mem
+ * -ESRCH	the process has no memory any more
+ * -ENAMETOOLONG	a path does not fit PATH_MAX
+ */
+#define CR_MAPS_LENGTH_MIN 8192u
+#define CR_MAPS_LENGTH_MAX 65536u
+
+#define CR_MAP_F_SHARED 1u
+#define CR_MAP_F_OWN 2u /* it may have pages that are of no file */
+
+/* Bit i of @advice is the i-th pair of letters, as smaps has it in VmFlags. */
+#define CR_MAP_ADVICE "gdnrhtloddwfdchgnhmgsrrriopfmmumuwuisfsssllf"
+
+struct cr_ioc_map {
+	__u32 length; /* bytes to the next; a multiple of 8 */
+	__u32 flags; /* CR_MAP_F_* */
+	__u64 start, end;
+	__u64 offset; /* bytes */
+	__u64 inode;
+	__u32 major, minor;
+	__u32 prot; /* PROT_* */
+	__u32 page_size; /* bytes */
+	__u64 advice;
+	char path[]; /* as smaps has it, or "", with a NUL */
+};
+
+struct cr_ioc_maps {
+	__s32 mem_fd;
+	__u32 flags; /* 0 */
+	__u64 first; /* address */
+	__u64 buffer; /* pointer to @length bytes */
+	__u32 length; /* in: of the buffer, CR_MAPS_LENGTH_*; out: used */
+	__u32 reserved; /* 0 */
+	__u64 next; /* out: what @first is to be then; 0: that was all */
+};
+
+/*
+ * Registers and signal mask of a thread that the caller has stopped by
+ * ptrace(2), as PTRACE_GETREGSET and PTRACE_GETSIGMASK.
+ *
+ * -ESRCH	there is no such thread
+ * -EBUSY	it is not stopped, or not by the caller
+ * -EMSGSIZE	@xstate_length is too small for this CPU
+ * -EOPNOTSUPP	it runs 32-bit code
+ * -ENOMEM
+ */
+#define CR_XSTATE_MAX 65536u
+
+struct cr_ioc_regs {
+	__s32 tid;
+	__u32 flags; /* 0 */
+	__u64 xstate; /* pointer to @xstate_length bytes: NT_X86_XSTATE */
+	__u32 xstate_length; /* in: room; out: how long it is */
+	__u32 reserved; /* 0 */
+	__u64 signal_mask; /* out */
+	__u64 regs[27]; /* out: NT_PRSTATUS, struct user_regs_struct */
+};
+
+#define CR_IOC_REGS _IOWR(CR_IOC_MAGIC, 28, struct cr_ioc_regs)
+
+#define CR_IOC_MAPS _IOWR(CR_IOC_MAGIC, 27, struct cr_ioc_maps)
+
 #endif /* CR_IOCTL_H */

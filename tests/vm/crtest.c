@@ -52,6 +52,21 @@ static uint32_t crc_of(uint32_t crc, const void *data, size_t length)
 	return crc;
 }
 
+long crtest_in_use(const char *cache)
+{
+	char line[512], name[128];
+	FILE *file = fopen("/proc/slabinfo", "r");
+	long active, found = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%127s %ld", name, &active) == 2 &&
+		    !strcmp(name, cache))
+			found = active;
+	if (file)
+		fclose(file);
+	return found;
+}
+
 uint32_t crtest_crc32c(const void *data, size_t length)
 {
 	return ~crc_of(~0u, data, length);
@@ -120,10 +135,9 @@ int main(int argc, char **argv)
 		const char *name;
 		const struct crtest_case *cases;
 	} sorts[] = {
-		{ "protocol", crtest_protocol },
-		{ "memory", crtest_memory },
-		{ "ask", crtest_ask },
-		{ "fuzz", crtest_fuzz },
+		{ "protocol", crtest_protocol }, { "memory", crtest_memory },
+		{ "ask", crtest_ask },		 { "look", crtest_look },
+		{ "regs", crtest_regs },	 { "fuzz", crtest_fuzz },
 	};
 	int failed = 0, nr = 0;
 

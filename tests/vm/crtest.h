@@ -24,7 +24,7 @@ struct crtest_case {
 };
 
 extern const struct crtest_case crtest_protocol[], crtest_memory[],
-	crtest_ask[], crtest_fuzz[];
+	crtest_ask[], crtest_look[], crtest_regs[], crtest_fuzz[];
 
 /* End the case, as failed. */
 #define crtest_fail(...)                                        \
@@ -58,6 +58,7 @@ extern const struct crtest_case crtest_protocol[], crtest_memory[],
 
 int crtest_device(void); /* opens /dev/cr */
 char crtest_state(pid_t pid); /* of /proc/PID/stat */
+long crtest_in_use(const char *cache); /* objects of a slab cache */
 uint32_t crtest_crc32c(const void *data, size_t length);
 /* A file without a name that begins with HEAD and TREE of these tasks. */
 int crtest_image(const uint32_t *vpids, const uint32_t *flags, uint32_t nr);

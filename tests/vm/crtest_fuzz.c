@@ -104,6 +104,49 @@ static void call_ask(const struct fuzz *fuzz, unsigned int *seed, int device)
 	ioctl(device, CR_IOC_ASK, pick(seed, 50) ? &ask : (void *)8);
 }
 
+static void call_look(const struct fuzz *fuzz, unsigned int *seed, int device)
+{
+	static _Thread_local char buffer[CR_MAPS_LENGTH_MAX];
+	const int32_t tid = pick(seed, 3) ? getpid() : rand_r(seed);
+	const uint64_t at = pick(seed, 20) ? (uintptr_t)buffer : 8;
+	struct cr_ioc_look look = { .mem_fd = any_fd(fuzz, seed),
+				    .tid = tid,
+				    .flags = mostly_none(seed) };
+	struct cr_ioc_files files = { .mem_fd = any_fd(fuzz, seed),
+				      .tid = tid,
+				      .first = pick(seed, 5) ?
+						       pick(seed, 20) :
+						       (uint32_t)rand_r(seed),
+				      .list = at,
+				      .nr = pick(seed, 600) };
+	struct cr_ioc_maps maps = { .mem_fd = any_fd(fuzz, seed),
+				    .first = (uint64_t)rand_r(seed)
+					     << pick(seed, 18),
+				    .buffer = at,
+				    .length = pick(seed, 20) ?
+						      8 * pick(seed, 8200) :
+						      (uint32_t)rand_r(seed) };
+
+	struct cr_ioc_regs regs = { .tid = tid,
+				    .flags = mostly_none(seed),
+				    .xstate = at,
+				    .xstate_length = pick(seed, 70000) };
+
+	switch (pick(seed, 4)) {
+	case 3:
+		ioctl(device, CR_IOC_REGS, &regs);
+		break;
+	case 0:
+		ioctl(device, CR_IOC_LOOK, pick(seed, 50) ? &look : (void *)8);
+		break;
+	case 1:
+		ioctl(device, CR_IOC_FILES, &files);
+		break;
+	default:
+		ioctl(device, CR_IOC_MAPS, &maps);
+	}
+}
+
 static void call_restart(const struct fuzz *fuzz, unsigned int *seed,
 			 int device)
 {
@@ -146,7 +189,7 @@ static void *fuzz_thread(void *arg)
 		uint32_t d = pick(&seed, DEVICES);
 		int device = fuzz->device[d];
 
-		switch (pick(&seed, 12)) {
+		switch (pick(&seed, 13)) {
 		case 0:
 			/* the same number again: others may be in a call */
 			device = open("/dev/cr", O_RDWR);
@@ -164,6 +207,9 @@ static void *fuzz_thread(void *arg)
 			break;
 		case 6:
 			call_ask(fuzz, &seed, device);
+			break;
+		case 7:
+			call_look(fuzz, &seed, device);
 			break;
 		default:
 			call_memory(fuzz, &seed, device);

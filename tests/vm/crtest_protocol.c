@@ -589,26 +589,10 @@ static void wrong_arguments(void)
 	crtest_is(wait(&fds[0]) > 0 ? fds[0] : 1, 0);
 }
 
-/* Objects of @cache in use. */
-static long in_use(const char *cache)
-{
-	char line[512], name[128];
-	FILE *file = fopen("/proc/slabinfo", "r");
-	long active, found = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%127s %ld", name, &active) == 2 &&
-		    !strcmp(name, cache))
-			found = active;
-	if (file)
-		fclose(file);
-	return found;
-}
-
 /* A thousand contexts with their processes, half of them failing. */
 static void leaves_nothing(void)
 {
-	long pids = in_use("pid"), creds = in_use("cred_jar");
+	long pids = crtest_in_use("pid"), creds = crtest_in_use("cred_jar");
 	struct cr_ioc_join join = { 0 };
 	struct cr_ioc_restart call = { .timeout_ms = 10000 };
 	uint32_t vpids[2];
@@ -631,8 +615,8 @@ static void leaves_nothing(void)
 		crtest_is(device, 0);
 	}
 	crtest_true(pids > 0 && creds > 0);
-	crtest_true(in_use("pid") < pids + 500);
-	crtest_true(in_use("cred_jar") < creds + 500);
+	crtest_true(crtest_in_use("pid") < pids + 500);
+	crtest_true(crtest_in_use("cred_jar") < creds + 500);
 }
 
 const struct crtest_case crtest_protocol[] = {

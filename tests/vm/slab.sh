@@ -22,6 +22,8 @@ taken | grep -q cr_open || {
 exec 9<&-
 "${crtest:?}" memory
 "$crtest" protocol
+"$crtest" look
+"$crtest" regs
 chmod 666 /dev/cr
 CR_FUZZ_SECONDS=5 "$crtest" fuzz
 left=$(taken)
