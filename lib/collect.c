@@ -43,6 +43,8 @@ static int open_file_table(struct cr_checkpoint *checkpoint,
 		.tcp_close = checkpoint->options.tcp_close,
 		.vpid_of = vpid_of,
 		.new_space = new_space,
+		.kmod = checkpoint->kmod,
+		.engine = checkpoint->options.engine,
 		.arg = checkpoint,
 		.external = checkpoint->options.external,
 		.external_arg = checkpoint->options.external_arg,
@@ -52,14 +54,21 @@ static int open_file_table(struct cr_checkpoint *checkpoint,
 	return cr_file_table_create(&options, &checkpoint->files, err);
 }
 
-static int is_same_root(const struct cr_save_task *task)
+static int is_same_root(struct cr_checkpoint *checkpoint,
+			const struct cr_save_task *task)
 {
+	const uint64_t identity = task->identities.root;
 	char root[4096];
 
+	if (identity && identity == checkpoint->plain_root)
+		return 1;
 	/* as seen from here: "/" means the root of the mount namespace */
-	return cr_proc_readlink(task->pid, "root", root, sizeof(root), NULL) <
-		       0 ||
-	       !strcmp(root, "/");
+	if (cr_proc_readlink(task->pid, "root", root, sizeof(root), NULL) ==
+		    0 &&
+	    strcmp(root, "/"))
+		return 0;
+	checkpoint->plain_root = identity;
+	return 1;
 }
 
 static int collect_files(struct cr_checkpoint *checkpoint,
@@ -73,13 +82,16 @@ static int collect_files(struct cr_checkpoint *checkpoint,
 	rc = cr_file_table_add_task(files, task->pid, vpid, &state->fds,
 				    &state->nr_fds, err);
 	if (rc == 0)
-		rc = cr_file_table_add_link(files, task->pid, vpid, "exe",
+		rc = cr_file_table_add_path(files, task->pid, vpid, "exe",
+					    task->identities.exe,
 					    &state->mm.exe, err);
 	if (rc == 0)
-		rc = cr_file_table_add_link(files, task->pid, vpid, "cwd",
+		rc = cr_file_table_add_path(files, task->pid, vpid, "cwd",
+					    task->identities.cwd,
 					    &state->task.cwd, err);
-	if (rc == 0 && !is_same_root(task))
-		rc = cr_file_table_add_link(files, task->pid, vpid, "root",
+	if (rc == 0 && !is_same_root(checkpoint, task))
+		rc = cr_file_table_add_path(files, task->pid, vpid, "root",
+					    task->identities.root,
 					    &state->task.root, err);
 	if (rc == 0)
 		rc = cr_file_table_locks(files, task->pid, &state->locks,

@@ -71,6 +71,12 @@ struct cr_save_state {
 	size_t nr_locks;
 };
 
+/* Two processes have the same if these are equal; all 0: not known. */
+struct cr_identities {
+	uint64_t memory, descriptors, handlers, fs, namespaces;
+	uint64_t exe, cwd, root; /* path and mount */
+};
+
 struct cr_save_task {
 	pid_t pid;
 	pid_t ppid;
@@ -84,6 +90,7 @@ struct cr_save_task {
 	struct cr_remote *remote; /* NULL until it is needed */
 	uint32_t terminal; /* device of the controlling one, 0: none */
 	uint64_t ignored, caught; /* signals */
+	struct cr_identities identities; /* by the module */
 	struct cr_save_state *state; /* NULL: packed */
 	struct cr_packed records; /* all of it but the mappings */
 	/* all below: not for zombies */
@@ -140,6 +147,7 @@ struct cr_checkpoint {
 	struct cr_wire_head head;
 	pid_t vdso_of; /* whose vdso head describes; 0: none has one */
 	struct cr_file_table *files;
+	uint64_t plain_root; /* identity of a root directory that is one */
 	struct cr_known_file *known_files;
 	size_t nr_known_files;
 	struct cr_error *refusals;
@@ -253,7 +261,10 @@ int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err);
 int cr_collect_stops(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Refuses SysV objects that belong to no task; after the last task. */
 int cr_check_ipc(struct cr_checkpoint *checkpoint, struct cr_error *err);
-/* Registers and all else of a thread that needs no remote calls. */
+/* Registers, extended state and signal mask. */
+int cr_collect_regs(struct cr_checkpoint *checkpoint,
+		    struct cr_save_thread *thread, struct cr_error *err);
+/* These and all else of a thread that needs no remote calls. */
 int cr_collect_thread(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, struct cr_save_thread *thread,
 		      struct cr_error *err);

@@ -5,7 +5,7 @@
  * Processes that share memory, descriptors, or signal handlers with another
  * process (clone(2) without CLONE_THREAD), namespaces other than the root's,
  * and system call filters.  kcmp(2) gives an order, so sorting finds the
- * pairs.
+ * pairs; and so do the identities that the module tells.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -58,15 +58,55 @@ static int set_failed(long failed, const struct cr_save_task *task,
 static int sort_type;
 static long sort_failed;
 
-static int compare_kcmp(const void *a, const void *b)
+static uint64_t identity_of(const struct cr_save_task *task, int type)
+{
+	switch (type) {
+	case KCMP_VM:
+		return task->identities.memory;
+	case KCMP_FILES:
+		return task->identities.descriptors;
+	case KCMP_SIGHAND:
+		return task->identities.handlers;
+	default:
+		return task->identities.fs;
+	}
+}
+
+/* As kcmp(), by one order or the other for all of one tree: what is known of
+ * one task is of all. */
+static long compare(const struct cr_save_task *a, const struct cr_save_task *b,
+		    int type)
+{
+	uint64_t left = identity_of(a, type), right = identity_of(b, type);
+
+	if (!left || !right)
+		return kcmp(a->pid, b->pid, type);
+	return left == right ? 0 : left < right ? 1 : 2;
+}
+
+static int compare_tasks(const void *a, const void *b)
 {
 	const struct cr_save_task *left = *(struct cr_save_task *const *)a;
 	const struct cr_save_task *right = *(struct cr_save_task *const *)b;
-	long order = kcmp(left->pid, right->pid, sort_type);
+	long order = compare(left, right, sort_type);
 
 	if (order < 0)
 		sort_failed = order;
 	return order == 1 ? -1 : order == 2;
+}
+
+/* Where one is not known, none is. */
+static void forget_identities(struct cr_save_task **tasks, size_t nr_tasks)
+{
+	size_t nr_known = 0;
+
+	for (size_t i = 0; i < nr_tasks; i++)
+		nr_known += tasks[i]->identities.memory &&
+			    tasks[i]->identities.descriptors &&
+			    tasks[i]->identities.handlers &&
+			    tasks[i]->identities.fs;
+	for (size_t i = 0; i < nr_tasks && nr_known < nr_tasks; i++)
+		tasks[i]->identities = (struct cr_identities){ 0 };
 }
 
 static int check_type(struct cr_checkpoint *checkpoint,
@@ -75,11 +115,11 @@ static int check_type(struct cr_checkpoint *checkpoint,
 {
 	sort_type = type;
 	sort_failed = 0;
-	qsort(tasks, nr_tasks, sizeof(tasks[0]), compare_kcmp);
+	qsort(tasks, nr_tasks, sizeof(tasks[0]), compare_tasks);
 	if (sort_failed)
 		return set_failed(sort_failed, tasks[0], err);
 	for (size_t i = 1; i < nr_tasks; i++) {
-		long order = kcmp(tasks[i - 1]->pid, tasks[i]->pid, type);
+		long order = compare(tasks[i - 1], tasks[i], type);
 
 		if (order < 0)
 			return set_failed(order, tasks[i], err);
@@ -149,8 +189,11 @@ static void check_namespaces(struct cr_checkpoint *checkpoint,
 			     const struct cr_save_task *task,
 			     const struct namespaces *of_root)
 {
+	uint64_t of_all = checkpoint->tasks[0]->identities.namespaces;
 	struct namespaces own = { 0 };
 
+	if (of_all && task->identities.namespaces == of_all)
+		return;
 	read_namespaces(task->pid, &own);
 	for (size_t i = 0; i < NR_NAMESPACES; i++)
 		if (strcmp(own.names[i], of_root->names[i]))
@@ -203,6 +246,7 @@ int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		rc = check_threads(checkpoint, task, err);
 		check_namespaces(checkpoint, task, &of_root);
 	}
+	forget_identities(tasks, nr_tasks);
 	if (!rc)
 		rc = check_types(checkpoint, tasks, nr_tasks, err);
 	free(tasks);

@@ -27,6 +27,8 @@ static int collect_files(struct cr_save_task *task, struct cr_error *err)
 	char *text;
 	int rc;
 
+	if (task->state->auxv) /* the module has told all of it */
+		return 0;
 	rc = cr_proc_read(task->pid, "limits", &text, NULL, err);
 	if (rc < 0)
 		return rc;

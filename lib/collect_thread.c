@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "collect.h"
+#include "look.h"
 #include "remote.h"
 #include "syscall_resume.h"
 
@@ -27,8 +27,6 @@
 #define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
 #endif
 
-#define XSTATE_MAX 16384u
-#define XCR0_OFFSET 464u /* in the XSAVE area of NT_X86_XSTATE */
 #define PENDING_STEP 32u
 #define USER_CODE_SEGMENT 0x33 /* of 64-bit programs */
 #define IOPRIO_WHO_PROCESS 1
@@ -113,27 +111,6 @@ int cr_collect_pending(pid_t tid, int shared, struct cr_wire_siginfo **pendingp,
 	}
 	*pendingp = pending;
 	*nr_pendingp = (uint32_t)args.off;
-	return 0;
-}
-
-static int collect_xstate(struct cr_checkpoint *checkpoint,
-			  struct cr_save_thread *thread, struct cr_error *err)
-{
-	uint64_t *xfeatures = &checkpoint->head.xfeatures;
-	uint8_t buffer[XSTATE_MAX];
-	struct iovec iov = { buffer, sizeof(buffer) };
-
-	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_X86_XSTATE, &iov) <
-	    0)
-		return cr_error_errno(err, "extended state of thread %d",
-				      thread->tid);
-	if (cr_packed_add_bytes(&thread->xstate, buffer, iov.iov_len) < 0)
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	cr_packed_trim(&thread->xstate);
-	thread->wire->xstate_length = (uint32_t)iov.iov_len;
-	/* of the CPU, the same for all */
-	if (iov.iov_len >= XCR0_OFFSET + sizeof(*xfeatures))
-		memcpy(xfeatures, buffer + XCR0_OFFSET, sizeof(*xfeatures));
 	return 0;
 }
 
@@ -283,39 +260,6 @@ static void refuse_filter(struct cr_checkpoint *checkpoint,
 		  thread->vtid, what);
 }
 
-static int collect_status(struct cr_checkpoint *checkpoint,
-			  struct cr_save_task *task,
-			  struct cr_save_thread *thread, struct cr_error *err)
-{
-	struct cr_proc_status status;
-	char name[64], *text;
-	int rc;
-
-	snprintf(name, sizeof(name), "task/%d/status", thread->tid);
-	rc = cr_proc_read(task->pid, name, &text, NULL, err);
-	if (rc < 0)
-		return rc;
-	rc = cr_proc_parse_status(text, &status);
-	free(text);
-	if (rc < 0)
-		return cr_error_set(err, rc, "/proc/%d/%s is strange",
-				    task->pid, name);
-	thread->wire->tid = thread->vtid = status.vpid;
-	copy_creds(&thread->wire->creds, &status);
-	thread->groups = status.groups;
-	thread->wire->nr_groups = status.nr_groups;
-	rc = decide_resume(checkpoint, task, thread, &status, err);
-	if (rc < 0)
-		return rc;
-	refuse_filter(checkpoint, task, thread,
-		      status.seccomp == 1	? "strict seccomp mode" :
-		      status.seccomp		? "seccomp filters" :
-		      has_dispatch(thread->tid) ? "its system calls dispatched "
-						  "to itself" :
-						  NULL);
-	return 0;
-}
-
 static int collect_comm(const struct cr_save_task *task,
 			struct cr_save_thread *thread, struct cr_error *err)
 {
@@ -332,6 +276,55 @@ static int collect_comm(const struct cr_save_task *task,
 	return 0;
 }
 
+static int read_status(const struct cr_save_task *task,
+		       struct cr_save_thread *thread,
+		       struct cr_proc_status *status, struct cr_error *err)
+{
+	char name[64], *text;
+	int rc = collect_comm(task, thread, err);
+
+	if (rc < 0)
+		return rc;
+	snprintf(name, sizeof(name), "task/%d/status", thread->tid);
+	rc = cr_proc_read(task->pid, name, &text, NULL, err);
+	if (rc < 0)
+		return rc;
+	rc = cr_proc_parse_status(text, status);
+	free(text);
+	if (rc < 0)
+		return cr_error_set(err, rc, "/proc/%d/%s is strange",
+				    task->pid, name);
+	return 0;
+}
+
+static int collect_status(struct cr_checkpoint *checkpoint,
+			  struct cr_save_task *task,
+			  struct cr_save_thread *thread, struct cr_error *err)
+{
+	struct cr_proc_status status;
+	int rc;
+
+	rc = cr_look_thread(checkpoint, task, thread, &status, err);
+	if (rc == 0)
+		rc = read_status(task, thread, &status, err);
+	if (rc < 0)
+		return rc;
+	thread->wire->tid = thread->vtid = status.vpid;
+	copy_creds(&thread->wire->creds, &status);
+	thread->groups = status.groups;
+	thread->wire->nr_groups = status.nr_groups;
+	rc = decide_resume(checkpoint, task, thread, &status, err);
+	if (rc < 0)
+		return rc;
+	refuse_filter(checkpoint, task, thread,
+		      status.seccomp == 1	? "strict seccomp mode" :
+		      status.seccomp		? "seccomp filters" :
+		      has_dispatch(thread->tid) ? "its system calls dispatched "
+						  "to itself" :
+						  NULL);
+	return 0;
+}
+
 int cr_collect_thread(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, struct cr_save_thread *thread,
 		      struct cr_error *err)
@@ -342,18 +335,12 @@ int cr_collect_thread(struct cr_checkpoint *checkpoint,
 	wire = thread->wire = calloc(1, sizeof(*wire));
 	if (!wire)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	rc = cr_trace_get_regs(thread->tid, &wire->regs, err);
+	rc = cr_collect_regs(checkpoint, thread, err);
 	if (rc < 0)
 		return rc;
 	if (wire->regs.cs != USER_CODE_SEGMENT)
 		cr_refuse(checkpoint, "process %u: it runs 32-bit code",
 			  task->link.vpid);
-	rc = cr_trace_get_sigmask(thread->tid, &wire->signal_mask, err);
-	if (rc < 0)
-		return rc;
-	rc = collect_xstate(checkpoint, thread, err);
-	if (rc < 0)
-		return rc;
 	rc = cr_collect_pending(thread->tid, 0, &thread->pending,
 				&wire->nr_pending, err);
 	if (rc < 0)
@@ -362,9 +349,6 @@ int cr_collect_thread(struct cr_checkpoint *checkpoint,
 	if (rc < 0)
 		return rc;
 	collect_rseq(thread);
-	rc = collect_comm(task, thread, err);
-	if (rc < 0)
-		return rc;
 	collect_sched(thread);
 	syscall(SYS_get_robust_list, thread->tid, &wire->robust_list,
 		&wire->robust_list_length);

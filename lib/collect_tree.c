@@ -10,13 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect.h"
+#include "look.h"
 
-/* Link of one task, from its status; parents are found by the caller. */
-static int fill_link(struct cr_save_task *task, struct cr_error *err)
+static int read_status(struct cr_save_task *task, struct cr_error *err)
 {
 	struct cr_proc_status status;
-	struct cr_proc_stat stat;
 	char *text;
 	int rc;
 
@@ -28,11 +26,6 @@ static int fill_link(struct cr_save_task *task, struct cr_error *err)
 	if (rc < 0)
 		return cr_error_set(err, rc, "/proc/%d/status is strange",
 				    task->pid);
-	task->state = calloc(1, sizeof(*task->state));
-	if (!task->state) {
-		cr_proc_status_free(&status);
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	}
 	task->ppid = status.ppid;
 	task->link.vpid = status.vpid;
 	task->link.pgid = status.vpgid;
@@ -41,6 +34,15 @@ static int fill_link(struct cr_save_task *task, struct cr_error *err)
 	task->caught = status.caught;
 	task->state->task.umask = status.umask;
 	cr_proc_status_free(&status);
+	return 0;
+}
+
+static int read_stat(struct cr_save_task *task, struct cr_error *err)
+{
+	struct cr_wire_mm *mm = &task->state->mm;
+	struct cr_proc_stat stat;
+	char *text;
+	int rc;
 
 	rc = cr_proc_read(task->pid, "stat", &text, NULL, err);
 	if (rc < 0)
@@ -57,17 +59,35 @@ static int fill_link(struct cr_save_task *task, struct cr_error *err)
 		return 0;
 	}
 	task->terminal = stat.terminal;
-	task->state->mm.start_code = stat.start_code;
-	task->state->mm.end_code = stat.end_code;
-	task->state->mm.start_data = stat.start_data;
-	task->state->mm.end_data = stat.end_data;
-	task->state->mm.start_brk = stat.start_brk;
-	task->state->mm.start_stack = stat.start_stack;
-	task->state->mm.arg_start = stat.arg_start;
-	task->state->mm.arg_end = stat.arg_end;
-	task->state->mm.env_start = stat.env_start;
-	task->state->mm.env_end = stat.env_end;
+	mm->start_code = stat.start_code;
+	mm->end_code = stat.end_code;
+	mm->start_data = stat.start_data;
+	mm->end_data = stat.end_data;
+	mm->start_brk = stat.start_brk;
+	mm->start_stack = stat.start_stack;
+	mm->arg_start = stat.arg_start;
+	mm->arg_end = stat.arg_end;
+	mm->env_start = stat.env_start;
+	mm->env_end = stat.env_end;
 	return 0;
+}
+
+/* Link of one task; parents are found by the caller. */
+static int fill_link(struct cr_checkpoint *checkpoint,
+		     struct cr_save_task *task, struct cr_error *err)
+{
+	int rc;
+
+	task->state = calloc(1, sizeof(*task->state));
+	if (!task->state)
+		return cr_error_set(err, -ENOMEM, "out of memory");
+	rc = cr_look_task(checkpoint, task, err);
+	if (rc == 0) {
+		rc = read_status(task, err);
+		if (rc == 0)
+			rc = read_stat(task, err);
+	}
+	return rc < 0 ? rc : 0;
 }
 
 /* The leader comes first, the others as they were made. */
@@ -181,7 +201,7 @@ int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	int rc;
 
 	for (size_t i = 0; i < checkpoint->nr_tasks; i++) {
-		rc = fill_link(checkpoint->tasks[i], err);
+		rc = fill_link(checkpoint, checkpoint->tasks[i], err);
 		if (rc < 0)
 			return rc;
 		order_threads(checkpoint->tasks[i]);

@@ -14,6 +14,7 @@
 
 #include "collect.h"
 #include "files.h"
+#include "maps.h"
 #include "remote.h"
 
 struct flag {
@@ -249,20 +250,14 @@ int cr_collect_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 {
 	struct cr_vma_writer writer = { .list = &task->vmas };
 	struct cr_proc_map *map;
-	char path[64];
-	FILE *file;
+	struct cr_maps *maps;
 	int rc;
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps", task->pid);
-	file = fopen(path, "re");
-	if (!file)
-		return cr_error_errno(err, "%s", path);
-	map = malloc(sizeof(*map));
-	if (!map) {
-		rc = cr_error_set(err, -ENOMEM, "out of memory");
-		goto out;
-	}
-	while ((rc = cr_proc_next_map(file, map)) > 0) {
+	rc = cr_maps_open(checkpoint->kmod, checkpoint->options.engine,
+			  task->pid, &maps, err);
+	if (rc < 0)
+		return rc;
+	while ((rc = cr_maps_next(maps, &map, err)) > 0) {
 		if (!strcmp(map->path, "[vsyscall]"))
 			continue;
 		if (is_ours(task, map)) {
@@ -271,13 +266,9 @@ int cr_collect_vmas(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 		}
 		rc = add_vma(checkpoint, task, map, &writer, err);
 		if (rc < 0)
-			goto out;
+			break;
 	}
-	if (rc < 0)
-		cr_error_set(err, rc, "%s is strange", path);
 	cr_vma_list_trim(&task->vmas);
-out:
-	free(map);
-	fclose(file);
+	cr_maps_close(maps);
 	return rc;
 }

@@ -62,6 +62,7 @@ struct cr_file_table {
 	struct cr_file_table_options options;
 	void *opened; /* tsearch(3) tree by description */
 	void *unopened; /* tsearch(3) tree by inode and path */
+	void *known; /* tsearch(3) tree of ids by identity */
 	struct cr_file **files; /* [nr_files], id i at i - 1 */
 	size_t nr_files, room;
 	struct cr_file **streams; /* [nr_streams] of holders; may have no id */
@@ -134,6 +135,12 @@ struct cr_file *cr_file_find_opened(struct cr_file_table *table,
 				    struct cr_file *file, int *is_newp);
 struct cr_file *cr_file_find_unopened(struct cr_file_table *table,
 				      struct cr_file *file, int *is_newp);
+
+/* The id of what the module has given @identity; 0: not met yet, or @identity
+ * is 0.  And note it; without memory it is met anew. */
+uint32_t cr_file_known(const struct cr_file_table *table, uint64_t identity);
+void cr_file_note_known(struct cr_file_table *table, uint64_t identity,
+			uint32_t id);
 
 /* -EOPNOTSUPP if descriptions cannot be compared on this kernel. */
 int cr_file_check_kcmp(struct cr_error *err);

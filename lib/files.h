@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cr_engine.h"
 #include "cr_error.h"
 #include "image_wire.h"
 #include "saved.h"
@@ -21,6 +22,7 @@
 struct cr_external;
 struct cr_image;
 struct cr_image_writer;
+struct cr_kmod;
 struct cr_restart_external;
 struct cr_root;
 
@@ -45,6 +47,9 @@ struct cr_file_table_options {
 	int (*external)(void *arg, pid_t pid, int number, int fd,
 			struct cr_external *external, struct cr_error *err);
 	void *external_arg;
+	/* to list descriptors with, as @engine says; NULL: by /proc */
+	struct cr_kmod *kmod;
+	enum cr_engine engine;
 	/* told of everything that cannot be saved (code -EOPNOTSUPP), or not at
 	 * the moment (-EAGAIN); saving goes on looking */
 	void (*refuse)(void *arg, const struct cr_error *why);
@@ -63,6 +68,12 @@ int cr_file_table_add_task(struct cr_file_table *table, pid_t pid,
 int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 			   uint32_t vpid, const char *link, uint32_t *idp,
 			   struct cr_error *err);
+
+/* The same, not for map_files, where the module has told the @identity of the
+ * path; 0: it has not. */
+int cr_file_table_add_path(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, const char *link, uint64_t identity,
+			   uint32_t *idp, struct cr_error *err);
 
 /* Locks that process @pid holds, of all kinds; *@locksp is freed with
  * free(3).  After cr_file_table_add_task() of that task. */

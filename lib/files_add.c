@@ -310,6 +310,21 @@ int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 	return rc;
 }
 
+int cr_file_table_add_path(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, const char *link, uint64_t identity,
+			   uint32_t *idp, struct cr_error *err)
+{
+	int rc;
+
+	*idp = cr_file_known(table, identity);
+	if (*idp)
+		return 0;
+	rc = cr_file_table_add_link(table, pid, vpid, link, idp, err);
+	if (rc == 0)
+		cr_file_note_known(table, identity, *idp);
+	return rc;
+}
+
 /* Descriptor @stream of the holder of @root's streams; a closed one is left
  * out. */
 static int add_stream(struct cr_file_table *table, const struct cr_root *root,

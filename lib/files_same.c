@@ -4,11 +4,13 @@
  *
  * Two are the same description if kcmp(2) says so; it also gives an order, so
  * that a search tree finds it among thousands.  Files with different inodes
- * are told apart without kcmp.
+ * are told apart without kcmp.  What the module tells an identity of is met as
+ * a new one once only.
  */
 #include <errno.h>
 #include <linux/kcmp.h>
 #include <search.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -96,6 +98,43 @@ struct cr_file *cr_file_find_unopened(struct cr_file_table *table,
 			      is_newp);
 }
 
+struct known {
+	uint64_t identity;
+	uint32_t id;
+};
+
+static int compare_known(const void *a, const void *b)
+{
+	const struct known *left = a, *right = b;
+
+	return compare_numbers(left->identity, right->identity);
+}
+
+uint32_t cr_file_known(const struct cr_file_table *table, uint64_t identity)
+{
+	const struct known wanted = { .identity = identity };
+	struct known **node;
+
+	if (!identity)
+		return 0;
+	node = tfind(&wanted, &table->known, compare_known);
+	return node ? (*node)->id : 0;
+}
+
+void cr_file_note_known(struct cr_file_table *table, uint64_t identity,
+			uint32_t id)
+{
+	struct known *known = identity ? malloc(sizeof(*known)) : NULL;
+	struct known **node;
+
+	if (!known)
+		return;
+	*known = (struct known){ identity, id };
+	node = tsearch(known, &table->known, compare_known);
+	if (!node || *node != known)
+		free(known);
+}
+
 int cr_file_check_kcmp(struct cr_error *err)
 {
 	if (same_description(0, 0) == 0 || errno == EBADF)
@@ -113,4 +152,5 @@ void cr_file_free_trees(struct cr_file_table *table)
 {
 	tdestroy(table->opened, no_free);
 	tdestroy(table->unopened, no_free);
+	tdestroy(table->known, free);
 }

@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "kmod.h"
+#include "look.h"
+#include "uapi/cr_ioctl.h"
 
 static int compare_fds(const void *a, const void *b)
 {
@@ -20,13 +23,34 @@ static int compare_fds(const void *a, const void *b)
 	return (left->fd > right->fd) - (left->fd < right->fd);
 }
 
-/* The descriptors that /proc/@pid/fd lists, sorted. */
-static int list_descriptors(pid_t pid, struct cr_wire_fd **fdsp,
-			    size_t *nr_fdsp, struct cr_error *err)
+/* Descriptors of a task. */
+struct listed {
+	struct cr_wire_fd *fds; /* [nr], sorted */
+	uint64_t *identities; /* [nr] by the module; NULL: not known */
+	size_t nr;
+};
+
+/* Room for one more, doubled as needed. */
+static int reserve(struct listed *listed, size_t *room)
 {
-	struct cr_wire_fd *fds = NULL;
-	size_t nr = 0, room = 0;
+	struct cr_wire_fd *more;
+
+	if (listed->nr < *room)
+		return 0;
+	*room = *room ? *room * 2 : 16;
+	more = reallocarray(listed->fds, *room, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	listed->fds = more;
+	return 0;
+}
+
+/* The descriptors that /proc/@pid/fd lists, sorted. */
+static int list_descriptors(pid_t pid, struct listed *listed,
+			    struct cr_error *err)
+{
 	struct dirent *entry;
+	size_t room = 0;
 	char name[64];
 	int rc = 0;
 	DIR *dir;
@@ -35,34 +59,21 @@ static int list_descriptors(pid_t pid, struct cr_wire_fd **fdsp,
 	dir = opendir(name);
 	if (!dir)
 		return cr_error_errno(err, "open %s", name);
-	while ((entry = readdir(dir)) != NULL) {
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (nr == room) {
-			struct cr_wire_fd *more;
-
-			room = room ? room * 2 : 16;
-			more = reallocarray(fds, room, sizeof(*fds));
-			if (!more) {
-				rc = cr_error_set(err, -ENOMEM,
-						  "out of memory");
-				break;
-			}
-			fds = more;
-		}
-		fds[nr++] = (struct cr_wire_fd){
-			.fd = (uint32_t)strtoul(entry->d_name, NULL, 10)
-		};
+		rc = reserve(listed, &room);
+		if (rc == 0)
+			listed->fds[listed->nr++] = (struct cr_wire_fd){
+				.fd = (uint32_t)strtoul(entry->d_name, NULL, 10)
+			};
 	}
 	closedir(dir);
-	if (rc < 0) {
-		free(fds);
-		return rc;
-	}
-	if (nr)
-		qsort(fds, nr, sizeof(*fds), compare_fds);
-	*fdsp = fds;
-	*nr_fdsp = nr;
+	if (rc < 0)
+		return cr_error_set(err, rc, "out of memory");
+	if (listed->nr)
+		qsort(listed->fds, listed->nr, sizeof(*listed->fds),
+		      compare_fds);
 	return 0;
 }
 
@@ -81,28 +92,102 @@ static int is_cloexec(pid_t pid, int number, uint32_t *cloexecp,
 	return 0;
 }
 
-static int add_descriptors(struct cr_file_table *table, int pidfd, pid_t pid,
-			   uint32_t vpid, struct cr_wire_fd *fds, size_t nr_fds,
-			   struct cr_error *err)
+/* What the module has told. */
+static int append(struct listed *listed, const struct cr_ioc_descriptor *part,
+		  size_t nr)
 {
-	size_t i;
-	int rc;
+	const size_t all = listed->nr + nr;
+	struct cr_wire_fd *fds;
+	uint64_t *identities;
 
-	for (i = 0; i < nr_fds; i++) {
-		int number = (int)fds[i].fd;
-		int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-
-		if (fd < 0)
-			return cr_error_errno(err, "vpid %u fd %d: pidfd_getfd",
-					      vpid, number);
-		rc = cr_file_add_descriptor(table, pid, vpid, number, fd,
-					    &fds[i].file, err);
-		if (rc == 0)
-			rc = is_cloexec(pid, number, &fds[i].cloexec, err);
-		if (rc < 0)
-			return rc;
+	fds = reallocarray(listed->fds, all + 1, sizeof(*fds));
+	if (fds)
+		listed->fds = fds;
+	identities =
+		reallocarray(listed->identities, all + 1, sizeof(*identities));
+	if (identities)
+		listed->identities = identities;
+	if (!fds || !identities)
+		return -ENOMEM;
+	for (size_t i = 0; i < nr; i++, listed->nr++) {
+		fds[listed->nr] = (struct cr_wire_fd){
+			.fd = part[i].fd,
+			.cloexec = part[i].flags & CR_DESCRIPTOR_F_CLOEXEC,
+		};
+		identities[listed->nr] = part[i].identity;
 	}
 	return 0;
+}
+
+/* The same by the module: 1; 0: it has not told.  *@identitiesp are of the
+ * descriptions. */
+static int ask_descriptors(const struct cr_file_table *table, pid_t pid,
+			   struct listed *listed, struct cr_error *err)
+{
+	struct cr_ioc_descriptor part[CR_FILES_MAX];
+	struct cr_ioc_files call = { .list = (uintptr_t)part };
+	int rc = 0;
+
+	do {
+		call.nr = CR_FILES_MAX;
+		rc = table->options.kmod ?
+			     cr_kmod_files(table->options.kmod, pid, &call) :
+			     -ENODEV;
+		if (rc == 0)
+			rc = append(listed, part, call.nr);
+		call.first = call.next;
+	} while (rc == 0 && call.next);
+	if (rc < 0) {
+		free(listed->fds);
+		free(listed->identities);
+		*listed = (struct listed){ 0 };
+	}
+	return table->options.kmod ?
+		       cr_look_result(table->options.engine, rc, pid, err) :
+		       0;
+}
+
+/* One descriptor whose description has not been met, for all that is known.
+ * *@pidfdp is opened if it is -1. */
+static int fetch(struct cr_file_table *table, int *pidfdp, pid_t pid,
+		 uint32_t vpid, struct cr_wire_fd *wire, struct cr_error *err)
+{
+	int number = (int)wire->fd, fd;
+
+	if (*pidfdp < 0)
+		*pidfdp = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (*pidfdp < 0)
+		return cr_error_errno(err, "vpid %u: pidfd_open", vpid);
+	fd = (int)syscall(SYS_pidfd_getfd, *pidfdp, number, 0);
+	if (fd < 0)
+		return cr_error_errno(err, "vpid %u fd %d: pidfd_getfd", vpid,
+				      number);
+	return cr_file_add_descriptor(table, pid, vpid, number, fd, &wire->file,
+				      err);
+}
+
+static int add_descriptors(struct cr_file_table *table, int *pidfdp, pid_t pid,
+			   uint32_t vpid, struct listed *listed,
+			   struct cr_error *err)
+{
+	const uint64_t *identities = listed->identities;
+	int rc = 0;
+
+	for (size_t i = 0; i < listed->nr && rc == 0; i++) {
+		struct cr_wire_fd *wire = &listed->fds[i];
+
+		if (identities)
+			wire->file = cr_file_known(table, identities[i]);
+		if (wire->file)
+			continue;
+		rc = fetch(table, pidfdp, pid, vpid, wire, err);
+		if (rc == 0 && identities)
+			cr_file_note_known(table, identities[i], wire->file);
+		else if (rc == 0)
+			rc = is_cloexec(pid, (int)wire->fd, &wire->cloexec,
+					err);
+	}
+	return rc;
 }
 
 /* Keep a copy of a task's descriptors. */
@@ -133,24 +218,25 @@ int cr_file_table_add_task(struct cr_file_table *table, pid_t pid,
 			   uint32_t vpid, struct cr_wire_fd **fdsp,
 			   size_t *nr_fdsp, struct cr_error *err)
 {
-	struct cr_wire_fd *fds = NULL;
-	size_t nr_fds = 0;
-	int pidfd, rc;
+	struct listed listed = { 0 };
+	int pidfd = -1, rc;
 
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0)
-		return cr_error_errno(err, "vpid %u: pidfd_open", vpid);
-	rc = list_descriptors(pid, &fds, &nr_fds, err);
+	rc = ask_descriptors(table, pid, &listed, err);
 	if (rc == 0)
-		rc = add_descriptors(table, pidfd, pid, vpid, fds, nr_fds, err);
+		rc = list_descriptors(pid, &listed, err);
+	if (rc >= 0)
+		rc = add_descriptors(table, &pidfd, pid, vpid, &listed, err);
 	if (rc == 0)
-		rc = remember_task(table, pid, vpid, fds, nr_fds, err);
-	close(pidfd);
+		rc = remember_task(table, pid, vpid, listed.fds, listed.nr,
+				   err);
+	if (pidfd >= 0)
+		close(pidfd);
+	free(listed.identities);
 	if (rc < 0) {
-		free(fds);
+		free(listed.fds);
 		return rc;
 	}
-	*fdsp = fds;
-	*nr_fdsp = nr_fds;
+	*fdsp = listed.fds;
+	*nr_fdsp = listed.nr;
 	return 0;
 }

@@ -182,13 +182,44 @@ int cr_kmod_fill(struct cr_kmod *kmod, int fd, uint64_t offset,
 	return 0;
 }
 
-int cr_kmod_ask(struct cr_kmod *kmod, pid_t pid, pid_t tid,
-		struct cr_ioc_ask *ask)
+/* A call about process @pid, whose memory is @mem_fdp of its argument. */
+static int call_about(struct cr_kmod *kmod, pid_t pid, unsigned long request,
+		      void *argument, int32_t *mem_fdp)
 {
 	int rc = open_mem(kmod, pid);
 
 	if (rc < 0)
 		return rc;
-	*ask = (struct cr_ioc_ask){ .mem_fd = kmod->mem, .tid = tid };
-	return ioctl(kmod->device, CR_IOC_ASK, ask) < 0 ? -errno : 0;
+	*mem_fdp = kmod->mem;
+	return ioctl(kmod->device, request, argument) < 0 ? -errno : 0;
+}
+
+int cr_kmod_ask(struct cr_kmod *kmod, pid_t pid, pid_t tid,
+		struct cr_ioc_ask *ask)
+{
+	*ask = (struct cr_ioc_ask){ .tid = tid };
+	return call_about(kmod, pid, CR_IOC_ASK, ask, &ask->mem_fd);
+}
+
+int cr_kmod_look(struct cr_kmod *kmod, pid_t pid, pid_t tid,
+		 struct cr_ioc_look *look)
+{
+	*look = (struct cr_ioc_look){ .tid = tid };
+	return call_about(kmod, pid, CR_IOC_LOOK, look, &look->mem_fd);
+}
+
+int cr_kmod_files(struct cr_kmod *kmod, pid_t pid, struct cr_ioc_files *files)
+{
+	files->tid = pid;
+	return call_about(kmod, pid, CR_IOC_FILES, files, &files->mem_fd);
+}
+
+int cr_kmod_maps(struct cr_kmod *kmod, pid_t pid, struct cr_ioc_maps *maps)
+{
+	return call_about(kmod, pid, CR_IOC_MAPS, maps, &maps->mem_fd);
+}
+
+int cr_kmod_regs(struct cr_kmod *kmod, struct cr_ioc_regs *regs)
+{
+	return ioctl(kmod->device, CR_IOC_REGS, regs) < 0 ? -errno : 0;
 }

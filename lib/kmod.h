@@ -23,6 +23,10 @@
 /* ---- processes and memory ---- */
 
 struct cr_ioc_ask;
+struct cr_ioc_files;
+struct cr_ioc_look;
+struct cr_ioc_maps;
+struct cr_ioc_regs;
 struct cr_kmod;
 
 /*
@@ -71,6 +75,19 @@ int cr_kmod_fill(struct cr_kmod *kmod, int fd, uint64_t offset,
  */
 int cr_kmod_ask(struct cr_kmod *kmod, pid_t pid, pid_t tid,
 		struct cr_ioc_ask *ask);
+
+/* The same of what /proc shows as text. */
+int cr_kmod_look(struct cr_kmod *kmod, pid_t pid, pid_t tid,
+		 struct cr_ioc_look *look);
+
+/* Descriptors and mappings of process @pid, in parts.  @files and @maps say
+ * where to begin and which buffer to use, and then where to go on. */
+int cr_kmod_files(struct cr_kmod *kmod, pid_t pid, struct cr_ioc_files *files);
+int cr_kmod_maps(struct cr_kmod *kmod, pid_t pid, struct cr_ioc_maps *maps);
+
+/* Registers of a thread that this thread traces.  @regs says which, and where
+ * its extended state is to go. */
+int cr_kmod_regs(struct cr_kmod *kmod, struct cr_ioc_regs *regs);
 
 /* ---- a restart: docs/restart-protocol.md ---- */
 
