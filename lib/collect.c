@@ -62,10 +62,10 @@ static int is_same_root(struct cr_checkpoint *checkpoint,
 
 	if (identity && identity == checkpoint->plain_root)
 		return 1;
+	if (cr_proc_readlink(task->pid, "root", root, sizeof(root), NULL) < 0)
+		return 1;
 	/* as seen from here: "/" means the root of the mount namespace */
-	if (cr_proc_readlink(task->pid, "root", root, sizeof(root), NULL) ==
-		    0 &&
-	    strcmp(root, "/"))
+	if (strcmp(root, "/"))
 		return 0;
 	checkpoint->plain_root = identity;
 	return 1;
