@@ -90,28 +90,16 @@ static void read_actions(const struct sighand_struct *sighand,
 	}
 }
 
-/* lock_task_sighand() is for the kernel alone.  What is replaced or let go
- * before it is locked, in execve(2) or at its end, is not looked for again. */
-static int read_process(struct task_struct *task, struct cr_ioc_ask *ask)
+/* With the lock of the handlers. */
+static int read_process(struct task_struct *task,
+			const struct sighand_struct *sighand, void *argument)
 {
-	struct sighand_struct *sighand;
-	int rc = -ESRCH;
+	struct cr_ioc_ask *ask = argument;
 
-	rcu_read_lock();
-	sighand = rcu_dereference(task->sighand);
-	if (!sighand)
-		goto out;
-	spin_lock_irq(&sighand->siglock);
-	if (sighand == rcu_access_pointer(task->sighand)) {
-		ask->child_subreaper = task->signal->is_child_subreaper;
-		read_itimers(task->signal, ask);
-		read_actions(sighand, ask);
-		rc = 0;
-	}
-	spin_unlock_irq(&sighand->siglock);
-out:
-	rcu_read_unlock();
-	return rc;
+	ask->child_subreaper = task->signal->is_child_subreaper;
+	read_itimers(task->signal, ask);
+	read_actions(sighand, ask);
+	return 0;
 }
 
 static int answer(const struct cr_ioc_ask *question, struct cr_ioc_ask *ask)
@@ -131,7 +119,7 @@ static int answer(const struct cr_ioc_ask *question, struct cr_ioc_ask *ask)
 	ask->tid = question->tid;
 	read_thread(task, ask);
 	read_mm(mm, ask);
-	rc = read_process(task, ask);
+	rc = cr_with_handlers(task, read_process, ask);
 	put_task_struct(task);
 out:
 	mmput(mm);

@@ -18,6 +18,7 @@ struct cr_pages;
 struct cr_restart;
 struct mm_struct;
 struct path;
+struct sighand_struct;
 struct task_struct;
 
 struct cr_open {
@@ -38,7 +39,15 @@ int cr_copy_argument(void *to, unsigned long from, size_t size);
 
 int cr_mem_file_init(void);
 struct mm_struct *cr_mem_file_get(int fd, fmode_t mode);
+
+/* ---- thread.c ---- */
+
 struct task_struct *cr_find_thread(pid_t nr, const struct mm_struct *mm);
+int cr_with_handlers(struct task_struct *task,
+		     int (*call)(struct task_struct *task,
+				 const struct sighand_struct *sighand,
+				 void *argument),
+		     void *argument);
 
 /* ---- restart_coordinator.c, restart_call.c ---- */
 

@@ -79,7 +79,7 @@ static void read_creds(struct task_struct *task, struct cr_ioc_look *look)
 	get_task_comm(look->comm, task);
 }
 
-/* With the lock of the handlers. */
+/* All three with the lock of the handlers. */
 static void read_handlers(const struct sighand_struct *sighand,
 			  struct cr_ioc_look *look)
 {
@@ -112,29 +112,17 @@ static void read_signal(const struct signal_struct *signal,
 	}
 }
 
-/* As in ask.c: not of a process that is about to end. */
-static int read_process(struct task_struct *task, struct cr_ioc_look *look)
+static int read_process(struct task_struct *task,
+			const struct sighand_struct *sighand, void *argument)
 {
-	struct sighand_struct *sighand;
-	int rc = -ESRCH;
+	struct cr_ioc_look *look = argument;
 
 	BUILD_BUG_ON(ARRAY_SIZE(look->limit) != RLIM_NLIMITS);
-	rcu_read_lock();
-	sighand = rcu_dereference(task->sighand);
-	if (!sighand)
-		goto out;
-	spin_lock_irq(&sighand->siglock);
-	if (sighand == rcu_access_pointer(task->sighand)) {
-		look->pending = task->pending.signal.sig[0];
-		look->blocked = task->blocked.sig[0];
-		read_handlers(sighand, look);
-		read_signal(task->signal, look);
-		rc = 0;
-	}
-	spin_unlock_irq(&sighand->siglock);
-out:
-	rcu_read_unlock();
-	return rc;
+	look->pending = task->pending.signal.sig[0];
+	look->blocked = task->blocked.sig[0];
+	read_handlers(sighand, look);
+	read_signal(task->signal, look);
+	return 0;
 }
 
 static void read_mm(struct mm_struct *mm, struct cr_ioc_look *look)
@@ -206,7 +194,7 @@ static int look_at(const struct cr_ioc_look *question, struct cr_ioc_look *look)
 	read_creds(task, look);
 	read_mm(mm, look);
 	read_fs(task, look);
-	rc = read_process(task, look);
+	rc = cr_with_handlers(task, read_process, look);
 	put_task_struct(task);
 out:
 	mmput(mm);

@@ -9,10 +9,8 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/magic.h>
-#include <linux/pid.h>
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/task.h>
 
 #include "cr.h"
 
@@ -79,29 +77,4 @@ struct mm_struct *cr_mem_file_get(int fd, fmode_t mode)
 		mm = ERR_PTR(-ESRCH);
 	fput(file);
 	return mm;
-}
-
-/**
- * cr_find_thread() - a thread whose memory the caller may read
- * @nr: its number in the caller's PID namespace
- * @mm: of an open /proc/PID/mem
- *
- * Return: the thread, which uses @mm now, referenced; ERR_PTR(-ESRCH).
- */
-struct task_struct *cr_find_thread(pid_t nr, const struct mm_struct *mm)
-{
-	struct pid *pid = find_get_pid(nr);
-	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
-	bool is_its;
-
-	put_pid(pid);
-	if (!task)
-		return ERR_PTR(-ESRCH);
-	task_lock(task);
-	is_its = task->mm == mm;
-	task_unlock(task);
-	if (is_its)
-		return task;
-	put_task_struct(task);
-	return ERR_PTR(-ESRCH);
 }

@@ -20,8 +20,11 @@
 
 #define SWITCH_WAITS 1000 /* of 10 us and more, until it is off its CPU */
 
-/* Stopped, and by us: only SIGKILL gets it out of that, and never back into its
- * program. */
+struct reading {
+	struct cr_ioc_regs *call;
+	void *xstate;
+};
+
 static bool is_stopped_for_us(struct task_struct *task)
 {
 	bool is_ours;
@@ -32,20 +35,11 @@ static bool is_stopped_for_us(struct task_struct *task)
 	return is_ours && task_is_traced(task);
 }
 
-/* Its registers are in memory once it has been switched away from. */
-static int wait_until_off(struct task_struct *task)
+/* Where a segment is of the process' own table, reading its base sleeps. */
+static bool has_segments(const struct task_struct *task)
 {
-	u32 i;
-
-	for (i = 0; i < SWITCH_WAITS; i++) {
-		if (!is_stopped_for_us(task))
-			return -EBUSY;
-		/* with the release in the scheduler's finish_task() */
-		if (!smp_load_acquire(&task->on_cpu))
-			return 0;
-		usleep_range(10, 20);
-	}
-	return -EBUSY;
+	return !boot_cpu_has(X86_FEATURE_FSGSBASE) &&
+	       (task->thread.fsindex || task->thread.gsindex);
 }
 
 static const struct user_regset *find_set(const struct user_regset_view *view,
@@ -83,30 +77,48 @@ static int read_sets(struct task_struct *task, struct cr_ioc_regs *call,
 	return 0;
 }
 
-static void read_mask(struct task_struct *task, struct cr_ioc_regs *call)
+/*
+ * With the lock of the handlers: it stays stopped, and its stack, where its
+ * registers are, stays.  They are there once it has been switched away from.
+ */
+static int read_stopped(struct task_struct *task,
+			const struct sighand_struct *sighand, void *argument)
 {
+	struct reading *reading = argument;
+	struct cr_ioc_regs *call = reading->call;
+
+	if (!is_stopped_for_us(task))
+		return -EBUSY;
+	/* with the release in the scheduler's finish_task() */
+	if (smp_load_acquire(&task->on_cpu))
+		return -EAGAIN;
+	if (has_segments(task))
+		return -EOPNOTSUPP;
 	/* what it has in a call such as sigsuspend(2) is not its own */
 	call->signal_mask = test_tsk_restore_sigmask(task) ?
 				    task->saved_sigmask.sig[0] :
 				    task->blocked.sig[0];
+	return read_sets(task, call, reading->xstate);
 }
 
 static int read_thread(struct cr_ioc_regs *call, void *xstate)
 {
+	struct reading reading = { .call = call, .xstate = xstate };
 	struct pid *pid = find_get_pid(call->tid);
 	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
-	int rc;
+	int rc = -EAGAIN;
+	u32 i;
 
 	put_pid(pid);
 	if (!task)
 		return -ESRCH;
-	rc = wait_until_off(task);
-	if (!rc)
-		rc = read_sets(task, call, xstate);
-	if (!rc)
-		read_mask(task, call);
+	for (i = 0; rc == -EAGAIN && i < SWITCH_WAITS; i++) {
+		if (i)
+			usleep_range(10, 20);
+		rc = cr_with_handlers(task, read_stopped, &reading);
+	}
 	put_task_struct(task);
-	return rc;
+	return rc == -EAGAIN ? -EBUSY : rc;
 }
 
 /**

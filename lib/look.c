@@ -160,7 +160,7 @@ int cr_look_regs(struct cr_checkpoint *checkpoint,
 	if (!checkpoint->kmod)
 		return 0;
 	rc = cr_kmod_regs(checkpoint->kmod, &call);
-	if (rc == -EOPNOTSUPP) /* 32-bit code, for which there are words */
+	if (rc == -EOPNOTSUPP) /* ptrace(2) has words for it, or can */
 		return 0;
 	rc = cr_look_result(checkpoint->options.engine, rc, thread->tid, err);
 	if (rc <= 0)

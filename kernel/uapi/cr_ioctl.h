@@ -343,7 +343,7 @@ struct cr_ioc_map {
 	__u32 prot; /* PROT_* */
 	__u32 page_size; /* bytes */
 	__u64 advice;
-	char path[]; /* as smaps has it, or "", with a NUL */
+	char path[]; /* as smaps has it, but as it is; or ""; with a NUL */
 };
 
 struct cr_ioc_maps {
@@ -360,10 +360,10 @@ struct cr_ioc_maps {
  * Registers and signal mask of a thread that the caller has stopped by
  * ptrace(2), as PTRACE_GETREGSET and PTRACE_GETSIGMASK.
  *
- * -ESRCH	there is no such thread
+ * -ESRCH	there is no such thread, or it has ended
  * -EBUSY	it is not stopped, or not by the caller
  * -EMSGSIZE	@xstate_length is too small for this CPU
- * -EOPNOTSUPP	it runs 32-bit code
+ * -EOPNOTSUPP	it runs 32-bit code, or has segments of its own: ask ptrace(2)
  * -ENOMEM
  */
 #define CR_XSTATE_MAX 65536u

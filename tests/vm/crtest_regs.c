@@ -116,7 +116,7 @@ static void refuses_who_runs(void)
 	crtest_is(regs(device, -1, &call), -ESRCH);
 	kill(runner, SIGKILL);
 	crtest_until(crtest_state(runner) == 'Z');
-	crtest_is(regs(device, runner, &call), -EBUSY);
+	crtest_is(regs(device, runner, &call), -EBUSY); /* a zombie */
 	waitpid(runner, NULL, 0);
 	crtest_is(regs(device, runner, &call), -ESRCH);
 }
