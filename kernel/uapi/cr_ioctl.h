@@ -269,6 +269,7 @@ struct cr_ioc_look {
 	__u32 no_new_privs;
 	__u32 seccomp; /* 0 none, 1 strict, 2 filter */
 	__u32 umask;
+	__u32 reserved2;
 	__u64 pending, shared_pending, blocked, ignored, caught; /* signals */
 	__u64 cap_inheritable, cap_permitted, cap_effective, cap_bounding,
 		cap_ambient;
