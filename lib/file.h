@@ -27,6 +27,7 @@
 
 struct cr_file_content; /* file_content.c */
 struct cr_tcp_list; /* file_tcp.h */
+struct cr_unix_list; /* file_unix_diag.c */
 
 struct cr_file {
 	struct cr_wire_file wire;
@@ -70,6 +71,7 @@ struct cr_file_table {
 	struct cr_file_task *tasks;
 	size_t nr_tasks;
 	struct cr_tcp_list *tcp; /* of the node; NULL: not asked for yet */
+	struct cr_unix_list *unix_list; /* the same */
 	struct cr_error refused; /* the first; code 0: nothing so far */
 };
 

@@ -139,26 +139,24 @@ static int save(struct cr_file_table *table, struct cr_file *file,
 		struct cr_error *err)
 {
 	struct cr_wire_unix head = { 0 };
-	struct cr_unix_diag diag;
+	struct cr_unix_diag *diag;
 	int rc;
 
-	(void)table;
 	get_options(file, &head);
-	rc = cr_unix_diag((uint32_t)file->stat.st_ino, &diag, err);
-	if (rc == 0)
-		rc = find_path(file, &head, &diag, err);
+	rc = cr_unix_diag(table, (uint32_t)file->stat.st_ino, &diag, err);
+	if (rc < 0)
+		return rc;
+	diag->id = file->wire.id;
+	rc = find_path(file, &head, diag, err);
 	return rc < 0 ? rc : cr_file_set_data(file, &head, sizeof(head), err);
 }
 
 static uint32_t find_inode(const struct cr_file_table *table, uint32_t inode)
 {
-	size_t i;
+	const uint32_t id = cr_unix_find_inode(table, inode);
 
-	for (i = 0; i < table->nr_files; i++)
-		if (table->files[i]->ops == &cr_file_unix_ops &&
-		    (uint32_t)table->files[i]->stat.st_ino == inode)
-			return table->files[i]->wire.id;
-	return 0;
+	/* it may have turned out to be external */
+	return id && table->files[id - 1]->ops == &cr_file_unix_ops ? id : 0;
 }
 
 static int refuse_outside(struct cr_file_table *table,
@@ -231,24 +229,24 @@ static int finish(struct cr_file_table *table, struct cr_file *file,
 		  struct cr_error *err)
 {
 	struct cr_unix_saving saving = { .messages = NULL };
-	struct cr_unix_diag diag;
+	struct cr_unix_diag *diag;
 	int rc;
 
 	memcpy(&saving.head, file->data, sizeof(saving.head));
-	rc = cr_unix_diag((uint32_t)file->stat.st_ino, &diag, err);
+	rc = cr_unix_diag(table, (uint32_t)file->stat.st_ino, &diag, err);
 	if (rc < 0)
 		return rc;
-	saving.head.shutdown = diag.shutdown;
-	if (diag.state == TCP_LISTEN) {
+	saving.head.shutdown = diag->shutdown;
+	if (diag->state == TCP_LISTEN) {
 		saving.head.flags |= CR_UNIX_F_LISTEN;
-		saving.head.backlog = diag.backlog;
-		if (diag.pending)
+		saving.head.backlog = diag->backlog;
+		if (diag->pending)
 			return cr_file_refuse_for_now(
 				table, file,
 				"Unix socket with %u connections not accepted "
 				"yet",
-				diag.pending);
-	} else if (find_peer(table, file, &saving.head, &diag)) {
+				diag->pending);
+	} else if (find_peer(table, file, &saving.head, diag)) {
 		return 0;
 	} else {
 		rc = cr_unix_queue_save(table, file, &saving, err);

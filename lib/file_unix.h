@@ -52,6 +52,8 @@ struct cr_wire_message {
 
 /* What sock_diag(7) says about a socket of this network namespace. */
 struct cr_unix_diag {
+	uint32_t inode;
+	uint32_t id; /* of the object that has it; 0: none, or not met yet */
 	uint32_t state; /* TCP_* */
 	uint32_t peer_inode; /* 0: none, closed or not accepted yet */
 	int has_peer;
@@ -61,8 +63,15 @@ struct cr_unix_diag {
 	uint32_t path_inode; /* of the bound path, 0: none */
 };
 
-int cr_unix_diag(uint32_t inode, struct cr_unix_diag *diag,
-		 struct cr_error *err);
+/* *@diagp is the table's, and good until the next call.  -ENOENT: there is no
+ * such socket; or errors of sendmsg(2). */
+int cr_unix_diag(struct cr_file_table *table, uint32_t inode,
+		 struct cr_unix_diag **diagp, struct cr_error *err);
+/* Object of the socket, by what has been noted in its diag->id; or 0. */
+uint32_t cr_unix_find_inode(const struct cr_file_table *table, uint32_t inode);
+
+/* NULL is allowed. */
+void cr_unix_list_free(struct cr_unix_list *list);
 
 /* A file's data is built up here while it is saved. */
 struct cr_unix_saving {
@@ -95,7 +104,7 @@ int cr_unix_send(int fd, const struct cr_wire_message *message,
  * and are in @saving, visible for the next look; @buffer of @size bytes holds
  * the largest of them.
  */
-int cr_unix_renew(const struct cr_file_table *table, const struct cr_file *file,
+int cr_unix_renew(struct cr_file_table *table, const struct cr_file *file,
 		  const struct cr_unix_saving *saving, void *buffer,
 		  size_t size, struct cr_error *err);
 

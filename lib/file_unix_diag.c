@@ -1,29 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * file_unix_diag.c - ask sock_diag(7) about one AF_UNIX socket
+ * file_unix_diag.c - ask sock_diag(7) about AF_UNIX sockets
+ *
+ * The kernel goes through all sockets there are to find one, so all are asked
+ * for at once.  Such a list may lack some, where others come and go meanwhile:
+ * those are asked for one by one.
  */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "file_unix.h"
 
+#define ANSWER_MAX 65536
+
+struct cr_unix_list {
+	struct cr_unix_diag *sockets; /* [nr], by inode */
+	size_t nr, room;
+};
+
 struct request {
 	struct nlmsghdr header;
 	struct unix_diag_req body;
 };
 
+/* For all, if @inode is 0. */
 static int ask(int fd, uint32_t inode)
 {
 	struct request request = {
 		.header = { .nlmsg_len = sizeof(request),
 			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			    .nlmsg_flags = NLM_F_REQUEST },
+			    .nlmsg_flags =
+				    (uint16_t)(NLM_F_REQUEST |
+					       (inode ? 0 : NLM_F_DUMP)) },
 		.body = { .sdiag_family = AF_UNIX,
 			  .udiag_states = ~0u,
 			  .udiag_ino = inode,
@@ -64,52 +79,146 @@ static void take_attribute(const struct rtattr *attribute,
 	}
 }
 
-static int parse(const struct nlmsghdr *header, size_t length,
-		 struct cr_unix_diag *diag)
+static void take(const struct nlmsghdr *header, struct cr_unix_diag *diag)
 {
-	const struct unix_diag_msg *message;
-	const struct rtattr *attribute;
-	const struct nlmsgerr *error;
-	size_t left;
+	const struct unix_diag_msg *message = NLMSG_DATA(header);
+	const struct rtattr *attribute = (const void *)(message + 1);
+	size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*message));
 
-	if (!NLMSG_OK(header, length))
-		return -EIO;
-	if (header->nlmsg_type == NLMSG_ERROR) {
-		error = NLMSG_DATA(header);
-		return error->error < 0 ? error->error : -EIO;
-	}
-	if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*message)))
-		return -EIO;
-	message = NLMSG_DATA(header);
 	memset(diag, 0, sizeof(*diag));
+	diag->inode = message->udiag_ino;
 	diag->state = message->udiag_state;
-	left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*message));
-	for (attribute = (const struct rtattr *)(message + 1);
-	     RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
 		take_attribute(attribute, diag);
+}
+
+static int add(struct cr_unix_list *list, const struct nlmsghdr *header)
+{
+	struct cr_unix_diag *more;
+
+	if (list->nr == list->room) {
+		size_t room = list->room ? list->room * 2 : 64;
+
+		more = reallocarray(list->sockets, room, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		list->sockets = more;
+		list->room = room;
+	}
+	take(header, &list->sockets[list->nr++]);
 	return 0;
 }
 
-int cr_unix_diag(uint32_t inode, struct cr_unix_diag *diag,
-		 struct cr_error *err)
+/* Returns 1 after the last message. */
+static int parse(struct cr_unix_list *list, const struct nlmsghdr *header,
+		 size_t left)
 {
-	_Alignas(struct nlmsghdr) char answer[8192];
+	const struct nlmsgerr *error;
+	int rc = 0;
+
+	for (; NLMSG_OK(header, left) && rc == 0;
+	     header = NLMSG_NEXT(header, left)) {
+		if (header->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (header->nlmsg_type == NLMSG_ERROR) {
+			error = NLMSG_DATA(header);
+			return error->error < 0 ? error->error : -EIO;
+		}
+		if (header->nlmsg_len <
+		    NLMSG_LENGTH(sizeof(struct unix_diag_msg)))
+			return -EIO;
+		rc = add(list, header);
+	}
+	return rc;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct cr_unix_diag *left = a, *right = b;
+
+	return left->inode < right->inode ? -1 : left->inode > right->inode;
+}
+
+/* Add the socket @inode, or all if that is 0. */
+static int fetch(struct cr_unix_list *list, uint32_t inode)
+{
+	char *answer = malloc(ANSWER_MAX);
+	int fd, rc = answer ? 0 : -ENOMEM;
 	ssize_t n;
-	int fd, rc;
 
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (fd < 0)
-		return cr_error_errno(err, "sock_diag");
-	rc = ask(fd, inode);
-	if (rc == 0) {
-		n = recv(fd, answer, sizeof(answer), 0);
+		rc = -errno;
+	if (rc == 0)
+		rc = ask(fd, inode);
+	while (rc == 0) {
+		n = recv(fd, answer, ANSWER_MAX, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
 		rc = n < 0 ? -errno :
-			     parse((const struct nlmsghdr *)answer, (size_t)n,
-				   diag);
+			     parse(list, (const struct nlmsghdr *)answer,
+				   (size_t)n);
+		if (inode)
+			break; /* one answer */
 	}
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	free(answer);
+	qsort(list->sockets, list->nr, sizeof(*list->sockets), compare);
+	return rc < 0 ? rc : 0;
+}
+
+static struct cr_unix_diag *find(const struct cr_unix_list *list,
+				 uint32_t inode)
+{
+	const struct cr_unix_diag wanted = { .inode = inode };
+
+	return list && list->nr ? bsearch(&wanted, list->sockets, list->nr,
+					  sizeof(wanted), compare) :
+				  NULL;
+}
+
+static int look(struct cr_file_table *table, uint32_t inode,
+		struct cr_unix_diag **diagp)
+{
+	int rc = 0;
+
+	if (!table->unix_list) {
+		table->unix_list = calloc(1, sizeof(*table->unix_list));
+		if (!table->unix_list)
+			return -ENOMEM;
+		rc = fetch(table->unix_list, 0);
+	}
+	*diagp = find(table->unix_list, inode);
+	if (rc == 0 && !*diagp) {
+		rc = fetch(table->unix_list, inode);
+		*diagp = find(table->unix_list, inode);
+	}
+	return rc == 0 && !*diagp ? -ENOENT : rc;
+}
+
+int cr_unix_diag(struct cr_file_table *table, uint32_t inode,
+		 struct cr_unix_diag **diagp, struct cr_error *err)
+{
+	int rc = look(table, inode, diagp);
+
 	if (rc < 0)
 		cr_error_set(err, rc, "sock_diag of Unix socket %u: %s", inode,
 			     strerror(-rc));
 	return rc;
+}
+
+uint32_t cr_unix_find_inode(const struct cr_file_table *table, uint32_t inode)
+{
+	const struct cr_unix_diag *diag = find(table->unix_list, inode);
+
+	return diag ? diag->id : 0;
+}
+
+void cr_unix_list_free(struct cr_unix_list *list)
+{
+	if (!list)
+		return;
+	free(list->sockets);
+	free(list);
 }

@@ -39,13 +39,15 @@ static int has_empty(const struct cr_unix_saving *saving)
 }
 
 /* Is the peer of @file, NULL if it has none, connected to @file, too? */
-static int is_mutual(const struct cr_file *file, const struct cr_file *peer)
+static int is_mutual(struct cr_file_table *table, const struct cr_file *file,
+		     const struct cr_file *peer)
 {
-	struct cr_unix_diag diag;
+	struct cr_unix_diag *diag;
 
 	return peer && peer->fd >= 0 &&
-	       cr_unix_diag((uint32_t)peer->stat.st_ino, &diag, NULL) == 0 &&
-	       diag.peer_inode == (uint32_t)file->stat.st_ino;
+	       cr_unix_diag(table, (uint32_t)peer->stat.st_ino, &diag, NULL) ==
+		       0 &&
+	       diag->peer_inode == (uint32_t)file->stat.st_ino;
 }
 
 /* The first message, with its credentials. */
@@ -158,7 +160,7 @@ static int find_name(struct renewal *r, int *fdp)
 	return 1;
 }
 
-int cr_unix_renew(const struct cr_file_table *table, const struct cr_file *file,
+int cr_unix_renew(struct cr_file_table *table, const struct cr_file *file,
 		  const struct cr_unix_saving *saving, void *buffer,
 		  size_t size, struct cr_error *err)
 {
@@ -175,7 +177,7 @@ int cr_unix_renew(const struct cr_file_table *table, const struct cr_file *file,
 		return 0;
 	if (file->wire.peer)
 		r.peer = table->files[file->wire.peer - 1];
-	r.is_pair = is_mutual(file, r.peer);
+	r.is_pair = is_mutual(table, file, r.peer);
 	/* is there still a way to reach it? */
 	if (!r.is_pair && !find_name(&r, &path_fd))
 		return 0;

@@ -28,6 +28,10 @@ struct cr_root;
 
 /* ---- saving; the tree is frozen ---- */
 
+/* Let this process have as many descriptors as it may: root as many as the
+ * kernel allows to anybody.  Returns that number. */
+uint64_t cr_files_raise_limit(void);
+
 struct cr_file_table;
 
 struct cr_file_table_options {

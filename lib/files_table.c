@@ -8,23 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 
 #include "cr_checkpoint.h"
 #include "file.h"
 #include "file_tcp.h"
-
-/* Each description of the tree is held open by us too. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
+#include "file_unix.h"
 
 static int add_all_streams(struct cr_file_table *table, struct cr_error *err)
 {
@@ -53,7 +42,8 @@ int cr_file_table_create(const struct cr_file_table_options *options,
 	if (!table)
 		return cr_error_set(err, -ENOMEM, "out of memory");
 	table->options = *options;
-	raise_limit();
+	/* each description of the tree is held open by us too */
+	cr_files_raise_limit();
 	rc = cr_file_check_kcmp(err);
 	if (rc == 0)
 		rc = add_all_streams(table, err);
@@ -228,6 +218,7 @@ void cr_file_table_destroy(struct cr_file_table *table)
 	if (table->tcp)
 		cr_tcp_list_free(table->tcp);
 	free(table->tcp);
+	cr_unix_list_free(table->unix_list);
 	free(table->tasks);
 	free(table->streams);
 	free(table->files);

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,7 +46,7 @@ static uint32_t highest_vpid(const struct cr_saved *saved)
 /* Descriptors from the floor up are ours, below it the tasks'. */
 static int find_floor(struct cr_restarter *r, struct cr_error *err)
 {
-	struct rlimit limit;
+	const uint64_t limit = cr_files_raise_limit();
 	uint32_t floor = 3;
 
 	for (size_t i = 0; i < r->saved->nr_tasks; i++) {
@@ -56,15 +55,11 @@ static int find_floor(struct cr_restarter *r, struct cr_error *err)
 		if (task->nr_fds && task->fds[task->nr_fds - 1].fd >= floor)
 			floor = task->fds[task->nr_fds - 1].fd + 1;
 	}
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (floor + SPARE_FDS > limit.rlim_max)
+	if (floor + SPARE_FDS > limit)
 		return cr_error_set(err, -EMFILE,
 				    "descriptor %u of the image is too high "
 				    "for the limit of %llu",
-				    floor - 1,
-				    (unsigned long long)limit.rlim_max);
+				    floor - 1, (unsigned long long)limit);
 	r->fd_floor = (int)floor;
 	return cr_image_raise_fd(r->image, r->fd_floor, err);
 }

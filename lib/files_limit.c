@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * files_limit.c - how many descriptors we may have
+ *
+ * Whoever saves a tree has all its files open, and whoever restarts a task has
+ * some above the task's own: its limit need not be ours.
+ */
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "files.h"
+
+/* The most that a limit may be. */
+static rlim_t highest(void)
+{
+	unsigned long long number = 0;
+	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
+
+	if (file && fscanf(file, "%llu", &number) != 1)
+		number = 0;
+	if (file)
+		fclose(file);
+	return number;
+}
+
+uint64_t cr_files_raise_limit(void)
+{
+	const rlim_t most = highest();
+	struct rlimit limit = { most, most };
+
+	if (most && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return limit.rlim_max;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
+}
