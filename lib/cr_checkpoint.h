@@ -74,7 +74,7 @@ struct cr_checkpoint_options {
 	 * be NULL) is called when it has been stopped so, and fails as it
 	 * likes: what its caller has noted of the tree is out of date.
 	 */
-	unsigned int patience_ms;
+	unsigned int patience_ms; /* also for a tracer to go away, in freeze */
 	int (*again)(void *arg, struct cr_error *err);
 	void *again_arg;
 	/*

@@ -26,6 +26,7 @@
 #define WAIT_MS 20u /* before asking why a thread does not stop */
 #define RELEASE_MS 2000u /* for a thread to stop so that it can be let go */
 #define VFORK_NAP_NS 2000000
+#define BUSY_NAP_NS 50000000
 #define END_MS 10000u
 #define REAP_MS 2000u
 
@@ -33,6 +34,7 @@ struct freezer {
 	struct cr_checkpoint *checkpoint;
 	uint64_t deadline_ns;
 	uint64_t limit_ns; /* of it: threads that work in the kernel defer it */
+	uint64_t busy_limit_ns; /* for one that another traces */
 	struct cr_late late;
 	struct cr_clocks clocks;
 	struct cr_freeze_watch *watch; /* NULL: not needed yet */
@@ -300,26 +302,44 @@ static int freeze_once(struct freezer *freezer, struct cr_error *err)
 	return 0;
 }
 
-/* Until no vfork(2) is under way, and no thread stays in the vdso. */
+/* May one that failed so be tried again? */
+static int is_passing(const struct freezer *freezer, int rc)
+{
+	const uint64_t now_ns = cr_save_now_ns();
+
+	switch (rc) {
+	case -EAGAIN: /* a thread in the vdso */
+		return now_ns < freezer->deadline_ns;
+	case -EBUSY: /* somebody who only has a look, with gdb, say */
+		return now_ns < freezer->busy_limit_ns;
+	default:
+		return rc >= 0;
+	}
+}
+
+/* Until no vfork(2) is under way, no thread stays in the vdso, and nobody else
+ * traces one. */
 static int freeze_patiently(struct freezer *freezer, struct cr_error *err)
 {
-	const struct timespec nap = { 0, VFORK_NAP_NS };
 	struct cr_error why = { 0 }; /* of what may work when tried again */
-	int is_over, rc;
+	int rc;
 
 	for (;;) {
+		struct timespec nap = { 0, VFORK_NAP_NS };
+
 		freezer->checkpoint->frozen_at_ns = cr_save_now_ns();
 		rc = freeze_once(freezer, &why);
 		if (rc == 0)
 			return 0;
 		if (release_all(freezer->checkpoint) < 0 && rc > 0)
 			freezer->deadline_ns = 0;
-		is_over = cr_save_now_ns() >= freezer->deadline_ns;
-		if (rc > 0 && is_over)
+		if (rc > 0 && cr_save_now_ns() >= freezer->deadline_ns)
 			rc = cr_error_set(&why, -ETIMEDOUT,
 					  "a vfork(2) does not end");
-		if (rc < 0 && (rc != -EAGAIN || is_over))
+		if (!is_passing(freezer, rc))
 			return cr_error_set(err, rc, "%s", why.text);
+		if (rc == -EBUSY)
+			nap.tv_nsec = BUSY_NAP_NS;
 		nanosleep(&nap, NULL);
 	}
 }
@@ -335,6 +355,8 @@ int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	freezer.deadline_ns = cr_save_now_ns() + timeout_ms * 1000000ull;
 	freezer.limit_ns =
 		cr_save_now_ns() + timeout_ms * 1000000ull * LATE_FACTOR;
+	freezer.busy_limit_ns =
+		cr_save_now_ns() + checkpoint->options.patience_ms * 1000000ull;
 	rc = freeze_patiently(&freezer, err);
 	cr_freeze_watch_stop(freezer.watch);
 	checkpoint->is_frozen = rc == 0;

@@ -87,6 +87,8 @@ int cmd_check(int argc, char **argv)
 	cr_target_hold_signals(SIG_BLOCK);
 	if (rc == 0)
 		rc = cr_checkpoint_freeze(checkpoint, &err);
+	if (rc == -EBUSY) /* a debugger */
+		report(&nr_reports, &err);
 	if (rc == 0)
 		rc = cr_checkpoint_verdict(checkpoint, report, &nr_reports,
 					   &err);

@@ -187,6 +187,10 @@ static int stop_and_look(struct cr_checkpoint *checkpoint, struct cr_error *err)
 
 	cr_target_hold_signals(SIG_BLOCK);
 	rc = cr_checkpoint_freeze(checkpoint, err);
+	if (rc == -EBUSY) { /* a debugger */
+		report(NULL, err);
+		rc = -EOPNOTSUPP;
+	}
 	if (rc == 0)
 		rc = cr_checkpoint_verdict(checkpoint, report, NULL, err);
 	cr_target_hold_signals(SIG_UNBLOCK);

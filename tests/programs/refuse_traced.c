@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 	program_start(argc, argv);
 	pid = program_child(child, NULL);
 	NEED(ptrace(PTRACE_SEIZE, pid, 0, 0));
-	program_write("refused", "");
+	program_write("refused", "is traced by process");
 
 	program_ready();
 
