@@ -145,6 +145,9 @@ static int need_verdict(struct cr_checkpoint *checkpoint, struct cr_error *err)
 		/* whatever comes of it, it is done once only */
 		checkpoint->stage = CR_CHECKPOINT_COLLECTED;
 		rc = look(checkpoint, err);
+		/* not found by the way, but what ended it */
+		if (rc == -EOPNOTSUPP && !checkpoint->nr_refusals && err)
+			cr_refuse_error(checkpoint, err);
 		checkpoint->stats.collect_ns = cr_save_now_ns() - began_ns;
 		if (rc < 0)
 			return rc;

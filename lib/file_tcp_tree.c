@@ -8,22 +8,15 @@
  * its sequence number.
  *
  * A socket that is left in repair mode, since we are killed, is of no use to
- * its program: a guard, who shares our descriptors, takes them out of it when
- * we die.
+ * its program: a guard takes them out of it when we die.
  */
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "file_tcp.h"
-
-#define GUARD_SIGNAL SIGSYS /* our death; nobody sends that otherwise */
+#include "guard.h"
 
 static int fail(const struct cr_file *file, int rc, struct cr_error *err)
 {
@@ -100,17 +93,11 @@ static int has_connections(const struct cr_file_table *table)
 	return 0;
 }
 
-static void __attribute__((noreturn))
-be_guard(const struct cr_file_table *table, pid_t parent)
+static void end_repair(const void *arg)
 {
-	sigset_t death;
+	const struct cr_file_table *table = arg;
 	size_t i;
 
-	sigemptyset(&death);
-	sigaddset(&death, GUARD_SIGNAL);
-	prctl(PR_SET_PDEATHSIG, GUARD_SIGNAL);
-	if (getppid() == parent)
-		sigwaitinfo(&death, NULL);
 	for (i = 0; i < table->nr_files; i++) {
 		const struct cr_wire_tcp *head = cr_tcp_of(table->files[i]);
 
@@ -118,35 +105,6 @@ be_guard(const struct cr_file_table *table, pid_t parent)
 			cr_tcp_repair(table->files[i]->fd, CR_TCP_REPAIR_OFF,
 				      head);
 	}
-	_exit(0);
-}
-
-/* Returns its pid, or a negative errno: then we do without. */
-static pid_t start_guard(const struct cr_file_table *table)
-{
-	const pid_t self = getpid();
-	sigset_t all, before;
-	pid_t pid;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	/* nobody but us shall hear of its end */
-	pid = (pid_t)syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
-	if (pid == 0)
-		be_guard(table, self);
-	if (pid < 0)
-		pid = -errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return pid;
-}
-
-static void end_guard(pid_t pid)
-{
-	if (pid <= 0)
-		return;
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
 }
 
 int cr_file_table_read_tcp(struct cr_file_table *table,
@@ -163,9 +121,9 @@ int cr_file_table_read_tcp(struct cr_file_table *table,
 	kept = calloc(table->nr_files, sizeof(*kept));
 	if (!kept)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	guard = start_guard(table);
+	guard = cr_guard_start(end_repair, table);
 	rc = read_all(table, kept, between, arg, err);
-	end_guard(guard);
+	cr_guard_end(guard);
 	for (i = 0; i < table->nr_files; i++)
 		free(kept[i]);
 	free(kept);

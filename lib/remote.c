@@ -261,12 +261,25 @@ static int map_memory(struct cr_remote *remote, struct cr_error *err)
 			     MAP_SHARED | MAP_ANONYMOUS,
 			     (uint64_t)-1,
 			     0 };
+	struct cr_remote_limits limits;
 	int64_t result;
 	int rc;
 
 	rc = call_alone(remote, SYS_mmap, args, &result, err);
+	/* one of locked memory gives EAGAIN */
+	if (rc == 0 && (result == -ENOMEM || result == -EAGAIN) &&
+	    cr_remote_limits_lift(remote->tid, &limits) == 0) {
+		rc = call_alone(remote, SYS_mmap, args, &result, err);
+		cr_remote_limits_put_back(&limits);
+	}
 	if (rc < 0)
 		return rc;
+	if (result == -ENOMEM || result == -EAGAIN)
+		return cr_error_set(err, -EOPNOTSUPP,
+				    "no scratch memory in thread %d: a limit "
+				    "(RLIMIT_AS, RLIMIT_MEMLOCK, number of "
+				    "mappings) leaves no room",
+				    remote->tid);
 	if (result < 0 && result > -4096)
 		return cr_error_set(err, (int)result,
 				    "no scratch memory in thread %d: %s",

@@ -11,6 +11,7 @@
 #define REMOTE_CODE_H
 
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "cr_error.h"
@@ -85,6 +86,19 @@ int cr_remote_choose_signal(pid_t tid, uint64_t mask, int *harmp,
  */
 int cr_remote_room_find(pid_t pid, int mem_fd, uint64_t *roomp,
 			struct cr_error *err);
+
+#define CR_REMOTE_LIMITS 2
+
+struct cr_remote_limits {
+	pid_t pid, guard;
+	struct rlimit before[CR_REMOTE_LIMITS];
+};
+
+/* Lift the limits of the stopped process @pid that may keep it from mapping
+ * memory.  Returns 0: put them back soon, -EPERM if there are none or we may
+ * not, or -errno. */
+int cr_remote_limits_lift(pid_t pid, struct cr_remote_limits *limits);
+void cr_remote_limits_put_back(const struct cr_remote_limits *limits);
 
 /* Can @address, in a vdso that ends at @vdso_end, be in such code? */
 int cr_remote_room_has(uint64_t vdso_end, uint64_t address);
