@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "collect.h"
@@ -59,6 +60,8 @@ static void free_spaces(struct cr_checkpoint *checkpoint)
 		struct cr_save_space *space = checkpoint->spaces[i];
 
 		cr_runs_clear(&space->runs);
+		if (space->content)
+			munmap(space->content, space->wire.length);
 		free(space->owners);
 		free(space->path);
 		free(space);

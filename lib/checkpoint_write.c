@@ -259,6 +259,8 @@ static int queue_space(struct cr_checkpoint *checkpoint,
 		break;
 	case CR_SPACE_SHMEM:
 	case CR_SPACE_SYSV:
+	case CR_SPACE_SEMAPHORES:
+	case CR_SPACE_QUEUE:
 		source->read = read_object;
 		source->skip_zero = 1;
 		break;

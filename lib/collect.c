@@ -200,7 +200,7 @@ int cr_collect_all(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	if (rc == 0)
 		rc = cr_collect_stops(checkpoint, err);
 	if (rc == 0)
-		rc = cr_check_ipc(checkpoint, err);
+		rc = cr_collect_ipc(checkpoint, err);
 	if (rc == 0)
 		rc = cr_file_table_finish(checkpoint->files, err);
 	if (rc == -EOPNOTSUPP && checkpoint->nr_refusals)

@@ -112,7 +112,8 @@ struct cr_owner {
 struct cr_save_space {
 	struct cr_wire_space wire;
 	uint64_t device, inode; /* SHMEM, SYSV */
-	char *path; /* SHMEM, SYSV: to open it, while the tree is frozen */
+	char *path; /* of an object: to open it, while the tree is frozen */
+	void *content; /* shared mapping of ours that has it; or NULL */
 	struct cr_memory_source source;
 	struct cr_runs runs;
 	struct cr_owner *owners; /* FAMILY: sorted, [nr_owners] */
@@ -259,8 +260,8 @@ int cr_collect_tree(struct cr_checkpoint *checkpoint, struct cr_error *err);
 int cr_check_shared(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Which stops parents have not heard of; after the last task. */
 int cr_collect_stops(struct cr_checkpoint *checkpoint, struct cr_error *err);
-/* Refuses SysV objects that belong to no task; after the last task. */
-int cr_check_ipc(struct cr_checkpoint *checkpoint, struct cr_error *err);
+/* SysV objects that belong to no task; after the last task. */
+int cr_collect_ipc(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Registers, extended state and signal mask. */
 int cr_collect_regs(struct cr_checkpoint *checkpoint,
 		    struct cr_save_thread *thread, struct cr_error *err);
@@ -288,6 +289,10 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 		      struct cr_save_task *task, const struct cr_proc_map *map,
 		      enum cr_space_kind kind, uint32_t *idp,
 		      struct cr_error *err);
+/* Of an object that no task has mapped: its wire.length bytes are at @content,
+ * in a shared mapping of ours, which is unmapped with the space. */
+int cr_space_set_content(struct cr_save_space *space, void *content,
+			 struct cr_error *err);
 /* Pages of the task to be saved in its own space, sorted; @exact are those of
  * them that are kept even if they are zero.  After cr_collect_families(). */
 int cr_collect_pages(const struct cr_save_task *task, struct cr_runs *pages,

@@ -120,15 +120,15 @@ static int find_data(struct cr_save_space *space, int fd, uint64_t length)
 	return 0;
 }
 
-static int look_into(struct cr_save_task *task, const struct cr_proc_map *map,
+/* The object is mapped at [@start, @end) of process @pid. */
+static int look_into(pid_t pid, uint64_t start, uint64_t end,
 		     struct cr_save_space *space, struct cr_error *err)
 {
 	struct stat st;
 	int fd, rc;
 
-	if (asprintf(&space->path, "/proc/%d/map_files/%llx-%llx", task->pid,
-		     (unsigned long long)map->start,
-		     (unsigned long long)map->end) < 0) {
+	if (asprintf(&space->path, "/proc/%d/map_files/%llx-%llx", pid,
+		     (unsigned long long)start, (unsigned long long)end) < 0) {
 		space->path = NULL;
 		return cr_error_set(err, -ENOMEM, "out of memory");
 	}
@@ -145,6 +145,20 @@ static int look_into(struct cr_save_task *task, const struct cr_proc_map *map,
 		cr_error_set(err, rc, "%s: %s", space->path, strerror(-rc));
 out:
 	close(fd);
+	return rc;
+}
+
+int cr_space_set_content(struct cr_save_space *space, void *content,
+			 struct cr_error *err)
+{
+	const uint64_t start = (uint64_t)content, length = space->wire.length;
+	const uint64_t end = (start + length + CR_WIRE_PAGE - 1) &
+			     ~(uint64_t)(CR_WIRE_PAGE - 1);
+	int rc;
+
+	space->content = content;
+	rc = look_into(getpid(), start, end, space, err);
+	space->wire.length = length;
 	return rc;
 }
 
@@ -172,7 +186,7 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 	while (1ull << shift < map->page_size)
 		shift++;
 	space->wire.huge_shift = map->page_size > CR_WIRE_PAGE ? shift : 0;
-	rc = look_into(task, map, space, err);
+	rc = look_into(task->pid, map->start, map->end, space, err);
 	if (rc == 0 && kind == CR_SPACE_SYSV)
 		rc = ask_segment(task, space, err);
 	return rc;

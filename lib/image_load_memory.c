@@ -46,10 +46,25 @@ static bool space_file_fits(const struct cr_saved *saved,
 	}
 }
 
+/* Has the content of a SysV object a length that it can have? */
+static bool content_fits(const struct cr_wire_space *space)
+{
+	switch (space->kind) {
+	case CR_SPACE_SEMAPHORES:
+		return space->length && space->length % 2 == 0 &&
+		       space->length <= CR_SYSV_CONTENT_MAX;
+	case CR_SPACE_QUEUE:
+		return space->length >= sizeof(struct cr_wire_queue) &&
+		       space->length <= CR_SYSV_CONTENT_MAX;
+	default:
+		return true;
+	}
+}
+
 static int check_space(const struct cr_saved *saved,
 		       const struct cr_wire_space *space, struct cr_error *err)
 {
-	if (space->kind < CR_SPACE_MM || space->kind > CR_SPACE_FILE)
+	if (space->kind < CR_SPACE_MM || space->kind > CR_SPACE_QUEUE)
 		return cr_error_set(err, -EPROTONOSUPPORT,
 				    "space %u: unknown kind %u", space->id,
 				    space->kind);
@@ -62,7 +77,7 @@ static int check_space(const struct cr_saved *saved,
 	    (space->kind == CR_SPACE_FAMILY &&
 	     (space->length > CR_TASK_SIZE - space->start ||
 	      space->length % CR_WIRE_PAGE)) ||
-	    space->length > INT64_MAX - CR_WIRE_PAGE ||
+	    space->length > INT64_MAX - CR_WIRE_PAGE || !content_fits(space) ||
 	    space->file_offset > INT64_MAX ||
 	    space->file_offset % CR_WIRE_PAGE || space->huge_shift > 30)
 		return cr_error_set(err, -EBADMSG,

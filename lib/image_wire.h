@@ -123,6 +123,22 @@ enum cr_space_kind {
 	CR_SPACE_SYSV = 4, /* SysV segment: key and id in the struct */
 	CR_SPACE_FILE =
 		5, /* content of a file object (memfd, unlinked, tmpfs) */
+	CR_SPACE_SEMAPHORES = 6, /* SysV: values, 16 bits each */
+	CR_SPACE_QUEUE = 7, /* SysV messages: struct cr_wire_queue */
+};
+
+#define CR_SYSV_CONTENT_MAX (1u << 30) /* bytes, of SEMAPHORES or QUEUE */
+
+/* Content of a QUEUE: this, then for each message a struct cr_wire_queued and
+ * its bytes, padded to 8. */
+struct cr_wire_queue {
+	uint64_t limit; /* msg_qbytes */
+	uint64_t nr_messages;
+};
+
+struct cr_wire_queued {
+	int64_t type;
+	uint64_t length; /* bytes */
 };
 
 struct cr_wire_space {
@@ -133,7 +149,7 @@ struct cr_wire_space {
 	uint32_t file; /* FAMILY: mapped file object or 0; FILE: the object */
 	uint32_t map_flags; /* FAMILY: as cr_wire_vma.map_flags */
 	uint64_t file_offset; /* FAMILY of a file mapping: of start, bytes */
-	int32_t sysv_key; /* SYSV: as of shmget(2) and shmctl(2) */
+	int32_t sysv_key; /* SYSV, SEMAPHORES, QUEUE: as of shmget(2) */
 	int32_t sysv_id;
 	uint32_t sysv_mode;
 	uint32_t sysv_uid;

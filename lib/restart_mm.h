@@ -36,6 +36,22 @@ int cr_mm_file_in_turn(const struct cr_restarter *restarter,
 int cr_mm_fill(struct cr_restarter *restarter, const struct cr_saved_task *task,
 	       const struct cr_staged *staged, struct cr_error *err);
 
+/* Read the space of an object into @base, in whole pages. */
+int cr_mm_fill_object(struct cr_restarter *restarter,
+		      const struct cr_wire_space *space, void *base,
+		      struct cr_error *err);
+
+/* Make a SysV segment with what is in it. */
+int cr_mm_make_segment(struct cr_restarter *restarter,
+		       const struct cr_wire_space *space, struct cr_error *err);
+
+/* restart_ipc.c.  The next object of @what ("shm", "sem", "msg") gets @id. */
+int cr_ipc_set_next_id(const char *what, int id, struct cr_error *err);
+/* In task @vpid's turn: make the SysV objects that no mapping will, unless an
+ * earlier task has. */
+int cr_restart_ipc(struct cr_restarter *restarter, uint32_t vpid,
+		   struct cr_error *err);
+
 /* restart_family.c: by the coordinator, before it forks. */
 int cr_mm_map_families(struct cr_restarter *r, struct cr_error *err);
 void cr_mm_unmap_families(struct cr_restarter *r);

@@ -43,9 +43,9 @@ static uint64_t mapped_length(const struct cr_wire_space *space)
 	       ~(uint64_t)(CR_WIRE_PAGE - 1);
 }
 
-static int fill(struct cr_restarter *restarter,
-		const struct cr_wire_space *space, void *base,
-		struct cr_error *err)
+int cr_mm_fill_object(struct cr_restarter *restarter,
+		      const struct cr_wire_space *space, void *base,
+		      struct cr_error *err)
 {
 	struct whole whole = { base, mapped_length(space) };
 
@@ -83,7 +83,7 @@ static int make_shmem(struct cr_restarter *restarter,
 	base = mmap(NULL, space->length, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (base == MAP_FAILED)
 		return cr_error_errno(err, "making shared memory");
-	rc = fill(restarter, space, base, err);
+	rc = cr_mm_fill_object(restarter, space, base, err);
 	fd = rc < 0 ? -1 : open_mapping(restarter, base, space->length);
 	if (!rc && fd < 0)
 		rc = cr_error_errno(err, "opening shared memory");
@@ -139,20 +139,6 @@ static int stage_shmem(struct cr_restarter *restarter, uint32_t vpid,
 	return cr_mm_map(restarter, &as_file, (int)vma->prot, fd, fromp, err);
 }
 
-static int set_next_id(int id, struct cr_error *err)
-{
-	char text[16];
-	int fd, n;
-
-	fd = open("/proc/sys/kernel/shm_next_id", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return cr_error_errno(err, "shm_next_id");
-	n = snprintf(text, sizeof(text), "%d", id);
-	n = (int)write(fd, text, (size_t)n);
-	close(fd);
-	return n < 0 ? cr_error_errno(err, "shm_next_id %d", id) : 0;
-}
-
 static int set_sysv_owner(const struct cr_wire_space *space,
 			  struct cr_error *err)
 {
@@ -167,13 +153,13 @@ static int set_sysv_owner(const struct cr_wire_space *space,
 	return 0;
 }
 
-static int make_sysv(struct cr_restarter *restarter,
-		     const struct cr_wire_space *space, struct cr_error *err)
+int cr_mm_make_segment(struct cr_restarter *restarter,
+		       const struct cr_wire_space *space, struct cr_error *err)
 {
 	void *base;
 	int id, rc;
 
-	rc = set_next_id(space->sysv_id, err);
+	rc = cr_ipc_set_next_id("shm", space->sysv_id, err);
 	if (rc < 0)
 		return rc;
 	id = shmget(space->sysv_key, space->length,
@@ -190,7 +176,7 @@ static int make_sysv(struct cr_restarter *restarter,
 	base = shmat(id, NULL, 0);
 	if (base == (void *)-1)
 		return cr_error_errno(err, "SysV segment %d", id);
-	rc = fill(restarter, space, base, err);
+	rc = cr_mm_fill_object(restarter, space, base, err);
 	shmdt(base);
 	return rc < 0 ? rc : set_sysv_owner(space, err);
 }
@@ -207,7 +193,7 @@ static int stage_sysv(struct cr_restarter *restarter, uint32_t vpid,
 	int rc;
 
 	if (is_first) {
-		rc = make_sysv(restarter, space, err);
+		rc = cr_mm_make_segment(restarter, space, err);
 		if (rc < 0)
 			return rc;
 		place->vpid = vpid;
@@ -258,7 +244,7 @@ int cr_mm_stage_shared(struct cr_restarter *restarter,
 		       struct cr_file_restore *files, struct cr_staged *staged,
 		       struct cr_error *err)
 {
-	int rc = 0;
+	int rc = cr_restart_ipc(restarter, task->link->vpid, err);
 
 	for (size_t i = 0; i < task->nr_vmas && !rc; i++)
 		rc = stage_vma(restarter, task, i, files, staged, err);

@@ -45,9 +45,10 @@ static const char *const tcp_kinds[] = {
 };
 
 static const char *const space_kinds[] = {
-	[CR_SPACE_MM] = "private",   [CR_SPACE_FAMILY] = "copy-on-write",
-	[CR_SPACE_SHMEM] = "shared", [CR_SPACE_SYSV] = "sysv",
-	[CR_SPACE_FILE] = "file",
+	[CR_SPACE_MM] = "private",     [CR_SPACE_FAMILY] = "copy-on-write",
+	[CR_SPACE_SHMEM] = "shared",   [CR_SPACE_SYSV] = "sysv",
+	[CR_SPACE_FILE] = "file",      [CR_SPACE_SEMAPHORES] = "semaphores",
+	[CR_SPACE_QUEUE] = "messages",
 };
 
 static const char *const vma_kinds[] = {

@@ -144,7 +144,8 @@ static void print_space(const struct inspect *inspect,
 	if (space->start)
 		printf("%#llx-%#llx ", (unsigned long long)space->start,
 		       (unsigned long long)(space->start + space->length));
-	if (space->kind == CR_SPACE_SYSV)
+	if (space->kind == CR_SPACE_SYSV ||
+	    space->kind == CR_SPACE_SEMAPHORES || space->kind == CR_SPACE_QUEUE)
 		printf("key %#x id %d ", (unsigned int)space->sysv_key,
 		       space->sysv_id);
 	printf("%s\n", path);

@@ -151,12 +151,18 @@ FORGERY(timer_thread, image->timer.tid = SMALL_CHILD)
 FORGERY(timer_signal, image->timer.signal = 65)
 FORGERY(timer_value, image->timer.value_ns = UINT64_MAX)
 FORGERY(space_id, image->spaces[1].id = 1)
-FORGERY(space_kind, image->spaces[2].kind = 6)
+FORGERY(space_kind, image->spaces[2].kind = CR_SPACE_QUEUE + 1)
 FORGERY(space_file, image->spaces[2].file = SMALL_FILE_LOG)
 FORGERY(space_of_no_file, image->spaces[2].kind = CR_SPACE_FILE)
 FORGERY(space_length, image->spaces[2].length = UINT64_MAX)
 FORGERY(space_short, image->spaces[2].length = CR_WIRE_PAGE)
 FORGERY(space_huge, image->spaces[2].huge_shift = 64)
+FORGERY(semaphores_odd, image->spaces[2].kind = CR_SPACE_SEMAPHORES;
+	image->spaces[2].length = 3)
+FORGERY(queue_short, image->spaces[2].kind = CR_SPACE_QUEUE;
+	image->spaces[2].length = sizeof(struct cr_wire_queue) - 1)
+FORGERY(queue_long, image->spaces[2].kind = CR_SPACE_QUEUE;
+	image->spaces[2].length = CR_SYSV_CONTENT_MAX + 1ull)
 FORGERY(family_range, image->spaces[2].kind = CR_SPACE_FAMILY;
 	image->spaces[2].start = 0x7fffffff0000;
 	image->spaces[2].length = 1 << 20)
@@ -306,6 +312,9 @@ static const struct forgery forgeries[] = {
 	ROW(space_length, -EBADMSG),
 	ROW(space_short, -EBADMSG),
 	ROW(space_huge, -EBADMSG),
+	ROW(semaphores_odd, -EBADMSG),
+	ROW(queue_short, -EBADMSG),
+	ROW(queue_long, -EBADMSG),
 	ROW(family_range, -EBADMSG),
 	ROW(family, 0),
 	ROW(family_start, -EBADMSG),
