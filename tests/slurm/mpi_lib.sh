@@ -4,6 +4,7 @@
 #
 # A test may set, before it submits:
 #	btl	what Open MPI is to use
+#	osc	the same for windows, under cr-mpirun, instead of pt2pt
 #	pmi	srun's --mpi, instead of pmix
 #	settings	what else to export: NAME=VALUE...
 # Some take an argument, "mpich": then they are about MPICH, by PMI-2 of srun.
@@ -150,7 +151,7 @@ submit_mpirun()
 	shift 2
 	submit -p low --nodes=2 --ntasks-per-node=2 "$@" <<-EOF
 	#!/bin/bash
-	export OMPI_MCA_pml=ob1 OMPI_MCA_osc=pt2pt
+	export OMPI_MCA_pml=ob1 OMPI_MCA_osc=${osc:-pt2pt}
 	/run/spank_cr/bin/cr-mpirun $mpirun $command
 	echo "srun ended with \$?"
 	EOF

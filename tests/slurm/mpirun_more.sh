@@ -12,6 +12,7 @@ source "$(dirname "$0")/mpi_lib.sh"
 need mpi_more libopenmpi-dev
 more="$programs/mpi_more shared dynamic file spawned accepted accept"
 if [ "${1:-}" = nodes ]; then
+	osc=pt2pt,sm # sm: shared windows
 	submit_mpirun "mpirun --oversubscribe -np 4 --map-by ppr:2:node" "$more"
 else
 	submit -p low --nodes=1 --ntasks=2 <<-EOF
