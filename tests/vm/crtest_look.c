@@ -483,7 +483,7 @@ static void leaves_nothing(void)
 	static char buffer[CR_MAPS_LENGTH_MIN];
 	static const char *const caches[] = { "pid", "cred_jar", "mm_struct",
 					      "task_struct", "filp" };
-	long before[5];
+	long before[5] = { 0 };
 
 	for (int i = 0; i < 1000; i++) {
 		struct scene scene = make_scene(NULL);
