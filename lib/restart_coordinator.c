@@ -29,16 +29,28 @@ uint64_t cr_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
-static int is_late(struct coordinator *c, uint64_t now)
+/* With the module tasks come to the gate without a word to us. */
+static void set_late(struct coordinator *c)
 {
-	if (now < c->deadline_ns)
-		return 0;
-	if (!c->err->code)
+	if (c->restarter->device >= 0)
+		cr_error_set(c->err, -ETIMEDOUT,
+			     "%zu of %zu tasks joined, not all came to the "
+			     "gate in time",
+			     c->nr_joined, c->nr_expected);
+	else
 		cr_error_set(c->err, -ETIMEDOUT,
 			     "%zu of %zu tasks joined, %zu of %zu came to the "
 			     "gate in time",
 			     c->nr_joined, c->nr_expected, c->nr_at_gate,
 			     c->nr_live);
+}
+
+static int is_late(struct coordinator *c, uint64_t now)
+{
+	if (now < c->deadline_ns)
+		return 0;
+	if (!c->err->code)
+		set_late(c);
 	cr_coordinator_happen(c, CR_EV_TIMEOUT);
 	return 1;
 }
