@@ -159,12 +159,13 @@ void agent_lead_term(struct agent *agent, uint32_t node)
 	struct cr_peer_message message = { .type = CR_PEER_FORWARD };
 	struct agent_lead *lead = agent->lead;
 
-	if (agent->phase == AGENT_GATHERING && agent->is_restart)
-		agent_ask_cause(agent);
-	else if (agent->phase == AGENT_GATHERING ||
-		 agent_now_ms() < lead->forward_until_ms)
+	const int is_restarting = agent->phase == AGENT_GATHERING &&
+				  agent->is_restart;
+
+	if (!is_restarting && (agent->phase == AGENT_GATHERING ||
+			       agent_now_ms() < lead->forward_until_ms))
 		agent_lead_send(agent, node, &message);
-	else if (agent->phase == AGENT_RUNNING)
+	else if (is_restarting || agent->phase == AGENT_RUNNING)
 		agent_ask_cause(agent);
 	/* else it is being decided, and the node will hear of it */
 }
