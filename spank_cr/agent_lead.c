@@ -159,8 +159,8 @@ void agent_lead_term(struct agent *agent, uint32_t node)
 	struct cr_peer_message message = { .type = CR_PEER_FORWARD };
 	struct agent_lead *lead = agent->lead;
 
-	const int is_restarting = agent->phase == AGENT_GATHERING &&
-				  agent->is_restart;
+	const int is_restarting =
+		agent->phase == AGENT_GATHERING && agent->is_restart;
 
 	if (!is_restarting && (agent->phase == AGENT_GATHERING ||
 			       agent_now_ms() < lead->forward_until_ms))
