@@ -181,8 +181,13 @@ int cr_unix_renew(struct cr_file_table *table, const struct cr_file *file,
 	/* is there still a way to reach it? */
 	if (!r.is_pair && !find_name(&r, &path_fd))
 		return 0;
-	r.nameless = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	rc = r.nameless < 0 ? -errno : set_passcred(file->fd, 1);
+	/* what has been looked at is marked by now: ask for no more than it
+	 * takes */
+	if (!r.is_pair && !r.peer)
+		r.nameless = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	rc = r.is_pair || r.peer || r.nameless >= 0 ? 0 : -errno;
+	if (rc == 0)
+		rc = set_passcred(file->fd, 1);
 	if (rc == 0)
 		rc = turn(&r);
 	set_passcred(file->fd, (saving->head.flags & CR_UNIX_F_PASSCRED) != 0);

@@ -141,8 +141,21 @@ class Tree:
         return code, text
 
 
+# A restart needs the number of the tree's terminal, which anybody on the
+# machine might have taken meanwhile.
+OWN_TERMINALS = """
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts /dev/pts
+mount --bind /dev/pts/ptmx /dev/ptmx
+export CR_OWN_TERMINALS=yes
+exec "$@"
+"""
+
+
 def run(main):
     """Exit code of MAIN, which throws a Failure."""
+    if "CR_OWN_TERMINALS" not in os.environ:
+        os.execvp("unshare", ["unshare", "--mount", "sh", "-ec",
+                              OWN_TERMINALS, "sh", sys.executable, *sys.argv])
     try:
         main()
     except Failure as why:
