@@ -14,27 +14,18 @@
 
 #include "agent.h"
 #include "claim.h"
-#include "generation.h"
 #include "layout.h"
 #include "manifest.h"
 
 static int read_newest(const struct agent *agent, struct cr_manifest *manifest)
 {
 	int step_dirfd = cr_claim_peek(agent->dirfd, agent->step, NULL);
-	uint32_t *numbers = NULL;
-	int fd = -1, rc = -ENOENT;
-	size_t nr = 0;
+	int rc;
 
 	if (step_dirfd < 0)
 		return step_dirfd;
-	if (!cr_generation_list(step_dirfd, &numbers, &nr, NULL) && nr)
-		fd = cr_generation_open(step_dirfd, numbers[0], NULL);
-	free(numbers);
+	rc = cr_claim_newest(step_dirfd, manifest);
 	close(step_dirfd);
-	if (fd < 0)
-		return rc;
-	rc = cr_manifest_read(fd, manifest, NULL);
-	close(fd);
 	return rc;
 }
 

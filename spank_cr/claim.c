@@ -14,7 +14,6 @@
 #include "claim.h"
 #include "generation.h"
 #include "identity.h"
-#include "manifest.h"
 
 #define LOCK "lock"
 #define LOCK_TRIES 50 /* with LOCK_PAUSE_US between */
@@ -50,34 +49,40 @@ static int lock(int dirfd, int tries)
 	return fd;
 }
 
-static enum fit fit_of(int step_dirfd, const struct cr_step *step)
+int cr_claim_newest(int step_dirfd, struct cr_manifest *manifest)
 {
-	enum fit fit = FIT_EMPTY;
-	struct cr_manifest manifest;
 	uint32_t *numbers = NULL;
-	int fd = -1, is_ours;
 	size_t nr = 0;
+	int fd, rc;
 
-	if (cr_generation_list(step_dirfd, &numbers, &nr, NULL))
-		return FIT_EMPTY;
-	if (nr)
-		fd = cr_generation_open(step_dirfd, numbers[0], NULL);
+	rc = cr_generation_list(step_dirfd, &numbers, &nr, NULL);
+	if (rc)
+		return rc;
+	fd = nr ? cr_generation_open(step_dirfd, numbers[0], NULL) : -ENOENT;
 	free(numbers);
 	if (fd < 0)
-		return FIT_EMPTY;
-	if (!cr_manifest_read(fd, &manifest, NULL)) {
-		is_ours =
-			manifest.uid == step->uid && manifest.job == step->job;
-		fit = FIT_NONE;
-		if (is_ours && *step->identity &&
-		    !strcmp(step->identity, manifest.identity))
-			fit = FIT_EXACT;
-		else if (is_ours && cr_identity_same_place(step->identity,
-							   manifest.identity))
-			fit = FIT_PLACE;
-		cr_manifest_free(&manifest);
-	}
+		return fd;
+	rc = cr_manifest_read(fd, manifest, NULL);
 	close(fd);
+	return rc;
+}
+
+static enum fit fit_of(int step_dirfd, const struct cr_step *step)
+{
+	struct cr_manifest manifest;
+	enum fit fit = FIT_NONE;
+	int is_ours;
+
+	if (cr_claim_newest(step_dirfd, &manifest))
+		return FIT_EMPTY;
+	is_ours = manifest.uid == step->uid && manifest.job == step->job;
+	if (is_ours && *step->identity &&
+	    !strcmp(step->identity, manifest.identity))
+		fit = FIT_EXACT;
+	else if (is_ours &&
+		 cr_identity_same_place(step->identity, manifest.identity))
+		fit = FIT_PLACE;
+	cr_manifest_free(&manifest);
 	return fit;
 }
 

@@ -12,6 +12,7 @@
 #define CLAIM_H
 
 #include "cr_error.h"
+#include "manifest.h"
 #include "step.h"
 
 /*
@@ -29,5 +30,9 @@ int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
  * another negative errno.
  */
 int cr_claim_peek(int dirfd, const struct cr_step *step, struct cr_error *err);
+
+/* The newest generation's manifest, cr_manifest_free() it.  0, -ENOENT: there
+ * is none, or another negative errno. */
+int cr_claim_newest(int step_dirfd, struct cr_manifest *manifest);
 
 #endif /* CLAIM_H */
