@@ -23,6 +23,7 @@
 
 #define FREEZE_MS 10000u /* unless the caller says */
 #define LATE_FACTOR 6 /* as long for one that works in the kernel */
+#define LATE_MS 200u /* more each time it does, and for what is new then */
 #define WAIT_MS 20u /* before asking why a thread does not stop */
 #define RELEASE_MS 2000u /* for a thread to stop so that it can be let go */
 #define VFORK_NAP_NS 2000000
@@ -188,7 +189,7 @@ static int is_too_late(struct freezer *freezer)
 		return 0;
 	if (now_ns >= freezer->limit_ns || !cr_late_works(&freezer->late))
 		return 1;
-	freezer->deadline_ns = now_ns + WAIT_MS * 1000000ull;
+	freezer->deadline_ns = now_ns + LATE_MS * 1000000ull;
 	return 0;
 }
 
@@ -294,7 +295,7 @@ static int freeze_once(struct freezer *freezer, struct cr_error *err)
 		rc = nr_new ? 0 : leave_vdso(freezer->checkpoint, &nr_new, err);
 		if (rc < 0)
 			return rc;
-		if (cr_save_now_ns() >= freezer->deadline_ns)
+		if (nr_new && cr_save_now_ns() >= freezer->deadline_ns)
 			return cr_error_set(err, -ETIMEDOUT,
 					    "the tree grows faster than it can "
 					    "be stopped");
