@@ -7,18 +7,13 @@
  * caller may: whoever reads a process' memory learns nothing more by this.
  */
 #include <linux/cred.h>
-#include <linux/err.h>
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/posix-timers.h>
 #include <linux/sched/coredump.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "cr.h"
 #include "uapi/cr_ioctl.h"
@@ -102,28 +97,13 @@ static int read_process(struct task_struct *task,
 	return 0;
 }
 
-static int answer(const struct cr_ioc_ask *question, struct cr_ioc_ask *ask)
+static int tell(struct task_struct *task, struct mm_struct *mm, void *answer)
 {
-	struct mm_struct *mm = cr_mem_file_get(question->mem_fd, FMODE_READ);
-	struct task_struct *task;
-	int rc;
+	struct cr_ioc_ask *ask = answer;
 
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	task = cr_find_thread(question->tid, mm);
-	if (IS_ERR(task)) {
-		rc = PTR_ERR(task);
-		goto out;
-	}
-	ask->mem_fd = question->mem_fd;
-	ask->tid = question->tid;
 	read_thread(task, ask);
 	read_mm(mm, ask);
-	rc = cr_with_handlers(task, read_process, ask);
-	put_task_struct(task);
-out:
-	mmput(mm);
-	return rc;
+	return cr_with_handlers(task, read_process, ask);
 }
 
 /**
@@ -134,20 +114,5 @@ out:
  */
 long cr_ask(unsigned long argument)
 {
-	struct cr_ioc_ask *ask;
-	int rc;
-
-	/* the second is answered: what it does not mention is zero */
-	ask = kcalloc(2, sizeof(*ask), GFP_KERNEL);
-	if (!ask)
-		return -ENOMEM;
-	rc = cr_copy_argument(&ask[0], argument, sizeof(*ask));
-	if (rc)
-		goto out;
-	rc = ask->flags || ask->reserved ? -EINVAL : answer(&ask[0], &ask[1]);
-	if (!rc && copy_to_user((void __user *)argument, &ask[1], sizeof(*ask)))
-		rc = -EFAULT;
-out:
-	kfree(ask);
-	return rc;
+	return cr_tell_of_thread(argument, sizeof(struct cr_ioc_ask), tell);
 }

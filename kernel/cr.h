@@ -42,12 +42,18 @@ struct mm_struct *cr_mem_file_get(int fd, fmode_t mode);
 
 /* ---- thread.c ---- */
 
-struct task_struct *cr_find_thread(pid_t nr, const struct mm_struct *mm);
+struct task_struct *cr_thread_get(int mem_fd, pid_t nr, struct mm_struct **mmp);
+void cr_thread_put(struct task_struct *task, struct mm_struct *mm);
 int cr_with_handlers(struct task_struct *task,
 		     int (*call)(struct task_struct *task,
 				 const struct sighand_struct *sighand,
 				 void *argument),
 		     void *argument);
+
+/* Fill the rest of @answer, a struct cr_ioc_ask or cr_ioc_look. */
+typedef int cr_tell_fn(struct task_struct *task, struct mm_struct *mm,
+		       void *answer);
+long cr_tell_of_thread(unsigned long argument, size_t size, cr_tell_fn *tell);
 
 /* ---- restart_coordinator.c, restart_call.c ---- */
 

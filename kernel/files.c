@@ -7,7 +7,6 @@
  */
 #include <linux/err.h>
 #include <linux/fdtable.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -39,17 +38,12 @@ static void list(const struct fdtable *table, struct cr_ioc_files *call,
 static int list_files(struct cr_ioc_files *call,
 		      struct cr_ioc_descriptor *descriptors)
 {
-	struct mm_struct *mm = cr_mem_file_get(call->mem_fd, FMODE_READ);
-	struct task_struct *task;
+	struct mm_struct *mm;
+	struct task_struct *task = cr_thread_get(call->mem_fd, call->tid, &mm);
 	int rc = -ESRCH;
 
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	task = cr_find_thread(call->tid, mm);
-	if (IS_ERR(task)) {
-		rc = PTR_ERR(task);
-		goto out;
-	}
+	if (IS_ERR(task))
+		return PTR_ERR(task);
 	task_lock(task);
 	/* not those of another program */
 	if (task->files && task->mm == mm) {
@@ -59,9 +53,7 @@ static int list_files(struct cr_ioc_files *call,
 		rc = 0;
 	}
 	task_unlock(task);
-	put_task_struct(task);
-out:
-	mmput(mm);
+	cr_thread_put(task, mm);
 	return rc;
 }
 

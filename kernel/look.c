@@ -7,19 +7,15 @@
  */
 #include <linux/binfmts.h>
 #include <linux/cred.h>
-#include <linux/err.h>
 #include <linux/fs_struct.h>
 #include <linux/kdev_t.h>
 #include <linux/mm.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/seccomp.h>
-#include <linux/slab.h>
 #include <linux/tty.h>
-#include <linux/uaccess.h>
 #include <linux/user_namespace.h>
 
 #include "compat.h"
@@ -174,31 +170,16 @@ static void read_fs(struct task_struct *task, struct cr_ioc_look *look)
 	task_unlock(task);
 }
 
-static int look_at(const struct cr_ioc_look *question, struct cr_ioc_look *look)
+static int tell(struct task_struct *task, struct mm_struct *mm, void *answer)
 {
-	struct mm_struct *mm = cr_mem_file_get(question->mem_fd, FMODE_READ);
-	struct task_struct *task;
-	int rc;
+	struct cr_ioc_look *look = answer;
 
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	task = cr_find_thread(question->tid, mm);
-	if (IS_ERR(task)) {
-		rc = PTR_ERR(task);
-		goto out;
-	}
-	look->mem_fd = question->mem_fd;
-	look->tid = question->tid;
 	look->exit_signal = task->exit_signal;
 	read_ids(task, look);
 	read_creds(task, look);
 	read_mm(mm, look);
 	read_fs(task, look);
-	rc = cr_with_handlers(task, read_process, look);
-	put_task_struct(task);
-out:
-	mmput(mm);
-	return rc;
+	return cr_with_handlers(task, read_process, look);
 }
 
 /**
@@ -209,22 +190,5 @@ out:
  */
 long cr_look(unsigned long argument)
 {
-	struct cr_ioc_look *look;
-	int rc;
-
-	/* the second is answered: what it does not mention is zero */
-	look = kcalloc(2, sizeof(*look), GFP_KERNEL);
-	if (!look)
-		return -ENOMEM;
-	rc = cr_copy_argument(&look[0], argument, sizeof(*look));
-	if (rc)
-		goto out;
-	rc = look->flags || look->reserved ? -EINVAL :
-					     look_at(&look[0], &look[1]);
-	if (!rc &&
-	    copy_to_user((void __user *)argument, &look[1], sizeof(*look)))
-		rc = -EFAULT;
-out:
-	kfree(look);
-	return rc;
+	return cr_tell_of_thread(argument, sizeof(struct cr_ioc_look), tell);
 }
