@@ -7,8 +7,6 @@
  */
 #include <errno.h>
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -17,31 +15,16 @@
 #include <unistd.h>
 
 #include "file_tcp.h"
+#include "sock_diag.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
 
-#define ANSWER_MAX 65536
-
 struct request {
 	struct nlmsghdr header;
 	struct inet_diag_req_v2 body;
 };
-
-static int ask(int fd, int family)
-{
-	struct request request = {
-		.header = { .nlmsg_len = sizeof(request),
-			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.body = { .sdiag_family = (uint8_t)family,
-			  .sdiag_protocol = IPPROTO_TCP,
-			  .idiag_states = ~0u },
-	};
-
-	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
-}
 
 static void take_address(int family, const uint32_t words[4], uint16_t port,
 			 struct cr_tcp_address *to)
@@ -58,10 +41,8 @@ static void take_address(int family, const uint32_t words[4], uint16_t port,
 }
 
 /* The kernel says so of sockets without a connection. */
-static int is_only6(const struct inet_diag_msg *message, size_t left)
+static int is_only6(const struct rtattr *attribute, size_t left)
 {
-	const struct rtattr *attribute = (const struct rtattr *)(message + 1);
-
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
 		if (attribute->rta_type == INET_DIAG_SKV6ONLY &&
 		    RTA_PAYLOAD(attribute) >= 1)
@@ -69,10 +50,11 @@ static int is_only6(const struct inet_diag_msg *message, size_t left)
 	return 0;
 }
 
-/* @attributes_length: of what comes behind @message. */
-static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message,
-	       size_t attributes_length)
+static int add(void *arg, const void *answer, const struct rtattr *attributes,
+	       size_t length)
 {
+	const struct inet_diag_msg *message = answer;
+	struct cr_tcp_list *list = arg;
 	struct cr_tcp_entry *entry;
 
 	if (list->nr == list->room) {
@@ -94,47 +76,23 @@ static int add(struct cr_tcp_list *list, const struct inet_diag_msg *message,
 	entry->uid = message->idiag_uid;
 	entry->received = message->idiag_rqueue;
 	entry->unsent = message->idiag_wqueue;
-	entry->is_only6 = (uint32_t)is_only6(message, attributes_length);
+	entry->is_only6 = (uint32_t)is_only6(attributes, length);
 	return 0;
 }
 
-/* Returns 1 after the last message. */
-static int parse(struct cr_tcp_list *list, const struct nlmsghdr *header,
-		 size_t left)
+static int dump(struct cr_tcp_list *list, int family)
 {
-	const size_t empty = NLMSG_LENGTH(sizeof(struct inet_diag_msg));
-	const struct nlmsgerr *error;
-	int rc = 0;
+	const struct request request = {
+		.header = { .nlmsg_len = sizeof(request),
+			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.body = { .sdiag_family = (uint8_t)family,
+			  .sdiag_protocol = IPPROTO_TCP,
+			  .idiag_states = ~0u },
+	};
 
-	for (; NLMSG_OK(header, left) && rc == 0;
-	     header = NLMSG_NEXT(header, left)) {
-		if (header->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (header->nlmsg_type == NLMSG_ERROR) {
-			error = NLMSG_DATA(header);
-			return error->error < 0 ? error->error : -EIO;
-		}
-		if (header->nlmsg_len < empty)
-			return -EIO;
-		rc = add(list, NLMSG_DATA(header), header->nlmsg_len - empty);
-	}
-	return rc;
-}
-
-static int dump(struct cr_tcp_list *list, int fd, int family, char *answer)
-{
-	int rc = ask(fd, family);
-	ssize_t n;
-
-	while (rc == 0) {
-		n = recv(fd, answer, ANSWER_MAX, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		rc = n < 0 ? -errno :
-			     parse(list, (const struct nlmsghdr *)answer,
-				   (size_t)n);
-	}
-	return rc < 0 ? rc : 0;
+	return cr_sock_diag(&request.header, sizeof(struct inet_diag_msg), add,
+			    list);
 }
 
 static int compare(const void *a, const void *b)
@@ -146,8 +104,9 @@ static int compare(const void *a, const void *b)
 		    memcmp(&left->remote, &right->remote, sizeof(left->remote));
 }
 
-/* The one socket with the addresses of @head: show it, or end it. */
-static int ask_one(int fd, const struct cr_wire_tcp *head, uint16_t what)
+/* The one socket with the addresses of @head: add it to @list, or end it. */
+static int ask_one(struct cr_tcp_list *list, const struct cr_wire_tcp *head,
+		   uint16_t what)
 {
 	struct request request = {
 		.header = { .nlmsg_len = sizeof(request),
@@ -167,49 +126,29 @@ static int ask_one(int fd, const struct cr_wire_tcp *head, uint16_t what)
 	memcpy(request.body.id.idiag_src, head->local.ip + offset, 16 - offset);
 	memcpy(request.body.id.idiag_dst, head->remote.ip + offset,
 	       16 - offset);
-	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+	return cr_sock_diag(&request.header, sizeof(struct inet_diag_msg), add,
+			    list);
 }
 
 void cr_tcp_end_orphan(const struct cr_wire_tcp *head)
 {
-	char answer[4096];
 	struct cr_tcp_entry entry;
-	int fd;
 
-	if (cr_tcp_diag(head, &entry) < 0 || entry.inode)
-		return;
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		return;
 	/* a kernel that cannot says so, and whoever needs the place fails */
-	if (ask_one(fd, head, SOCK_DESTROY) == 0)
-		(void)recv(fd, answer, sizeof(answer), 0);
-	close(fd);
+	if (cr_tcp_diag(head, &entry) == 0 && !entry.inode)
+		ask_one(NULL, head, SOCK_DESTROY);
 }
 
 int cr_tcp_diag(const struct cr_wire_tcp *head, struct cr_tcp_entry *entry)
 {
-	_Alignas(struct nlmsghdr) char answer[4096];
 	struct cr_tcp_list list = { 0 };
-	ssize_t n = 0;
-	int fd, rc;
+	int rc = ask_one(&list, head, SOCK_DIAG_BY_FAMILY);
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		return -errno;
-	rc = ask_one(fd, head, SOCK_DIAG_BY_FAMILY);
-	if (rc == 0)
-		n = recv(fd, answer, sizeof(answer), 0);
-	if (n < 0)
-		rc = -errno;
-	if (rc == 0)
-		rc = parse(&list, (const struct nlmsghdr *)answer, (size_t)n);
 	if (rc == 0 && list.nr != 1)
 		rc = -EIO;
 	if (rc == 0)
 		*entry = list.entries[0];
 	free(list.entries);
-	close(fd);
 	return rc;
 }
 
@@ -236,26 +175,18 @@ static void look_at_ourselves(struct cr_tcp_list *list)
 
 int cr_tcp_list_open(struct cr_tcp_list *list, struct cr_error *err)
 {
-	char *answer = malloc(ANSWER_MAX);
-	int fd = -1, rc = -ENOMEM;
+	int rc;
 
 	memset(list, 0, sizeof(*list));
-	if (!answer)
-		goto out;
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	rc = fd < 0 ? -errno : dump(list, fd, AF_INET, answer);
+	rc = dump(list, AF_INET);
 	if (rc == 0)
-		rc = dump(list, fd, AF_INET6, answer);
+		rc = dump(list, AF_INET6);
 	/* a kernel without IPv6 */
 	if (rc == -ENOENT)
 		rc = 0;
 	look_at_ourselves(list);
 	if (rc == 0 && list->nr)
 		qsort(list->entries, list->nr, sizeof(*list->entries), compare);
-out:
-	if (fd >= 0)
-		close(fd);
-	free(answer);
 	if (rc < 0) {
 		cr_tcp_list_free(list);
 		cr_error_set(err, rc, "sock_diag of TCP sockets: %s",

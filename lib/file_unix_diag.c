@@ -7,48 +7,19 @@
  * those are asked for one by one.
  */
 #include <errno.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "file_unix.h"
-
-#define ANSWER_MAX 65536
+#include "sock_diag.h"
 
 struct cr_unix_list {
 	struct cr_unix_diag *sockets; /* [nr], by inode */
 	size_t nr, room;
 };
-
-struct request {
-	struct nlmsghdr header;
-	struct unix_diag_req body;
-};
-
-/* For all, if @inode is 0. */
-static int ask(int fd, uint32_t inode)
-{
-	struct request request = {
-		.header = { .nlmsg_len = sizeof(request),
-			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			    .nlmsg_flags =
-				    (uint16_t)(NLM_F_REQUEST |
-					       (inode ? 0 : NLM_F_DUMP)) },
-		.body = { .sdiag_family = AF_UNIX,
-			  .udiag_states = ~0u,
-			  .udiag_ino = inode,
-			  .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_PEER |
-					UDIAG_SHOW_RQLEN,
-			  .udiag_cookie = { ~0u, ~0u } },
-	};
-
-	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
-}
 
 static void take_attribute(const struct rtattr *attribute,
 			   struct cr_unix_diag *diag)
@@ -79,57 +50,28 @@ static void take_attribute(const struct rtattr *attribute,
 	}
 }
 
-static void take(const struct nlmsghdr *header, struct cr_unix_diag *diag)
+static int add(void *arg, const void *answer, const struct rtattr *attribute,
+	       size_t left)
 {
-	const struct unix_diag_msg *message = NLMSG_DATA(header);
-	const struct rtattr *attribute = (const void *)(message + 1);
-	size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*message));
-
-	memset(diag, 0, sizeof(*diag));
-	diag->inode = message->udiag_ino;
-	diag->state = message->udiag_state;
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
-		take_attribute(attribute, diag);
-}
-
-static int add(struct cr_unix_list *list, const struct nlmsghdr *header)
-{
-	struct cr_unix_diag *more;
+	const struct unix_diag_msg *message = answer;
+	struct cr_unix_list *list = arg;
+	struct cr_unix_diag *diag;
 
 	if (list->nr == list->room) {
 		size_t room = list->room ? list->room * 2 : 64;
 
-		more = reallocarray(list->sockets, room, sizeof(*more));
-		if (!more)
+		diag = reallocarray(list->sockets, room, sizeof(*diag));
+		if (!diag)
 			return -ENOMEM;
-		list->sockets = more;
+		list->sockets = diag;
 		list->room = room;
 	}
-	take(header, &list->sockets[list->nr++]);
+	diag = &list->sockets[list->nr++];
+	*diag = (struct cr_unix_diag){ .inode = message->udiag_ino,
+				       .state = message->udiag_state };
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+		take_attribute(attribute, diag);
 	return 0;
-}
-
-/* Returns 1 after the last message. */
-static int parse(struct cr_unix_list *list, const struct nlmsghdr *header,
-		 size_t left)
-{
-	const struct nlmsgerr *error;
-	int rc = 0;
-
-	for (; NLMSG_OK(header, left) && rc == 0;
-	     header = NLMSG_NEXT(header, left)) {
-		if (header->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (header->nlmsg_type == NLMSG_ERROR) {
-			error = NLMSG_DATA(header);
-			return error->error < 0 ? error->error : -EIO;
-		}
-		if (header->nlmsg_len <
-		    NLMSG_LENGTH(sizeof(struct unix_diag_msg)))
-			return -EIO;
-		rc = add(list, header);
-	}
-	return rc;
 }
 
 static int compare(const void *a, const void *b)
@@ -142,30 +84,27 @@ static int compare(const void *a, const void *b)
 /* Add the socket @inode, or all if that is 0. */
 static int fetch(struct cr_unix_list *list, uint32_t inode)
 {
-	char *answer = malloc(ANSWER_MAX);
-	int fd, rc = answer ? 0 : -ENOMEM;
-	ssize_t n;
+	const struct {
+		struct nlmsghdr header;
+		struct unix_diag_req body;
+	} request = {
+		.header = { .nlmsg_len = sizeof(request),
+			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			    .nlmsg_flags =
+				    (uint16_t)(NLM_F_REQUEST |
+					       (inode ? 0 : NLM_F_DUMP)) },
+		.body = { .sdiag_family = AF_UNIX,
+			  .udiag_states = ~0u,
+			  .udiag_ino = inode,
+			  .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_PEER |
+					UDIAG_SHOW_RQLEN,
+			  .udiag_cookie = { ~0u, ~0u } },
+	};
+	int rc = cr_sock_diag(&request.header, sizeof(struct unix_diag_msg),
+			      add, list);
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		rc = -errno;
-	if (rc == 0)
-		rc = ask(fd, inode);
-	while (rc == 0) {
-		n = recv(fd, answer, ANSWER_MAX, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		rc = n < 0 ? -errno :
-			     parse(list, (const struct nlmsghdr *)answer,
-				   (size_t)n);
-		if (inode)
-			break; /* one answer */
-	}
-	if (fd >= 0)
-		close(fd);
-	free(answer);
 	qsort(list->sockets, list->nr, sizeof(*list->sockets), compare);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 static struct cr_unix_diag *find(const struct cr_unix_list *list,
