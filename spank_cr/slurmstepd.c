@@ -184,17 +184,18 @@ static int hear_agent(size_t i, struct cr_message *answer, struct cr_error *err)
 	if (rc)
 		return cr_error_set(err, rc, "the agent does not start: %s",
 				    strerror(-rc));
-	if (answer->type == CR_MSG_SETUP_DONE && answer->value < 0)
+	if (answer->type == CR_MSG_GROUPS && answer->value > 1 &&
+	    answer->value <= CR_GROUPS_MAX)
+		return 0;
+	if (answer->type != CR_MSG_SETUP_DONE)
+		return cr_error_set(err, -EPROTO, "the agent says %u",
+				    answer->type);
+	if (answer->value < 0)
 		return cr_error_set(err, answer->value, "%s", answer->text);
-	if (answer->type == CR_MSG_SETUP_DONE &&
-	    answer->value == CR_SETUP_WITHOUT)
+	if (answer->value == CR_SETUP_WITHOUT)
 		cr_error_set(&warning, -ENODEV, "no checkpoints: %s",
 			     answer->text);
-	if (answer->type == CR_MSG_SETUP_DONE ||
-	    (answer->type == CR_MSG_GROUPS && answer->value > 1 &&
-	     answer->value <= CR_GROUPS_MAX))
-		return 0;
-	return cr_error_set(err, -EPROTO, "the agent says %u", answer->type);
+	return 0;
 }
 
 static int start_agents(struct cr_error *err)
