@@ -38,9 +38,11 @@ static void asked(struct agent *agent, const struct agent_result *result)
 	agent->job = result->job;
 }
 
-/* The environment does not always have it. */
+/* The environment does not always have it.  Once, if there is an answer. */
 static void ask_restart_count(struct agent *agent)
 {
+	if (agent->job.state)
+		return;
 	agent->asker = agent_worker_start(agent, "cr-ask", agent_slurm_ask,
 					  asked, ASK_TIMEOUT_MS, NULL, 0, NULL);
 	while (agent->asker)
