@@ -10,9 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent_hold.h"
@@ -28,25 +26,6 @@ void agent_commit_prepare(struct agent *agent, struct agent_result *result)
 
 	if (dirfd >= 0)
 		close(dirfd);
-}
-
-static void init(const struct agent *agent, struct cr_manifest *whole)
-{
-	const struct cr_step *step = agent->step;
-
-	*whole = (struct cr_manifest){
-		.generation = agent->lead->generation,
-		.job = step->job,
-		.step = step->step,
-		.uid = step->uid,
-		.nr_nodes = step->nr_nodes,
-		.nr_ranks = step->nr_ranks,
-		.restart_count = step->restart_count,
-		.is_final = agent->lead->is_final,
-		.time = time(NULL),
-	};
-	strcpy(whole->command, step->command);
-	strcpy(whole->identity, step->identity);
 }
 
 /* What a node that is over has left, as if it were of this generation. */
@@ -122,7 +101,9 @@ static int gather(const struct agent *agent, int is_saved,
 {
 	int dirfd, rc = 0;
 
-	init(agent, whole);
+	cr_manifest_init(whole, agent->step);
+	whole->generation = agent->lead->generation;
+	whole->is_final = agent->lead->is_final;
 	dirfd = cr_generation_open(agent->step_dirfd, agent->lead->generation,
 				   err);
 	if (dirfd < 0)

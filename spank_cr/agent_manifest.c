@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "agent.h"
 #include "manifest.h"
@@ -30,28 +29,16 @@ int agent_manifest_init(const struct agent *agent, struct cr_manifest *manifest,
 {
 	const struct cr_step *step = agent->step;
 
-	*manifest = (struct cr_manifest){
-		.job = step->job,
-		.step = step->step,
-		.uid = step->uid,
-		.nr_nodes = step->nr_nodes,
-		.nr_ranks = step->nr_ranks,
-		.restart_count = step->restart_count,
-		.is_final = agent->save_is_final,
-		.time = time(NULL),
-		.images = calloc(1, sizeof(struct cr_manifest_image)),
-		.nr_images = 1,
-		.streams = calloc(3ul * step->nr_local_ranks,
-				  sizeof(struct cr_manifest_stream)),
-		.ended = calloc(step->nr_local_ranks,
-				sizeof(struct cr_manifest_ended)),
-	};
+	cr_manifest_init(manifest, step);
+	manifest->is_final = agent->save_is_final;
+	manifest->images = calloc(1, sizeof(*manifest->images));
+	manifest->streams =
+		calloc(3ul * step->nr_local_ranks, sizeof(*manifest->streams));
+	manifest->ended =
+		calloc(step->nr_local_ranks, sizeof(*manifest->ended));
 	if (!manifest->images || !manifest->streams || !manifest->ended)
 		return cr_error_set(err, -ENOMEM, "no memory");
-	snprintf(manifest->command, sizeof(manifest->command), "%s",
-		 step->command);
-	snprintf(manifest->identity, sizeof(manifest->identity), "%s",
-		 step->identity);
+	manifest->nr_images = 1;
 	manifest->images[0].node = step->node;
 	snprintf(manifest->images[0].name, sizeof(manifest->images[0].name),
 		 "node_%u.img", step->node);

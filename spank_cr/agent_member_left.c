@@ -31,18 +31,13 @@ static void write_left(struct agent *agent)
 	const struct cr_step *step = agent->step;
 	struct cr_manifest_image image = { .node = step->node,
 					   .ranks = agent_ranks_print(agent) };
-	struct cr_manifest part = {
-		.job = step->job,
-		.step = step->step,
-		.uid = step->uid,
-		.nr_nodes = step->nr_nodes,
-		.nr_ranks = step->nr_ranks,
-		.images = &image,
-		.nr_images = 1,
-	};
+	struct cr_manifest part;
 	struct cr_error err = { .text = "no memory" };
 	char name[CR_MANIFEST_NAME_MAX];
 
+	cr_manifest_init(&part, step);
+	part.images = &image;
+	part.nr_images = 1;
 	cr_manifest_name_left(name, step->node);
 	if (!image.ranks || count_ended(agent, &part) ||
 	    agent_tcp_note_addresses(agent, &part, &err) ||

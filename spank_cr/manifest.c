@@ -6,9 +6,25 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "manifest.h"
 #include "manifest_json.h"
+
+void cr_manifest_init(struct cr_manifest *manifest, const struct cr_step *step)
+{
+	*manifest = (struct cr_manifest){
+		.job = step->job,
+		.step = step->step,
+		.uid = step->uid,
+		.nr_nodes = step->nr_nodes,
+		.nr_ranks = step->nr_ranks,
+		.restart_count = step->restart_count,
+		.time = time(NULL),
+	};
+	strcpy(manifest->command, step->command);
+	strcpy(manifest->identity, step->identity);
+}
 
 static int write_manifest(int dirfd, const char *name, int once,
 			  const struct cr_manifest *manifest,

@@ -92,6 +92,9 @@ struct cr_manifest {
 	size_t nr_ends;
 };
 
+/* What it takes over from the step, and the time; no arrays, all else 0. */
+void cr_manifest_init(struct cr_manifest *manifest, const struct cr_step *step);
+
 /* Make @manifest durable in @dirfd under its name. 0 or a negative errno. */
 int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
 		      struct cr_error *err);

@@ -288,6 +288,30 @@ static void only_its_own_step_matches(void **state)
 			 -ESTALE);
 }
 
+static void a_new_manifest_is_its_steps(void **state)
+{
+	const struct cr_step step = {
+		.job = 12,
+		.step = 1,
+		.nr_nodes = 2,
+		.nr_ranks = 3,
+		.restart_count = 4,
+		.uid = 1001,
+		.identity = "0123456789abcdef-0123456789abcdef",
+		.command = "a b"
+	};
+	struct cr_manifest m;
+
+	(void)state;
+	memset(&m, 0xff, sizeof(m));
+	cr_manifest_init(&m, &step);
+	assert_int_equal(cr_manifest_match(&m, &step, NULL), 0);
+	assert_int_equal(m.restart_count, 4);
+	assert_string_equal(m.identity, step.identity);
+	assert_true(m.time >= 1700000000);
+	cr_manifest_free(&m); /* has no arrays */
+}
+
 /* The command of a manifest that was read has been made printable. */
 static void a_strange_command_matches_after_reading(void **state)
 {
@@ -465,6 +489,7 @@ int main(void)
 		TEST(a_link_is_not_followed),
 		TEST(another_users_file_is_refused),
 		TEST(only_its_own_step_matches),
+		cmocka_unit_test(a_new_manifest_is_its_steps),
 		TEST(a_strange_command_matches_after_reading),
 		TEST(parts_become_a_whole),
 		TEST(a_part_of_another_step_is_refused),
