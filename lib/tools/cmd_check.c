@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "command.h"
 #include "cr_checkpoint.h"
@@ -37,11 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->tcp_close = cr_target_parse_tcp(arg, state);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			argp_usage(state);
-		arguments->pid = cr_target_parse(arg);
-		if (!arguments->pid)
-			argp_error(state, "%s is no process id", arg);
+		arguments->pid = cr_target_parse_pid(arg, state);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_usage(state);

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -67,18 +66,6 @@ static int parse_compression(const char *name, struct argp_state *state)
 	return 0;
 }
 
-static unsigned int parse_number(const char *text, unsigned long maximum,
-				 struct argp_state *state)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*end || end == text || *text == '-' || !value || value > maximum)
-		argp_error(state, "%s is no number from 1 to %lu", text,
-			   maximum);
-	return (unsigned int)value;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -98,10 +85,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->compression = parse_compression(arg, state);
 		return 0;
 	case KEY_WORKERS:
-		options->nr_workers = parse_number(arg, 64, state);
+		options->nr_workers = cr_command_number(arg, 64, state);
 		return 0;
 	case KEY_TIMEOUT:
-		options->timeout_ms = parse_number(arg, 3600, state) * 1000;
+		options->timeout_ms =
+			cr_command_number(arg, 3600, state) * 1000;
 		return 0;
 	case KEY_ENGINE:
 		options->engine = cr_command_engine(arg, state);
@@ -110,11 +98,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->tcp_close = cr_target_parse_tcp(arg, state);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num > 0)
-			argp_usage(state);
-		arguments->pid = cr_target_parse(arg);
-		if (!arguments->pid)
-			argp_error(state, "%s is no process id", arg);
+		arguments->pid = cr_target_parse_pid(arg, state);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_usage(state);

@@ -21,6 +21,8 @@
 #include "image_wire.h"
 #include "supervise.h"
 
+#define NUMBER_MAX 1000000
+
 enum {
 	OPTION_WORKERS = 256,
 	OPTION_TIMEOUT,
@@ -51,16 +53,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static unsigned int parse_number(const char *text, struct argp_state *state)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (!*text || *end || *text == '-' || value == 0 || value > 1000000)
-		argp_error(state, "not a number from 1 to 1000000: %s", text);
-	return (unsigned int)value;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -73,10 +65,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		arguments->in_place = 1;
 		return 0;
 	case OPTION_TIMEOUT:
-		arguments->restart.timeout_ms = 1000 * parse_number(arg, state);
+		arguments->restart.timeout_ms =
+			cr_command_number(arg, NUMBER_MAX, state) * 1000;
 		return 0;
 	case OPTION_WORKERS:
-		arguments->restart.nr_workers = parse_number(arg, state);
+		arguments->restart.nr_workers =
+			cr_command_number(arg, NUMBER_MAX, state);
 		return 0;
 	case OPTION_ENGINE:
 		arguments->restart.engine = cr_command_engine(arg, state);

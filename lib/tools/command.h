@@ -40,6 +40,10 @@ int cr_command_fail(const struct cr_error *err);
 /* What --engine says; ends with CR_EXIT_USAGE if it is none of the names. */
 enum cr_engine cr_command_engine(const char *name, struct argp_state *state);
 
+/* An option's number, 1 to @maximum; ends with CR_EXIT_USAGE if it is none. */
+unsigned int cr_command_number(const char *text, unsigned long maximum,
+			       struct argp_state *state);
+
 /* A progress bar with bytes and rate on stderr if that is a terminal: fits
  * the progress callbacks of the library.  @arg: a label, "saving". */
 void cr_command_progress(void *arg, uint64_t bytes_done, uint64_t bytes_total);

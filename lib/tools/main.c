@@ -5,6 +5,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +47,18 @@ enum cr_engine cr_command_engine(const char *name, struct argp_state *state)
 		argp_error(state, "--engine is auto, user or kernel, not %s",
 			   name);
 	return (enum cr_engine)engine;
+}
+
+unsigned int cr_command_number(const char *text, unsigned long maximum,
+			       struct argp_state *state)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*end || end == text || *text == '-' || !value || value > maximum)
+		argp_error(state, "%s is no number from 1 to %lu", text,
+			   maximum);
+	return (unsigned int)value;
 }
 
 int cr_command_fail(const struct cr_error *err)

@@ -15,7 +15,8 @@
 
 #include "target.h"
 
-pid_t cr_target_parse(const char *text)
+/* 0 if it is none. */
+static pid_t parse_pid(const char *text)
 {
 	char *end;
 	long pid = strtol(text, &end, 10);
@@ -81,7 +82,7 @@ static pid_t next_process(DIR *dir)
 	struct dirent *entry;
 
 	while ((entry = readdir(dir))) {
-		pid_t pid = cr_target_parse(entry->d_name);
+		pid_t pid = parse_pid(entry->d_name);
 
 		if (pid)
 			return pid;
@@ -146,6 +147,17 @@ int cr_target(pid_t pid, struct cr_root *root,
 	options->nr_roots = 1;
 	options->guess_streams = 1;
 	return 0;
+}
+
+pid_t cr_target_parse_pid(const char *text, struct argp_state *state)
+{
+	pid_t pid = parse_pid(text);
+
+	if (state->arg_num > 0)
+		argp_usage(state);
+	if (!pid)
+		argp_error(state, "%s is no process id", text);
+	return pid;
 }
 
 int cr_target_parse_tcp(const char *what, struct argp_state *state)

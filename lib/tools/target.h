@@ -26,15 +26,16 @@ int cr_target(pid_t pid, struct cr_root *root,
  */
 void cr_target_hold_signals(int how);
 
-/* The pid that @text names; 0 if it is none. */
-pid_t cr_target_parse(const char *text);
+struct argp_state;
+
+/* The only argument, a pid; anything else is an error of usage. */
+pid_t cr_target_parse_pid(const char *text, struct argp_state *state);
 
 /* --tcp: what becomes of TCP connections that lead out of the tree. */
 #define CR_TARGET_TCP_DOC                                                 \
 	"TCP connections that lead out of the tree: refuse to save them " \
 	"(default), or let the program find them reset"
 
-struct argp_state;
 /* "refuse": 0, "close": 1; anything else is an error of usage. */
 int cr_target_parse_tcp(const char *what, struct argp_state *state);
 
