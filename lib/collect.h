@@ -28,9 +28,6 @@ struct cr_file_table;
 struct cr_kmod;
 struct cr_remote;
 
-/* A growing array: items[nr] of @size bytes may be written after this. */
-int cr_array_grow(void *itemsp, size_t nr, size_t size);
-
 /* What a thread waited in, read just before it was interrupted. */
 struct cr_waiting {
 	long nr; /* of the system call, -1: none */

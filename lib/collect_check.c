@@ -16,6 +16,7 @@
 #include <linux/kcmp.h>
 #include <sys/syscall.h>
 
+#include "array.h"
 #include "collect.h"
 
 void cr_refuse_error(struct cr_checkpoint *checkpoint,

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "array.h"
 #include "collect.h"
 #include "remote.h"
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <sys/syscall.h>
 
+#include "array.h"
 #include "collect.h"
 #include "remote.h"
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <linux/mman.h>
 
+#include "array.h"
 #include "collect.h"
 #include "files.h"
 #include "maps.h"

@@ -12,25 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "collect.h"
 #include "remote.h"
 
 #define PF_IO_WORKER 0x10 /* the kernel's linux/sched.h */
-
-int cr_array_grow(void *itemsp, size_t nr, size_t size)
-{
-	void *items, *larger;
-
-	/* room is always the next power of two: most lists are short */
-	if (nr && (nr & (nr - 1)))
-		return 0;
-	memcpy(&items, itemsp, sizeof(items));
-	larger = reallocarray(items, nr ? nr * 2 : 1, size);
-	if (!larger)
-		return -ENOMEM;
-	memcpy(itemsp, &larger, sizeof(larger));
-	return 0;
-}
 
 struct cr_save_task *cr_find_task(const struct cr_checkpoint *checkpoint,
 				  pid_t pid)

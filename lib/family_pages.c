@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "array.h"
 #include "family.h"
 #include "pagemap.h"
 

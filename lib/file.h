@@ -65,7 +65,7 @@ struct cr_file_table {
 	void *unopened; /* tsearch(3) tree by inode and path */
 	void *known; /* tsearch(3) tree of ids by identity */
 	struct cr_file **files; /* [nr_files], id i at i - 1 */
-	size_t nr_files, room;
+	size_t nr_files;
 	struct cr_file **streams; /* [nr_streams] of holders; may have no id */
 	size_t nr_streams;
 	struct cr_file_task *tasks;

@@ -18,6 +18,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "file.h"
 
 struct cr_file_content {
@@ -131,7 +132,6 @@ static int find_runs(const struct cr_file_content *content,
 	while (end < content->size) {
 		off_t data = lseek(content->source.fd, (off_t)end, SEEK_DATA);
 		uint64_t start = data < 0 ? end : (uint64_t)data;
-		struct cr_wire_run *more;
 		off_t hole;
 
 		if (data < 0 && errno == ENXIO)
@@ -140,12 +140,10 @@ static int find_runs(const struct cr_file_content *content,
 		hole = data < 0 ? -1 :
 				  lseek(content->source.fd, data, SEEK_HOLE);
 		end = page_up(hole < 0 ? content->size : (uint64_t)hole);
-		more = reallocarray(runs, nr + 1, sizeof(*runs));
-		if (!more) {
+		if (cr_array_grow(&runs, nr, sizeof(*runs)) < 0) {
 			free(runs);
 			return -ENOMEM;
 		}
-		runs = more;
 		runs[nr++] = (struct cr_wire_run){ start, end - start };
 	}
 	*runsp = runs;

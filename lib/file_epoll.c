@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "file.h"
 
 struct wire_target {
@@ -104,7 +105,6 @@ static int add_target(struct cr_file_table *table, struct cr_file *file,
 {
 	unsigned long long data, inode;
 	struct kcmp_epoll_slot slot;
-	struct wire_target *more;
 	struct wire_target target = { 0 };
 
 	if (sscanf(line, "tfd: %u events: %x data: %llx pos:%*d ino:%llx",
@@ -112,11 +112,9 @@ static int add_target(struct cr_file_table *table, struct cr_file *file,
 		return cr_error_set(err, -EIO, "odd fdinfo of epoll: %.60s",
 				    line);
 	target.data = data;
-	more = reallocarray(targets->target, targets->nr + 1, sizeof(*more));
-	if (!more)
+	if (cr_array_grow(&targets->target, targets->nr, sizeof(target)) < 0)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	targets->target = more;
-	more[targets->nr++] = target;
+	targets->target[targets->nr++] = target;
 	slot = (struct kcmp_epoll_slot){ .efd = (uint32_t)file->fd,
 					 .tfd = target.fd,
 					 .toff = offset_of_last(targets) };
@@ -128,7 +126,7 @@ static int add_target(struct cr_file_table *table, struct cr_file *file,
 				      "epoll set with an entry (fd %u) that "
 				      "no task has open",
 				      target.fd);
-	more[targets->nr - 1].file = target.file;
+	targets->target[targets->nr - 1].file = target.file;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "file_pipe.h"
 
 struct wire_pipe {
@@ -90,18 +91,15 @@ static int read_parts(int fd, struct content *content, struct cr_error *err)
 	for (;;) {
 		ssize_t n = read(fd, content->bytes + head->length,
 				 head->capacity - head->length);
-		uint32_t *parts;
 
 		if (n < 0 && errno != EAGAIN)
 			return cr_error_errno(err, "read of a pipe's copy");
 		if (n <= 0)
 			return 0;
-		parts = reallocarray(content->parts, head->nr_parts + 1,
-				     sizeof(*parts));
-		if (!parts)
+		if (cr_array_grow(&content->parts, head->nr_parts,
+				  sizeof(*content->parts)) < 0)
 			return cr_error_set(err, -ENOMEM, "out of memory");
-		content->parts = parts;
-		parts[head->nr_parts++] = (uint32_t)n;
+		content->parts[head->nr_parts++] = (uint32_t)n;
 		head->length += (uint32_t)n;
 	}
 }

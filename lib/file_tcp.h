@@ -128,7 +128,7 @@ struct cr_tcp_entry {
 
 struct cr_tcp_list {
 	struct cr_tcp_entry *entries; /* sorted by addresses */
-	size_t nr, room;
+	size_t nr;
 	uint64_t network; /* cookie of our network namespace */
 	int may_repair; /* we have CAP_NET_ADMIN */
 };

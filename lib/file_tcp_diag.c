@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "file_tcp.h"
 #include "sock_diag.h"
 
@@ -57,15 +58,8 @@ static int add(void *arg, const void *answer, const struct rtattr *attributes,
 	struct cr_tcp_list *list = arg;
 	struct cr_tcp_entry *entry;
 
-	if (list->nr == list->room) {
-		size_t room = list->room ? list->room * 2 : 256;
-
-		entry = reallocarray(list->entries, room, sizeof(*entry));
-		if (!entry)
-			return -ENOMEM;
-		list->entries = entry;
-		list->room = room;
-	}
+	if (cr_array_grow(&list->entries, list->nr, sizeof(*entry)) < 0)
+		return -ENOMEM;
 	entry = &list->entries[list->nr++];
 	take_address(message->idiag_family, message->id.idiag_src,
 		     message->id.idiag_sport, &entry->local);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cr_image.h"
 #include "file_tcp.h"
 
@@ -21,14 +22,13 @@ struct holder {
 
 static struct cr_tcp_end *grow(struct ends *list)
 {
-	struct cr_tcp_end *ends =
-		reallocarray(list->ends, list->nr + 1, sizeof(*ends));
+	struct cr_tcp_end *end;
 
-	if (!ends)
+	if (cr_array_grow(&list->ends, list->nr, sizeof(*end)) < 0)
 		return NULL;
-	list->ends = ends;
-	memset(&ends[list->nr], 0, sizeof(*ends));
-	return &ends[list->nr++];
+	end = &list->ends[list->nr++];
+	memset(end, 0, sizeof(*end));
+	return end;
 }
 
 static int add_socket(struct ends *list, const struct cr_wire_tcp *head,

@@ -13,12 +13,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "array.h"
 #include "file_unix.h"
 #include "sock_diag.h"
 
 struct cr_unix_list {
 	struct cr_unix_diag *sockets; /* [nr], by inode */
-	size_t nr, room;
+	size_t nr;
 };
 
 static void take_attribute(const struct rtattr *attribute,
@@ -57,15 +58,8 @@ static int add(void *arg, const void *answer, const struct rtattr *attribute,
 	struct cr_unix_list *list = arg;
 	struct cr_unix_diag *diag;
 
-	if (list->nr == list->room) {
-		size_t room = list->room ? list->room * 2 : 64;
-
-		diag = reallocarray(list->sockets, room, sizeof(*diag));
-		if (!diag)
-			return -ENOMEM;
-		list->sockets = diag;
-		list->room = room;
-	}
+	if (cr_array_grow(&list->sockets, list->nr, sizeof(*diag)) < 0)
+		return -ENOMEM;
 	diag = &list->sockets[list->nr++];
 	*diag = (struct cr_unix_diag){ .inode = message->udiag_ino,
 				       .state = message->udiag_state };

@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "cr_checkpoint.h"
 #include "file.h"
 
@@ -130,16 +131,9 @@ static int describe_opened(struct cr_file_table *table, struct cr_file *file)
 static int give_id(struct cr_file_table *table, struct cr_file *file,
 		   struct cr_error *err)
 {
-	if (table->nr_files == table->room) {
-		size_t room = table->room ? table->room * 2 : 64;
-		struct cr_file **files =
-			reallocarray(table->files, room, sizeof(*files));
-
-		if (!files)
-			return cr_error_set(err, -ENOMEM, "out of memory");
-		table->files = files;
-		table->room = room;
-	}
+	if (cr_array_grow(&table->files, table->nr_files,
+			  sizeof(struct cr_file *)) < 0)
+		return cr_error_set(err, -ENOMEM, "out of memory");
 	table->files[table->nr_files++] = file;
 	file->wire.id = (uint32_t)table->nr_files;
 	return 0;

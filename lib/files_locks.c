@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "array.h"
 #include "file.h"
 
 struct lock_list {
@@ -23,13 +24,9 @@ struct lock_list {
 static int append(struct lock_list *list, const struct cr_wire_lock *lock,
 		  struct cr_error *err)
 {
-	struct cr_wire_lock *more =
-		reallocarray(list->locks, list->nr + 1, sizeof(*list->locks));
-
-	if (!more)
+	if (cr_array_grow(&list->locks, list->nr, sizeof(*lock)) < 0)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	list->locks = more;
-	more[list->nr++] = *lock;
+	list->locks[list->nr++] = *lock;
 	return 0;
 }
 

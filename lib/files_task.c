@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "file.h"
 #include "kmod.h"
 #include "look.h"
@@ -30,27 +31,11 @@ struct listed {
 	size_t nr;
 };
 
-/* Room for one more, doubled as needed. */
-static int reserve(struct listed *listed, size_t *room)
-{
-	struct cr_wire_fd *more;
-
-	if (listed->nr < *room)
-		return 0;
-	*room = *room ? *room * 2 : 16;
-	more = reallocarray(listed->fds, *room, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	listed->fds = more;
-	return 0;
-}
-
 /* The descriptors that /proc/@pid/fd lists, sorted. */
 static int list_descriptors(pid_t pid, struct listed *listed,
 			    struct cr_error *err)
 {
 	struct dirent *entry;
-	size_t room = 0;
 	char name[64];
 	int rc = 0;
 	DIR *dir;
@@ -62,7 +47,8 @@ static int list_descriptors(pid_t pid, struct listed *listed,
 	while (rc == 0 && (entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		rc = reserve(listed, &room);
+		rc = cr_array_grow(&listed->fds, listed->nr,
+				   sizeof(*listed->fds));
 		if (rc == 0)
 			listed->fds[listed->nr++] = (struct cr_wire_fd){
 				.fd = (uint32_t)strtoul(entry->d_name, NULL, 10)
@@ -195,13 +181,11 @@ static int remember_task(struct cr_file_table *table, pid_t pid, uint32_t vpid,
 			 const struct cr_wire_fd *fds, size_t nr_fds,
 			 struct cr_error *err)
 {
-	struct cr_file_task *tasks, *task;
+	struct cr_file_task *task;
 
-	tasks = reallocarray(table->tasks, table->nr_tasks + 1, sizeof(*tasks));
-	if (!tasks)
+	if (cr_array_grow(&table->tasks, table->nr_tasks, sizeof(*task)) < 0)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	table->tasks = tasks;
-	task = &tasks[table->nr_tasks];
+	task = &table->tasks[table->nr_tasks];
 	task->pid = pid;
 	task->vpid = vpid;
 	task->nr_fds = nr_fds;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect.h"
+#include "array.h"
 #include "runs.h"
 
 int cr_runs_add(struct cr_runs *runs, uint64_t address, uint64_t length)
