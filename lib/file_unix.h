@@ -78,7 +78,14 @@ struct cr_unix_saving {
 	struct cr_wire_unix head;
 	uint8_t *messages;
 	size_t length; /* bytes */
+	int is_refused; /* a message cannot be saved; the rest was looked at */
+	int is_fixed; /* nor be sent again; it is the last one looked at */
 };
+
+#define CR_UNIX_CONTROL_MAX 4096 /* bytes; more than 253 descriptors take */
+
+/* Close the descriptors that have come with a message. */
+void cr_unix_close_rights(struct msghdr *header);
 
 /* The object whose socket has the given name, or 0. */
 uint32_t cr_unix_find_name(const struct cr_file_table *table, const void *name,
@@ -94,15 +101,11 @@ static inline size_t cr_unix_pad(size_t length)
 	return (length + 7) & ~(size_t)7;
 }
 
-/* Send one message, with its credentials; to the name in @to, or (NULL) to
- * whom @fd is connected.  Returns 0 or a negative errno. */
-int cr_unix_send(int fd, const struct cr_wire_message *message,
-		 const void *bytes, const struct cr_wire_unix *to);
-
 /*
  * file_unix_renew.c: make the messages of @file, which have been looked at
  * and are in @saving, visible for the next look; @buffer of @size bytes holds
- * the largest of them.
+ * the largest of them.  Where one could not be sent again all stay as they
+ * are: those before it are received before there can be an image.
  */
 int cr_unix_renew(struct cr_file_table *table, const struct cr_file *file,
 		  const struct cr_unix_saving *saving, void *buffer,

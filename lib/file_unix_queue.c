@@ -16,7 +16,6 @@
 #include "file_unix.h"
 
 #define MESSAGE_MAX (4u << 20) /* bytes; more than any send buffer */
-#define CONTROL_MAX 4096
 
 static int set_peek_offset(int fd, int offset)
 {
@@ -26,18 +25,36 @@ static int set_peek_offset(int fd, int offset)
 		       0;
 }
 
-/* Returns 1 if there were descriptors: closed again, and to be refused. */
-static int take_control(const struct cr_file_table *table,
-			struct msghdr *header, struct cr_wire_message *message)
+void cr_unix_close_rights(struct msghdr *header)
 {
-	int has_rights = (header->msg_flags & MSG_CTRUNC) != 0;
 	struct cmsghdr *control;
+	int fd;
 
 	for (control = CMSG_FIRSTHDR(header); control;
 	     control = CMSG_NXTHDR(header, control)) {
 		size_t length = control->cmsg_len - CMSG_LEN(0), i;
+
+		if (control->cmsg_level != SOL_SOCKET ||
+		    control->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (i = 0; i + sizeof(fd) <= length; i += sizeof(fd)) {
+			memcpy(&fd, CMSG_DATA(control) + i, sizeof(fd));
+			close(fd);
+		}
+	}
+}
+
+/* Returns 1 if there were descriptors, and notes if there was more. */
+static int take_control(const struct cr_file_table *table,
+			struct msghdr *header, struct cr_wire_message *message,
+			struct cr_unix_saving *saving)
+{
+	int has_more = (header->msg_flags & MSG_CTRUNC) != 0, has_rights = 0;
+	struct cmsghdr *control;
+
+	for (control = CMSG_FIRSTHDR(header); control;
+	     control = CMSG_NXTHDR(header, control)) {
 		struct ucred creds;
-		int fd;
 
 		if (control->cmsg_level != SOL_SOCKET)
 			continue;
@@ -49,15 +66,13 @@ static int take_control(const struct cr_file_table *table,
 			message->gid = creds.gid;
 		} else if (control->cmsg_type == SCM_RIGHTS) {
 			has_rights = 1;
-			for (i = 0; i + sizeof(fd) <= length; i += sizeof(fd)) {
-				memcpy(&fd, CMSG_DATA(control) + i, sizeof(fd));
-				close(fd);
-			}
 		} else {
-			has_rights = 1;
+			has_more = 1;
 		}
 	}
-	return has_rights;
+	cr_unix_close_rights(header);
+	saving->is_fixed |= has_more;
+	return has_rights || has_more;
 }
 
 static int append(struct cr_unix_saving *saving,
@@ -83,7 +98,8 @@ static int append(struct cr_unix_saving *saving,
 static int find_sender(struct cr_file_table *table, struct cr_file *file,
 		       const struct msghdr *header,
 		       const struct sockaddr_un *from,
-		       struct cr_wire_message *message)
+		       struct cr_wire_message *message,
+		       struct cr_unix_saving *saving)
 {
 	size_t offset = offsetof(struct sockaddr_un, sun_path);
 	size_t length = header->msg_namelen;
@@ -96,9 +112,13 @@ static int find_sender(struct cr_file_table *table, struct cr_file *file,
 	message->sender = cr_unix_find_name(table, from->sun_path, length);
 	if (message->sender)
 		return 0;
-	cr_file_refuse(table, file,
-		       "Unix socket with a message from %.*s, outside the tree",
-		       (int)length, from->sun_path[0] ? from->sun_path : "@");
+	if (!saving->is_refused)
+		cr_file_refuse(table, file,
+			       "Unix socket with a message from %.*s, outside "
+			       "the tree",
+			       (int)length,
+			       from->sun_path[0] ? from->sun_path : "@");
+	saving->is_fixed = 1;
 	return 1;
 }
 
@@ -110,12 +130,24 @@ static int is_end(const struct cr_unix_saving *saving)
 		saving->head.shutdown & 1);
 }
 
-/* Returns 1 if the queue has been seen or is refused. */
+/* Descriptors are refused, once. */
+static void refuse_rights(struct cr_file_table *table, struct cr_file *file,
+			  struct cr_unix_saving *saving)
+{
+	if (!saving->is_refused)
+		cr_file_refuse_for_now(
+			table, file, "Unix socket with descriptors in flight");
+	saving->is_refused = 1;
+	/* a stream has nothing to be turned round, file_unix_renew.c */
+	saving->is_fixed |= saving->head.type == SOCK_STREAM;
+}
+
+/* Returns 1 if there is nothing more to be seen. */
 static int peek_one(struct cr_file_table *table, struct cr_file *file,
 		    struct cr_unix_saving *saving, void *buffer,
 		    struct cr_error *err)
 {
-	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	_Alignas(struct cmsghdr) char control[CR_UNIX_CONTROL_MAX];
 	struct sockaddr_un from;
 	struct iovec iov = { buffer, MESSAGE_MAX };
 	struct msghdr header = {
@@ -136,55 +168,33 @@ static int peek_one(struct cr_file_table *table, struct cr_file *file,
 		return 1;
 	if (n < 0)
 		return cr_error_errno(err, "recvmsg of Unix socket");
-	if (take_control(table, &header, &message)) {
-		cr_file_refuse_for_now(
-			table, file, "Unix socket with descriptors in flight");
-		return 1;
-	}
-	if (n == 0 && is_end(saving))
+	if (take_control(table, &header, &message, saving))
+		refuse_rights(table, file, saving);
+	if (saving->is_fixed || (n == 0 && is_end(saving)))
 		return 1;
 	message.length = (uint32_t)n;
 	if (saving->head.type == SOCK_DGRAM &&
-	    find_sender(table, file, &header, &from, &message))
+	    find_sender(table, file, &header, &from, &message, saving))
 		return 1;
 	return append(saving, &message, buffer, err);
 }
 
-int cr_unix_send(int fd, const struct cr_wire_message *message,
-		 const void *bytes, const struct cr_wire_unix *to)
+/* A program that has itself looked at an empty message, the first one, has
+ * hidden it from a look with an offset; without one it is seen all the same. */
+static int peek_first(struct cr_file_table *table, struct cr_file *file,
+		      struct cr_unix_saving *saving, void *buffer,
+		      struct cr_error *err)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
-	struct iovec iov = { (void *)(uintptr_t)bytes, message->length };
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct ucred creds = { .pid = (pid_t)message->vpid,
-			       .uid = message->uid,
-			       .gid = message->gid };
-	struct cmsghdr *first;
-	ssize_t n;
+	int rc;
 
-	if (to) {
-		memcpy(address.sun_path, to->name, to->name_length);
-		header.msg_name = &address;
-		header.msg_namelen =
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-				    to->name_length);
-	}
-	if (message->has_creds) {
-		if (!creds.pid)
-			creds.pid = getpid();
-		header.msg_control = control;
-		header.msg_controllen = sizeof(control);
-		first = CMSG_FIRSTHDR(&header);
-		first->cmsg_level = SOL_SOCKET;
-		first->cmsg_type = SCM_CREDENTIALS;
-		first->cmsg_len = CMSG_LEN(sizeof(creds));
-		memcpy(CMSG_DATA(first), &creds, sizeof(creds));
-	}
-	n = sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == message->length ? 0 : -EIO;
+	if (saving->head.type == SOCK_STREAM)
+		return 0;
+	rc = set_peek_offset(file->fd, -1);
+	if (rc < 0)
+		return cr_error_set(err, rc, "SO_PEEK_OFF: %s", strerror(-rc));
+	if (recv(file->fd, buffer, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+		return 0;
+	return peek_one(table, file, saving, buffer, err);
 }
 
 int cr_unix_queue_save(struct cr_file_table *table, struct cr_file *file,
@@ -195,14 +205,14 @@ int cr_unix_queue_save(struct cr_file_table *table, struct cr_file *file,
 
 	if (!buffer)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	rc = set_peek_offset(file->fd, 0);
-	if (rc < 0) {
-		free(buffer);
-		return cr_error_set(err, rc, "SO_PEEK_OFF: %s", strerror(-rc));
+	rc = peek_first(table, file, saving, buffer, err);
+	if (rc == 0) {
+		rc = set_peek_offset(file->fd, 0);
+		if (rc < 0)
+			cr_error_set(err, rc, "SO_PEEK_OFF: %s", strerror(-rc));
 	}
-	do {
+	while (rc == 0)
 		rc = peek_one(table, file, saving, buffer, err);
-	} while (rc == 0);
 	if (rc >= 0)
 		rc = cr_unix_renew(table, file, saving, buffer, MESSAGE_MAX,
 				   err);
@@ -243,6 +253,45 @@ const struct cr_wire_unix *cr_unix_saved(const struct cr_file_restore *restore,
 	return left ? NULL : head;
 }
 
+/* Send one message, with its credentials; to the name in @to, or (NULL) to
+ * whom @fd is connected.  Returns 0 or a negative errno. */
+static int send_message(int fd, const struct cr_wire_message *message,
+			const void *bytes, const struct cr_wire_unix *to)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec iov = { (void *)(uintptr_t)bytes, message->length };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct ucred creds = { .pid = (pid_t)message->vpid,
+			       .uid = message->uid,
+			       .gid = message->gid };
+	struct cmsghdr *first;
+	ssize_t n;
+
+	if (to) {
+		memcpy(address.sun_path, to->name, to->name_length);
+		header.msg_name = &address;
+		header.msg_namelen =
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				    to->name_length);
+	}
+	if (message->has_creds) {
+		if (!creds.pid)
+			creds.pid = getpid();
+		header.msg_control = control;
+		header.msg_controllen = sizeof(control);
+		first = CMSG_FIRSTHDR(&header);
+		first->cmsg_level = SOL_SOCKET;
+		first->cmsg_type = SCM_CREDENTIALS;
+		first->cmsg_len = CMSG_LEN(sizeof(creds));
+		memcpy(CMSG_DATA(first), &creds, sizeof(creds));
+	}
+	n = sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == message->length ? 0 : -EIO;
+}
+
 /* The socket that has the sender's name, or one without; the latter is the
  * caller's to close. */
 static int sender_of(struct cr_file_restore *restore,
@@ -274,7 +323,7 @@ int cr_unix_queue_fill(struct cr_file_restore *restore, uint32_t id, int sender,
 			fd = sender_of(restore, message, &is_own, err);
 		if (fd < 0)
 			return fd;
-		rc = cr_unix_send(fd, message, message + 1,
+		rc = send_message(fd, message, message + 1,
 				  sender < 0 ? head : NULL);
 		if (is_own)
 			close(fd);

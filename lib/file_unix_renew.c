@@ -5,10 +5,13 @@
  * A look with an offset (SO_PEEK_OFF) skips empty messages that have been
  * looked at before: the kernel marks them.  So that the next checkpoint sees
  * them too, the queue is turned round once: each message is received and sent
- * again to its end, by the same socket and with the credentials it had.
+ * again to its end, by the same socket and with what it had, credentials and
+ * descriptors.  All of it or nothing: the program keeps its order, whatever
+ * becomes of the checkpoint.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,48 +53,59 @@ static int is_mutual(struct cr_file_table *table, const struct cr_file *file,
 	       diag->peer_inode == (uint32_t)file->stat.st_ino;
 }
 
-/* The first message, with its credentials. */
-static int take_first(int fd, void *buffer, size_t size,
-		      struct cr_wire_message *message)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
-	struct iovec iov = { buffer, size };
-	struct msghdr header = { .msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = control,
-				 .msg_controllen = sizeof(control) };
-	struct cmsghdr *first;
-	struct ucred creds;
-	ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+/* A message as it was received, to be sent again. */
+struct taken {
+	_Alignas(struct cmsghdr) char control[CR_UNIX_CONTROL_MAX];
+	struct iovec iov;
+	struct msghdr header;
+};
 
+/* The first message, with its credentials and descriptors. */
+static int take_first(int fd, void *buffer, size_t size, struct taken *taken)
+{
+	ssize_t n;
+
+	taken->iov = (struct iovec){ buffer, size };
+	taken->header =
+		(struct msghdr){ .msg_iov = &taken->iov,
+				 .msg_iovlen = 1,
+				 .msg_control = taken->control,
+				 .msg_controllen = sizeof(taken->control) };
+	n = recvmsg(fd, &taken->header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
-	first = CMSG_FIRSTHDR(&header);
-	*message = (struct cr_wire_message){ .length = (uint32_t)n };
-	if (!first || first->cmsg_level != SOL_SOCKET ||
-	    first->cmsg_type != SCM_CREDENTIALS)
-		return 0;
-	memcpy(&creds, CMSG_DATA(first), sizeof(creds));
-	message->has_creds = 1;
-	message->vpid = (uint32_t)creds.pid; /* as we see it */
-	message->uid = creds.uid;
-	message->gid = creds.gid;
+	taken->iov.iov_len = (size_t)n;
 	return 0;
 }
 
-static int send_with_room(int fd, struct cr_wire_message *message,
-			  const void *buffer, const struct cr_wire_unix *to)
+/* Who had sent it has died: no pid is his. */
+static void send_as_us(struct msghdr *header)
+{
+	const pid_t pid = getpid();
+	struct cmsghdr *control;
+
+	for (control = CMSG_FIRSTHDR(header); control;
+	     control = CMSG_NXTHDR(header, control))
+		if (control->cmsg_level == SOL_SOCKET &&
+		    control->cmsg_type == SCM_CREDENTIALS)
+			memcpy(CMSG_DATA(control) + offsetof(struct ucred, pid),
+			       &pid, sizeof(pid));
+}
+
+static int send_with_room(int fd, struct taken *taken)
 {
 	int before = 0, large = SEND_BUFFER, rc;
 	socklen_t length = sizeof(before);
+	ssize_t n;
 
 	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &before, &length);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof(large));
-	rc = cr_unix_send(fd, message, buffer, to);
-	if (rc == -ESRCH) { /* who had sent it has died: no pid is his */
-		message->vpid = (uint32_t)getpid();
-		rc = cr_unix_send(fd, message, buffer, to);
+	n = sendmsg(fd, &taken->header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno == ESRCH) {
+		send_as_us(&taken->header);
+		n = sendmsg(fd, &taken->header, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
+	rc = n < 0 ? -errno : 0;
 	before /= 2; /* the kernel tells twice what was set */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &before, sizeof(before));
 	return rc;
@@ -101,7 +115,8 @@ struct renewal {
 	const struct cr_file_table *table;
 	const struct cr_file *file, *peer;
 	const struct cr_unix_saving *saving;
-	struct cr_wire_unix to; /* where we find its name */
+	struct sockaddr_un to; /* where we find its name */
+	socklen_t to_length;
 	int nameless; /* a socket to send with for those that are gone */
 	int is_pair;
 	void *buffer;
@@ -122,42 +137,75 @@ static int sender_of(const struct renewal *r,
 static int turn(const struct renewal *r)
 {
 	const uint8_t *at = r->saving->messages;
-	const struct cr_wire_unix *to = r->is_pair ? NULL : &r->to;
-	struct cr_wire_message now;
+	struct taken taken;
 	int rc = 0;
 
 	for (uint32_t i = 0; i < r->saving->head.nr_messages && !rc; i++) {
 		const struct cr_wire_message *saved = (const void *)at;
 
-		rc = take_first(r->file->fd, r->buffer, r->size, &now);
-		if (rc == 0)
-			rc = send_with_room(sender_of(r, saved), &now,
-					    r->buffer, to);
+		rc = take_first(r->file->fd, r->buffer, r->size, &taken);
+		if (rc)
+			break;
+		if (!r->is_pair) {
+			taken.header.msg_name = (void *)(uintptr_t)&r->to;
+			taken.header.msg_namelen = r->to_length;
+		}
+		rc = send_with_room(sender_of(r, saved), &taken);
+		cr_unix_close_rights(&taken.header);
 		at += sizeof(*saved) + cr_unix_pad(saved->length);
 	}
 	return rc;
+}
+
+/* One that is connected takes messages of its peer only: are all of it? */
+static int takes_all(const struct renewal *r)
+{
+	const struct cr_wire_unix *head = &r->saving->head, *peer;
+	const uint8_t *at = r->saving->messages;
+	uint32_t sender;
+
+	if (!(head->flags & (CR_UNIX_F_CONNECTED | CR_UNIX_F_CONNECT_NAME)) ||
+	    head->type != SOCK_DGRAM)
+		return 1;
+	if (!r->peer)
+		return 0;
+	peer = r->peer->data;
+	sender = peer->name_length ? r->peer->wire.id : 0;
+	for (uint32_t i = 0; i < head->nr_messages; i++) {
+		const struct cr_wire_message *message = (const void *)at;
+
+		if (message->sender != sender)
+			return 0;
+		at += sizeof(*message) + cr_unix_pad(message->length);
+	}
+	return 1;
 }
 
 /* The name as we can use it: a path through *@fdp.  0: it is not there. */
 static int find_name(struct renewal *r, int *fdp)
 {
 	const struct cr_wire_unix *head = &r->saving->head;
+	size_t length = head->name_length;
 	char path[4200];
 
-	r->to = *head;
-	if (!head->name_length || !head->name[0])
-		return head->name_length != 0;
-	if (!(head->flags & CR_UNIX_F_NAME_EXISTS))
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", r->file->pid,
-		 r->file->path);
-	*fdp = open(path, O_PATH | O_CLOEXEC);
-	if (*fdp < 0)
-		return 0;
-	r->to.name_length =
-		(uint32_t)snprintf((char *)r->to.name, sizeof(r->to.name),
-				   "/proc/self/fd/%d", *fdp);
-	return 1;
+	r->to.sun_family = AF_UNIX;
+	if (length && head->name[0]) {
+		if (!(head->flags & CR_UNIX_F_NAME_EXISTS))
+			return 0;
+		snprintf(path, sizeof(path), "/proc/%d/root%s", r->file->pid,
+			 r->file->path);
+		*fdp = open(path, O_PATH | O_CLOEXEC);
+		if (*fdp < 0)
+			return 0;
+		length =
+			(size_t)snprintf(r->to.sun_path, sizeof(r->to.sun_path),
+					 "/proc/self/fd/%d", *fdp);
+	} else {
+		memcpy(r->to.sun_path, head->name, length);
+	}
+	r->to_length =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+	return length != 0;
 }
 
 int cr_unix_renew(struct cr_file_table *table, const struct cr_file *file,
@@ -173,13 +221,13 @@ int cr_unix_renew(struct cr_file_table *table, const struct cr_file *file,
 	int path_fd = -1, rc;
 
 	if (saving->head.type == SOCK_STREAM || saving->head.shutdown & 1 ||
-	    !has_empty(saving))
+	    saving->is_fixed || !has_empty(saving))
 		return 0;
 	if (file->wire.peer)
 		r.peer = table->files[file->wire.peer - 1];
 	r.is_pair = is_mutual(table, file, r.peer);
 	/* is there still a way to reach it? */
-	if (!r.is_pair && !find_name(&r, &path_fd))
+	if (!takes_all(&r) || (!r.is_pair && !find_name(&r, &path_fd)))
 		return 0;
 	/* what has been looked at is marked by now: ask for no more than it
 	 * takes */

@@ -3,7 +3,7 @@
  * unix_empty.c - empty datagrams between others: in a pair, at a name from
  * senders with and without one, and with credentials.  (A kernel that was asked
  * to peek at one does not show it to the next who peeks, the second checkpoint
- * of the same process.)
+ * of the same process, or the first if the program itself has.)
  */
 #include <stddef.h>
 #include <sys/socket.h>
@@ -95,10 +95,12 @@ static void expect_pair(int fd)
 int main(int argc, char **argv)
 {
 	int datagram[2], packet[2], receiver, sender, nameless, one = 1;
+	char byte;
 
 	program_start(argc, argv);
 	pair(SOCK_DGRAM, datagram);
 	pair(SOCK_SEQPACKET, packet);
+	NEED(recv(packet[1], &byte, 1, MSG_PEEK));
 	receiver = named("receiver");
 	sender = named("sender");
 	nameless = NEED(socket(AF_UNIX, SOCK_DGRAM, 0));

@@ -182,6 +182,36 @@ static void pairs_keep_what_is_in_flight(void **state)
 	assert_scene(&scene);
 }
 
+/* Connected to one, it still has messages that others sent before. */
+static void open_connected(void)
+{
+	struct sockaddr_un address;
+	socklen_t length = address_of(PATH, &address);
+	int nameless = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	unlink(PATH);
+	unlink(PATH ".b");
+	at(30, named(SOCK_DGRAM, PATH));
+	at(31, named(SOCK_DGRAM, PATH ".b"));
+	CHECK(sendto(nameless, "", 0, 0, (struct sockaddr *)&address, length) ==
+	      0);
+	CHECK(connected(30, PATH ".b") && connected(31, PATH));
+	CHECK(send_text(31, "from b"));
+	close(nameless);
+}
+
+static void check_connected(void)
+{
+	struct sockaddr_un from;
+	socklen_t length = sizeof(from);
+	char text[16];
+
+	CHECK(recvfrom(30, text, sizeof(text), MSG_DONTWAIT,
+		       (struct sockaddr *)&from, &length) == 0);
+	CHECK(length <= offsetof(struct sockaddr_un, sun_path));
+	CHECK(receives(30, "from b"));
+}
+
 /* The saved task goes on after the checkpoint and looks at itself. */
 static void saving_leaves_sockets_alone(void **state)
 {
@@ -199,12 +229,14 @@ static void saving_leaves_sockets_alone(void **state)
 		shared->pids[0] = getpid();
 		shared->failed[0] = '\0';
 		open_pairs(0);
+		open_connected();
 		raise(SIGSTOP);
 		CHECK(receives(10, "to ten") && receives(11, "to eleven"));
 		CHECK(receives(13, "first") && receives(13, ""));
 		CHECK(receives(13, "second"));
 		CHECK(get_option(10, SO_PEEK_OFF) == -1);
 		CHECK(get_option(20, SO_PEEK_OFF) == 3);
+		check_connected();
 		_exit(0);
 	}
 	for (i = 0; i < 2000 && !scene_is_stopped(pid); i++)
@@ -458,6 +490,30 @@ static void a_socket_out_of_the_tree_is_refused(void **state)
 	close(outside[1]);
 }
 
+/* What is looked at before that is not put behind it. */
+static void a_message_from_outside_stays_in_its_place(void **state)
+{
+	struct scene scene = { .open_all = open_outside };
+	int nameless = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	(void)state;
+	unlink(PATH);
+	unlink(PATH ".b");
+	outside[0] = named(SOCK_DGRAM, PATH);
+	outside[1] = named(SOCK_DGRAM, PATH ".b");
+	assert_true(connected(nameless, PATH) && connected(outside[1], PATH));
+	assert_true(send_text(nameless, "") && send_text(nameless, "one"));
+	assert_true(send_text(outside[1], "two") && send_text(nameless, ""));
+	assert_scene_fails(&scene, -EOPNOTSUPP, PATH ".b, outside the tree");
+	assert_true(receives(outside[0], "") && receives(outside[0], "one"));
+	assert_true(receives(outside[0], "two") && receives(outside[0], ""));
+	close(nameless);
+	close(outside[0]);
+	close(outside[1]);
+	unlink(PATH);
+	unlink(PATH ".b");
+}
+
 static void name_taken(void)
 {
 	outside[0] = named(SOCK_STREAM, PATH);
@@ -492,6 +548,7 @@ int main(void)
 		cmocka_unit_test(descriptors_in_flight_are_refused),
 		cmocka_unit_test(connections_not_accepted_are_refused),
 		cmocka_unit_test(a_socket_out_of_the_tree_is_refused),
+		cmocka_unit_test(a_message_from_outside_stays_in_its_place),
 		cmocka_unit_test(a_name_in_use_is_stale),
 	};
 
