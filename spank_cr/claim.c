@@ -188,6 +188,9 @@ static int exchange(int dirfd, int job, int step_dirfd,
 	snprintf(name, sizeof(name), "step_%u", step->step);
 	if (swap_names(job, name, best) < 0)
 		return cr_error_errno(err, "exchange %s and %s", name, best);
+	/* what was ours has mostly just been made: nobody else would remove it
+	 */
+	unlinkat(job, best, AT_REMOVEDIR);
 	return 1;
 }
 

@@ -221,12 +221,24 @@ static int start_agents(struct cr_error *err)
 	return rc;
 }
 
-/* Steps that we can do something for. */
-static int is_ours(const struct cr_step *step)
+/* A shell that somebody has opened from elsewhere, mostly in a job that is
+ * running.  It does not come again with the job: its image would be left, be
+ * in the way of the script's step with the same number, or greet the next
+ * visitor with the old shell, which no longer has a controlling terminal. */
+static int is_visit(spank_t spank, const struct cr_step *step)
 {
-	if (step->step == CR_STEP_EXTERN || step->step == CR_STEP_INTERACTIVE)
-		return 0;
-	return 1;
+	char text[4];
+
+	return step->has_terminal &&
+	       get_variable(spank, CR_STEP_OUTSIDE_VARIABLE, text,
+			    sizeof(text)) == 1;
+}
+
+/* Steps that we can do something for. */
+static int is_ours(spank_t spank, const struct cr_step *step)
+{
+	return step->step != CR_STEP_EXTERN &&
+	       step->step != CR_STEP_INTERACTIVE && !is_visit(spank, step);
 }
 
 int spank_cr_stepd_init_post_opt(spank_t spank)
@@ -238,7 +250,8 @@ int spank_cr_stepd_init_post_opt(spank_t spank)
 	    cr_options_apply(&setup.config, &failure) ||
 	    !cr_config_is_active(&setup.config))
 		return ESPANK_SUCCESS;
-	if (cr_step_fill(spank, &setup.step, &failure) || !is_ours(&setup.step))
+	if (cr_step_fill(spank, &setup.step, &failure) ||
+	    !is_ours(spank, &setup.step))
 		return ESPANK_SUCCESS;
 	setup.size = sizeof(setup);
 	start_agents(&failure);

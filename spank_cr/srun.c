@@ -131,6 +131,18 @@ static int export_run(void)
 	return setenv(CR_STEP_RUN_VARIABLE, text, 1) ? -ENOMEM : 0;
 }
 
+/* Was srun started outside of all jobs?  In one Slurm has set the number.  And
+ * an srun --pty around us is not what this one, or the script, has. */
+static int export_outside(void)
+{
+	unsetenv(CR_STEP_TERMINAL_VARIABLE);
+	if (spank_context() != S_CTX_LOCAL)
+		return unsetenv(CR_STEP_OUTSIDE_VARIABLE);
+	if (getenv("SLURM_JOB_ID"))
+		return unsetenv(CR_STEP_OUTSIDE_VARIABLE);
+	return setenv(CR_STEP_OUTSIDE_VARIABLE, "1", 1) ? -ENOMEM : 0;
+}
+
 /* An srun of a script that begins anew. */
 static void put_back_output(void)
 {
@@ -155,7 +167,8 @@ int spank_cr_srun_init_post_opt(void)
 	if (cr_config_parse_environment(&config, get_variable, NULL, &err) ||
 	    cr_options_apply(&config, &err))
 		return refuse(&err);
-	if (export_identity() || export_run() || export_settings(&config)) {
+	if (export_identity() || export_outside() || export_run() ||
+	    export_settings(&config)) {
 		cr_error_set(&err, -ENOMEM, "no memory for the environment");
 		return refuse(&err);
 	}

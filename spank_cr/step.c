@@ -80,8 +80,10 @@ static void fill_terminal(spank_t spank, struct cr_step *step)
 {
 	char text[16];
 
-	step->has_terminal = spank_getenv(spank, "SLURM_PTY_PORT", text,
-					  sizeof(text)) != ESPANK_ENV_NOEXIST;
+	step->has_terminal =
+		step->step != CR_STEP_BATCH &&
+		spank_getenv(spank, CR_STEP_TERMINAL_VARIABLE, text,
+			     sizeof(text)) != ESPANK_ENV_NOEXIST;
 }
 
 int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)

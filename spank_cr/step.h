@@ -18,6 +18,8 @@
 #define CR_STEP_GROUPS_MAX 256
 #define CR_STEP_RUN_SIZE 33 /* 32 hex digits */
 #define CR_STEP_RUN_VARIABLE "SPANK_CR_RUN"
+#define CR_STEP_TERMINAL_VARIABLE "SLURM_PTY_PORT" /* set by srun --pty */
+#define CR_STEP_OUTSIDE_VARIABLE "SPANK_CR_OUTSIDE" /* "1": srun in no job */
 
 /* Slurm's numbers for steps that are not srun's */
 #define CR_STEP_BATCH 0xfffffffbu

@@ -175,6 +175,18 @@ static void removing_a_claimed_step_removes_its_lock(void **state)
 	assert_int_not_equal(faccessat(f->dirfd, "job_7", F_OK, 0), 0);
 }
 
+/* Its own folder was made when it came, and nobody has that number any more. */
+static void an_exchange_leaves_no_empty_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = make_step(0, B);
+
+	leave_image(f, 1, B);
+	assert_int_equal(claim(f, 0, B), 1);
+	assert_int_equal(cr_generation_remove_step(f->dirfd, &step, NULL), 0);
+	assert_int_not_equal(faccessat(f->dirfd, "job_7", F_OK, 0), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -186,6 +198,7 @@ int main(void)
 		TEST(images_that_a_living_agent_holds_are_left_alone),
 		TEST(another_environment_alone_is_another_srun),
 		TEST(removing_a_claimed_step_removes_its_lock),
+		TEST(an_exchange_leaves_no_empty_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
