@@ -140,6 +140,8 @@ static void stepd_readable(evutil_socket_t fd, short what, void *arg)
 	if (message.type == CR_MSG_HELLO) {
 		agent_rank_hello(agent, &message, fds[0]);
 		fds[0] = -1;
+	} else if (message.type == CR_MSG_KILLED) {
+		agent_save_linger(agent);
 	} else if (message.type == CR_MSG_FINISH) {
 		finish(agent);
 	}
@@ -282,8 +284,11 @@ int main(void)
 	else
 		rc = setup(&agent, &err);
 	tell_setup(&agent, rc, &err);
-	if (rc)
+	if (rc) {
+		if (agent.requeue_later)
+			agent_slurm_requeue_later(&agent);
 		return 1;
+	}
 	run(&agent);
 	if (agent.lead && agent.lead->is_lingering)
 		clean_up(&agent);

@@ -302,6 +302,8 @@ void agent_save_finish(struct agent *agent, const struct cr_error *failure,
 void agent_save_cut_short(struct agent *agent);
 /* All trees of this node are saved and ended. */
 void agent_save_for_good(struct agent *agent);
+/* A rank was killed: tell slurmstepd when srun may hear of it. */
+void agent_save_linger(struct agent *agent);
 
 /* --- agent_manifest.c: for the worker that saves --- */
 /* Step, ranks and addresses of this node, and which ranks have ended.  Freed by
@@ -333,13 +335,6 @@ int agent_restart_start(struct agent *agent, struct cr_error *err);
 void agent_restart_ended(struct agent *agent);
 /* ... none works; enum cr_on_failure. */
 void agent_restart_give_up(struct agent *agent, int on_failure);
-
-/* --- agent_retry.c --- */
-/* A restart has failed with @why.  True if the job is to be queued again for
- * another try (it is counted then): CR_ON_FAILURE_LATER. */
-int agent_retry(struct agent *agent, const struct cr_error *why);
-/* It has worked. */
-void agent_retry_clear(struct agent *agent);
 
 /* --- agent_restarter.c: the worker that restarts --- */
 /* As agent_work_fn: restart what the open image holds, report, and stay as
@@ -380,6 +375,9 @@ void agent_status_remove(struct agent *agent);
  * Blocks.  0 or a negative errno. */
 int agent_slurm_layout(const struct agent *agent, uint32_t *node_of,
 		       struct cr_error *err);
+/* Name of the step's node @node, "" if it is not known; never blocks. */
+void agent_slurm_node_name(const struct cr_step *step, uint32_t node,
+			   char *name, size_t size);
 void agent_slurm_ask(struct agent *agent, struct agent_result *result);
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result);
 /* Queue the job again and hold it, with agent->refused as its admin comment. */

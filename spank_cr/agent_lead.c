@@ -26,10 +26,13 @@ void agent_lead_fail(struct agent *agent, enum cr_lead_event what,
 		     uint32_t node, int code, const char *fmt, ...)
 {
 	struct agent_lead *lead = agent->lead;
-	const char *host = lead->peers[node].host;
+	char *host = lead->peers[node].host;
 	char text[CR_ERROR_TEXT_MAX];
 	va_list args;
 
+	if (!*host) /* it has never come */
+		agent_slurm_node_name(agent->step, node, host,
+				      sizeof(lead->peers[node].host));
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);

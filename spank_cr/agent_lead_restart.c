@@ -89,6 +89,27 @@ void agent_lead_give_up(struct agent *agent, int on_failure, const char *why)
 	agent_lead_end_restart(agent, on_failure, why);
 }
 
+int agent_lead_cut_short(struct agent *agent)
+{
+	struct agent_lead *lead = agent->lead;
+	uint32_t node = 1;
+
+	if (lead && lead->is_cut_short)
+		return 1;
+	if (!lead || lead->phase != CR_LEAD_JOIN ||
+	    !agent_ranks_all_ready(agent))
+		return 0;
+	while (node < agent->step->nr_nodes &&
+	       lead->peers[node].state != AGENT_PEER_ABSENT)
+		node++;
+	if (node == agent->step->nr_nodes)
+		return 0;
+	lead->is_cut_short = 1;
+	agent_lead_fail(agent, CR_LEAD_EV_ABSENT, node, -EHOSTUNREACH,
+			"its agent had not come when the step was killed");
+	return 1;
+}
+
 void agent_lead_restart(struct agent *agent)
 {
 	struct agent_lead *lead = agent->lead;

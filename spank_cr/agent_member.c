@@ -217,15 +217,20 @@ int agent_member_await_lead(struct agent *agent, struct cr_error *err)
 {
 	struct agent_member *member = agent->member;
 	const int64_t until = agent_now_ms() + AGENT_JOIN_MS;
+	char host[64];
 	int rc;
 
 	while (!member->is_met && agent_now_ms() < until)
 		wait_event(agent, 1000);
-	if (!member->is_met)
-		return cr_error_set(err, -ETIMEDOUT,
-				    "the agent of node 0 does not come within "
-				    "%d s",
-				    AGENT_JOIN_MS / 1000);
+	if (!member->is_met) {
+		agent_slurm_node_name(agent->step, 0, host, sizeof(host));
+		cr_error_set(err, -ETIMEDOUT,
+			     "the agent of node 0 (%s) does not come within "
+			     "%d s",
+			     *host ? host : "?", AGENT_JOIN_MS / 1000);
+		agent_retry_without_lead(agent, err);
+		return err->code;
+	}
 	if (!agent->is_restart)
 		return 0;
 	/* for the clocks; if it fails the lead hears of it in its time */

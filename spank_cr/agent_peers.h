@@ -106,6 +106,7 @@ struct agent_lead {
 	uint32_t nr_arrived, nr_left;
 	uint64_t nr_ends; /* of connections, of this round */
 	int retries; /* of the same candidate */
+	int is_cut_short; /* agent_lead_cut_short() */
 	int is_lingering; /* our own node is over, others are not */
 	int64_t began_ms, phase_us, forward_until_ms;
 	struct cr_error why; /* of the round's failure */
@@ -146,6 +147,10 @@ void agent_lead_restart(struct agent *agent);
 /* End the restart that is under way; members do as @on_failure says, and one
  * tells the user @why ("": nobody). */
 void agent_lead_give_up(struct agent *agent, int on_failure, const char *why);
+/* Our ranks are killed while they wait for a restart: by srun, most likely,
+ * which cannot reach a node.  True if one has not come: then the restart has
+ * failed for that reason. */
+int agent_lead_cut_short(struct agent *agent);
 /* Our own node is over.  True if others are not: stay for them. */
 int agent_lead_linger(struct agent *agent);
 /* Had all ranks of all nodes exited by themselves? */
@@ -190,7 +195,8 @@ struct agent_member {
 };
 
 int agent_member_start(struct agent *agent, struct cr_error *err);
-/* Wait until the lead has answered, and open the image that it names. */
+/* Wait until the lead has answered, and open the image that it names.  If it
+ * does not come the job may be queued again: ->requeue_later. */
 int agent_member_await_lead(struct agent *agent, struct cr_error *err);
 void agent_member_hear(struct agent *agent,
 		       const struct cr_peer_message *message);
@@ -222,6 +228,15 @@ void agent_local_to_lead(struct agent *agent,
 			 const struct cr_peer_message *message);
 void agent_local_to_member(struct agent *agent,
 			   const struct cr_peer_message *message);
+
+/* --- agent_retry.c --- */
+/* A restart has failed with @why.  True if the job is to be queued again for
+ * another try (it is counted then): CR_ON_FAILURE_LATER. */
+int agent_retry(struct agent *agent, const struct cr_error *why);
+/* There is no lead to ask, and no rank: the same, once we end. */
+void agent_retry_without_lead(struct agent *agent, const struct cr_error *why);
+/* It has worked. */
+void agent_retry_clear(struct agent *agent);
 
 int64_t agent_now_ms(void);
 int64_t agent_now_us(void);

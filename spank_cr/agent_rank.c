@@ -3,6 +3,7 @@
  * agent_rank.c - the agent's side of its shepherds
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,15 @@ int agent_is_speaker(const struct agent *agent)
 	return !agent->member || agent->member->is_speaker;
 }
 
+/* While it waits for its restart: its shepherd may just have been killed. */
+static int write_stderr(const struct agent_rank *rank, const char *text)
+{
+	struct pollfd pollfd = { .fd = rank->streams[2], .events = POLLOUT };
+
+	return poll(&pollfd, 1, 0) == 1 && (pollfd.revents & POLLOUT) &&
+	       dprintf(pollfd.fd, "spank_cr: %s\n", text) > 0;
+}
+
 void agent_say(struct agent *agent, const char *fmt, ...)
 {
 	struct cr_message message = { .type = CR_MSG_TEXT };
@@ -40,8 +50,10 @@ void agent_say(struct agent *agent, const char *fmt, ...)
 	snprintf(message.text, sizeof(message.text), "step %.32s: %.460s",
 		 agent->step->name, text);
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
-		if (agent->ranks[i].socket >= 0 &&
-		    !cr_message_send(agent->ranks[i].socket, &message, NULL, 0))
+		if (write_stderr(&agent->ranks[i], message.text) ||
+		    (agent->ranks[i].socket >= 0 &&
+		     !cr_message_send(agent->ranks[i].socket, &message, NULL,
+				      0)))
 			return;
 }
 
@@ -226,7 +238,8 @@ static void gone(struct agent_rank *rank)
 	if (rank->program)
 		kill(rank->program, SIGKILL);
 	/* ranks that wait for a restart with us would wait for ever */
-	if (agent->phase == AGENT_GATHERING && agent->is_restart)
+	if (agent->phase == AGENT_GATHERING && agent->is_restart &&
+	    !agent_lead_cut_short(agent))
 		event_base_loopbreak(agent->base);
 }
 

@@ -9,6 +9,7 @@
 #include <syslog.h>
 
 #include "agent_peers.h"
+#include "claim.h"
 #include "retry.h"
 
 int agent_retry(struct agent *agent, const struct cr_error *why)
@@ -35,6 +36,15 @@ int agent_retry(struct agent *agent, const struct cr_error *why)
 		  nr + 1, agent->config->retries);
 	agent->is_retry = 1;
 	return 1;
+}
+
+void agent_retry_without_lead(struct agent *agent, const struct cr_error *why)
+{
+	if (agent->step_dirfd < 0)
+		agent->step_dirfd =
+			cr_claim_peek(agent->dirfd, agent->step, NULL);
+	if (agent->step_dirfd >= 0 && agent_folder_has_images(agent))
+		agent->requeue_later = agent_retry(agent, why);
 }
 
 void agent_retry_clear(struct agent *agent)

@@ -63,6 +63,25 @@ void agent_save_for_good(struct agent *agent)
 			 agent->step->step == CR_STEP_BATCH ? 0 : LINGER_MS);
 }
 
+static void linger(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+
+	(void)fd;
+	(void)what;
+	cr_message_tell(agent->stepd, CR_MSG_KILLED, 0);
+}
+
+/* Its ranks are dead: slurmstepd lingers for them. */
+void agent_save_linger(struct agent *agent)
+{
+	const struct timeval time = { LINGER_MS / 1000, 0 };
+
+	if (!agent->is_retry ||
+	    event_base_once(agent->base, -1, EV_TIMEOUT, linger, agent, &time))
+		linger(-1, 0, agent);
+}
+
 static char comment[CR_ERROR_TEXT_MAX];
 
 static void put_comment(struct agent *agent, struct agent_result *result)

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -101,9 +103,29 @@ int agent_slurm_layout(const struct agent *agent, uint32_t *node_of,
 	return rc ? cr_error_set(err, rc, "slurmctld tells of other ranks") : 0;
 }
 
+void agent_slurm_node_name(const struct cr_step *step, uint32_t node,
+			   char *name, size_t size)
+{
+	hostlist_t list = slurm_hostlist_create(step->nodes);
+	char *host = NULL;
+
+	if (list && slurm_hostlist_count(list) == (int)step->nr_nodes)
+		for (uint32_t i = 0; i <= node; i++) {
+			free(host);
+			host = slurm_hostlist_shift(list);
+		}
+	snprintf(name, size, "%s", host ? host : "");
+	free(host);
+	if (list)
+		slurm_hostlist_destroy(list);
+}
+
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result)
 {
 	slurm_init(NULL);
+	/* ranks may have been killed for that; else Slurm has asked for it */
+	if (agent->is_retry && agent_slurm_is_cancelled(agent))
+		return;
 	if (slurm_requeue(agent->step->job, 0))
 		cr_error_set(&result->err, -EIO, "requeue the job: %s",
 			     slurm_strerror(slurm_get_errno()));
@@ -118,6 +140,16 @@ void agent_slurm_hold(struct agent *agent, struct agent_result *result)
 			     slurm_strerror(slurm_get_errno()));
 }
 
+/* The agents of other steps, or of other nodes, may have done it already. */
+static int is_our_run(const struct agent *agent, const struct cr_job_view *job)
+{
+	const uint32_t state = job->state & JOB_STATE_BASE;
+
+	if (state == JOB_RUNNING)
+		return job->restart_count == agent->step->restart_count;
+	return state > JOB_SUSPENDED && state != JOB_CANCELLED;
+}
+
 void agent_slurm_requeue_later(struct agent *agent)
 {
 	struct cr_job_view job = { 0 };
@@ -130,13 +162,11 @@ void agent_slurm_requeue_later(struct agent *agent)
 			break;
 		sleep(1);
 	}
-	/* the agents of other steps may have done it already */
-	if ((job.state & JOB_STATE_BASE) <= JOB_SUSPENDED ||
-	    (job.state & JOB_STATE_BASE) == JOB_CANCELLED)
+	if (!is_our_run(agent, &job))
 		return;
 	if (slurm_requeue(agent->step->job, 0))
 		agent_log(agent, LOG_ERR,
-			  "the job was saved but cannot be requeued: %s",
+			  "the job is to go on, but cannot be requeued: %s",
 			  slurm_strerror(slurm_get_errno()));
 	else
 		agent_log(agent, LOG_INFO, "requeued");

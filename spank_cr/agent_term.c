@@ -43,6 +43,17 @@ void agent_forward_term(struct agent *agent)
 	agent->has_term = 0;
 }
 
+/* One that has failed since the restart of its step was put off: as it is now
+ * the script would not start it again.  What is requeued has been counted. */
+static int has_lost_client(const struct agent *agent)
+{
+	const uint32_t run =
+		agent->job.restart_count - (agent->cause == CR_CAUSE_REQUEUE);
+
+	return agent->step->step == CR_STEP_BATCH &&
+	       cr_generation_job_is_put_off(agent->dirfd, agent->step, run);
+}
+
 static void end_script(struct agent *agent)
 {
 	pid_t root = agent->ranks[0].program;
@@ -146,7 +157,7 @@ static void asked(struct agent *agent, const struct agent_result *result)
 	agent->phase = AGENT_SAVING;
 	if (!cr_cause_saves(agent->cause, &agent->job))
 		do_not_save(agent);
-	else if (root_with_clients(agent))
+	else if (root_with_clients(agent) || has_lost_client(agent))
 		wait_for_clients(agent);
 	else if (has_clients(agent))
 		leave_to_slurm(agent);

@@ -45,6 +45,11 @@ int cr_generation_list(int step_dirfd, uint32_t **numbersp, size_t *nrp,
 /* Has any step of the job one?  True also if that cannot be seen. */
 int cr_generation_job_has_any(int dirfd, const struct cr_step *step);
 
+/* Has the restart of any of them failed in the job's @run, and is to be tried
+ * again in the next one? */
+int cr_generation_job_is_put_off(int dirfd, const struct cr_step *step,
+				 uint32_t run);
+
 /* Folder of generation @number.  Descriptor or -errno. */
 int cr_generation_open(int step_dirfd, uint32_t number, struct cr_error *err);
 

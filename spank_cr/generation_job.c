@@ -12,6 +12,7 @@
 
 #include "generation.h"
 #include "generation_folder.h"
+#include "retry.h"
 
 #define MARK "has_steps"
 #define BATCH "step_batch"
@@ -102,33 +103,56 @@ static int has_folders(int dirfd, const char *name)
 	return found;
 }
 
-int cr_generation_job_has_any(int dirfd, const struct cr_step *step)
+/* Is it so of the folder of any of the job's steps?  -errno: who knows. */
+static int any_step(int dirfd, const struct cr_step *step,
+		    int (*is_so)(int step_dirfd, uint32_t run), uint32_t run)
 {
 	char name[NAME_SIZE];
-	uint32_t *numbers;
 	struct dirent *entry;
-	size_t nr = 0;
-	int fd, sub;
+	int fd, sub, found = 0;
 	DIR *dir;
 
 	name_job(name, step);
 	fd = openat(dirfd, name, OPEN_FOLDER);
 	if (fd < 0)
-		return errno != ENOENT;
+		return -errno;
 	dir = fdopendir(fd);
-	while (dir && !nr && (entry = readdir(dir))) {
+	while (dir && !found && (entry = readdir(dir))) {
 		if (strncmp(entry->d_name, "step_", 5) != 0 ||
 		    (sub = openat(fd, entry->d_name, OPEN_FOLDER)) < 0)
 			continue;
-		if (!cr_generation_list(sub, &numbers, &nr, NULL))
-			free(numbers);
+		found = is_so(sub, run);
 		close(sub);
 	}
 	if (dir)
 		closedir(dir);
 	else
 		close(fd);
+	return found;
+}
+
+static int has_any(int step_dirfd, uint32_t run)
+{
+	uint32_t *numbers;
+	size_t nr = 0;
+
+	(void)run;
+	if (!cr_generation_list(step_dirfd, &numbers, &nr, NULL))
+		free(numbers);
 	return nr > 0;
+}
+
+int cr_generation_job_has_any(int dirfd, const struct cr_step *step)
+{
+	const int found = any_step(dirfd, step, has_any, 0);
+
+	return found && found != -ENOENT;
+}
+
+int cr_generation_job_is_put_off(int dirfd, const struct cr_step *step,
+				 uint32_t run)
+{
+	return any_step(dirfd, step, cr_retry_is_noted, run) > 0;
 }
 
 static void remove_in(int dirfd, const char *folder, const char *name)

@@ -24,6 +24,8 @@ enum cr_message_type {
 				* cr_setup_answer or -errno, text */
 	CR_MSG_GROUPS, /* value: agents that this node needs, of which this
 			* is the first; before SETUP_DONE */
+	CR_MSG_KILLED, /* a rank was killed; the answer is the same: srun may
+			* hear of it now */
 	CR_MSG_FINISH, /* the step is over on this node */
 	CR_MSG_BYE, /* all is cleaned up */
 	/* a rank's process, while it is still root */

@@ -21,6 +21,7 @@ int spank_cr_stepd_init(spank_t spank, int argc, char **argv);
 int spank_cr_stepd_init_post_opt(spank_t spank);
 int spank_cr_stepd_task_init_privileged(spank_t spank);
 int spank_cr_stepd_task_init(spank_t spank);
+int spank_cr_stepd_task_exit(spank_t spank);
 int spank_cr_stepd_exit(void);
 
 /* slurm_log.c: log "spank_cr: WHAT: why" as an error, return ESPANK_ERROR */

@@ -93,6 +93,14 @@ int cr_retry_note(int step_dirfd, uint32_t run, struct cr_error *err)
 		    0;
 }
 
+int cr_retry_is_noted(int step_dirfd, uint32_t run)
+{
+	uint32_t count, last;
+
+	load(step_dirfd, &count, &last);
+	return count && last == run;
+}
+
 void cr_retry_clear(int step_dirfd)
 {
 	unlinkat(step_dirfd, NAME, 0);

@@ -27,6 +27,9 @@ uint32_t cr_retry_count(int step_dirfd);
  */
 int cr_retry_note(int step_dirfd, uint32_t run, struct cr_error *err);
 
+/* Has @run been counted, as the last one? */
+int cr_retry_is_noted(int step_dirfd, uint32_t run);
+
 /* A restart has worked. */
 void cr_retry_clear(int step_dirfd);
 

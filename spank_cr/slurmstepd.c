@@ -28,6 +28,7 @@
 #define AGENT_FD 3 /* the agent's end of the socket, in the agent */
 #define SETUP_TIMEOUT_MS 30000
 #define SETUP_NODES_TIMEOUT_MS 80000 /* of several nodes: for the lead, too */
+#define KILLED_TIMEOUT_MS 10000
 #define FINISH_TIMEOUT_MS 15000
 
 static struct cr_setup setup;
@@ -306,6 +307,27 @@ int spank_cr_stepd_task_init(spank_t spank)
 	cr_pmi_redirect(spank, shepherd.agent);
 	if (cr_shepherd_run(&shepherd, &failure))
 		fail_rank(&failure);
+	return ESPANK_SUCCESS;
+}
+
+/*
+ * srun hears of it when we have returned.  If the agent has the job queued
+ * again for it, the script is held by then, and does not see its srun fail.
+ */
+int spank_cr_stepd_task_exit(spank_t spank)
+{
+	static int is_told; /* once for the step */
+	struct cr_message answer = { 0 };
+	int status = 0;
+
+	if (!nr_agents || is_told ||
+	    spank_get_item(spank, S_TASK_EXIT_STATUS, &status) !=
+		    ESPANK_SUCCESS ||
+	    !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		return ESPANK_SUCCESS;
+	is_told = 1;
+	if (!cr_message_tell(agents[0], CR_MSG_KILLED, 0))
+		cr_message_receive(agents[0], &answer, NULL, KILLED_TIMEOUT_MS);
 	return ESPANK_SUCCESS;
 }
 

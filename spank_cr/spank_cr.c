@@ -53,6 +53,13 @@ int slurm_spank_task_init(spank_t spank, int argc, char **argv)
 	return spank_cr_stepd_task_init(spank);
 }
 
+int slurm_spank_task_exit(spank_t spank, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return spank_cr_stepd_task_exit(spank);
+}
+
 int slurm_spank_exit(spank_t spank, int argc, char **argv)
 {
 	(void)spank;

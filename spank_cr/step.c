@@ -74,6 +74,14 @@ static void fill_run(spank_t spank, struct cr_step *step)
 		step->run[0] = '\0';
 }
 
+/* For words only: a list that is cut would name others. */
+static void fill_nodes(spank_t spank, struct cr_step *step)
+{
+	if (spank_getenv(spank, "SLURM_STEP_NODELIST", step->nodes,
+			 sizeof(step->nodes)) != ESPANK_SUCCESS)
+		step->nodes[0] = '\0';
+}
+
 /* Slurm tells no plugin of --pty, but srun tells the ranks where its window's
  * size is to be had. */
 static void fill_terminal(spank_t spank, struct cr_step *step)
@@ -125,6 +133,7 @@ int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 			 step->step);
 	fill_identity(spank, step);
 	fill_run(spank, step);
+	fill_nodes(spank, step);
 	fill_command(spank, step);
 	fill_groups(spank, step);
 	return 0;

@@ -14,6 +14,7 @@
 #include "identity.h"
 
 #define CR_STEP_COMMAND_MAX 2048
+#define CR_STEP_NODES_MAX 2048
 #define CR_STEP_RANKS_MAX 4096 /* on one node */
 #define CR_STEP_GROUPS_MAX 256
 #define CR_STEP_RUN_SIZE 33 /* 32 hex digits */
@@ -44,6 +45,8 @@ struct cr_step {
 	char identity[CR_IDENTITY_SIZE]; /* "": not known, or a script */
 	char run[CR_STEP_RUN_SIZE]; /* drawn by srun: the same on all nodes;
 				     * "": srun had no plugin */
+	char nodes[CR_STEP_NODES_MAX]; /* their names, "n[1-4]"; "": not known,
+					* or too long */
 	char command[CR_STEP_COMMAND_MAX]; /* the ranks' program and its
 					    * arguments, cut to fit */
 };

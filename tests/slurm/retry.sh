@@ -55,5 +55,20 @@ await_text "the restart has failed (node 1 ($member): its agent does not come"
 await 90 "restart" restarts_are 2
 check_runs_on 0 1 2 3
 check_one_program 0 1 2 3
+
+say "--- one of its nodes is silent before srun begins"
+touch "$work/wait"
+requeue
+await 60 "restart" restarts_are 3
+await 60 "job that runs" state_is RUNNING
+member=$(node_of 1)
+lab cut "$member"
+rm "$work/wait"
+await_text "the restart has failed (node 1 ($member): its agent had not come"
+lab join "$member"
+await 90 "restart" restarts_are 4
+check_runs_on 0 1 2 3
+check_one_program 0 1 2 3
+! grep "srun ended" "$(output)" || fail "the script has seen its srun fail"
 user scancel "$job"
 await_end CANCELLED 20

@@ -19,6 +19,7 @@
 
 #include "generation.h"
 #include "manifest.h"
+#include "retry.h"
 
 struct fixture {
 	char path[64];
@@ -192,6 +193,22 @@ the_mark_of_steps_needs_a_batch_script_and_goes_with_it(void **state)
 	assert_false(exists(f, "job_12"));
 }
 
+static void a_restart_is_put_off_in_one_run_only(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step batch = { .job = 12, .step = CR_STEP_BATCH };
+	int fd = cr_generation_open_step(f->dirfd, &f->step, 1, &f->err);
+
+	assert_false(cr_generation_job_is_put_off(f->dirfd, &batch, 3));
+	assert_int_equal(cr_retry_note(fd, 3, &f->err), 0);
+	assert_true(cr_generation_job_is_put_off(f->dirfd, &batch, 3));
+	assert_false(cr_generation_job_is_put_off(f->dirfd, &batch, 4));
+	close(fd);
+	cr_generation_remove_step(f->dirfd, &f->step, &f->err);
+	assert_false(exists(f, "job_12"));
+	assert_false(cr_generation_job_is_put_off(f->dirfd, &batch, 3));
+}
+
 static void folders_of_others_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -274,6 +291,7 @@ int main(void)
 		TEST(removing_a_step_removes_empty_folders),
 		TEST(removing_a_step_leaves_other_steps),
 		TEST(the_mark_of_steps_needs_a_batch_script_and_goes_with_it),
+		TEST(a_restart_is_put_off_in_one_run_only),
 		TEST(folders_of_others_are_refused),
 		TEST(links_are_not_followed),
 		TEST(a_users_directory_must_be_the_users),

@@ -45,9 +45,13 @@ static void runs_are_counted_once_each(void **state)
 		assert_int_equal(cr_retry_note(dirfd, run, &err), 0);
 		assert_int_equal(cr_retry_note(dirfd, run, &err), 0);
 		assert_int_equal(cr_retry_count(dirfd), run - 4);
+		assert_true(cr_retry_is_noted(dirfd, run));
+		assert_false(cr_retry_is_noted(dirfd, run - 1));
 	}
 	cr_retry_clear(dirfd);
 	assert_int_equal(cr_retry_count(dirfd), 0);
+	assert_false(cr_retry_is_noted(dirfd, 7));
+	assert_false(cr_retry_is_noted(dirfd, 0));
 }
 
 static void what_is_no_count_is_none(void **state)
