@@ -27,6 +27,19 @@ for phase in frozen queues ends write saved; do
 	await_new_generation
 done
 
+for phase in frozen saved; do
+	say "--- the lead's node, $lead, is cut off while it is not $phase"
+	hold "$lead" "$phase"
+	await_held "$lead" "$phase"
+	check_held_still
+	lab cut "$lead"
+	check_runs_on 2 3
+	release "$lead" "$phase"
+	check_runs_on 0 1
+	lab join "$lead"
+	await_new_generation
+done
+
 # This kernel has no netem: packets are lost while the link is down, and an agent
 # that is stopped delays all that it has to say.
 say "--- packets of $member are lost, and its agent is slow: no failure"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# nodes_restart.sh - a step of two nodes goes on after its lead node has crashed,
-# and something is wrong with that on one node: all nodes take the same
+# nodes_restart.sh - a step of two nodes goes on after its lead node has crashed
+# in the middle of a checkpoint, and something is wrong with that on one node: all nodes take the same
 # generation, and none runs before all do
 NODES=4
 source "$(dirname "$0")/lib.sh"
@@ -20,6 +20,8 @@ check_runs_on 0 1 2 3
 
 say "--- the lead's node crashes, and the newest image of node 1 is damaged"
 lead=$(node_of 0)
+hold "$lead" write
+await_held "$lead" write
 lab crash "$lead"
 newest=$(manifests | tail -n 1)
 older=$(manifests | tail -n 2 | head -n 1)
