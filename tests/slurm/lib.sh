@@ -201,8 +201,11 @@ requeue()
 
 manifests() # [FOLDER]: of this job, oldest first
 {
-	find "${1:-$shared/cr}" -type f -path "*/job_$job/*/manifest.json" \
-		-printf '%T@ %p\n' 2>/dev/null | sort -n | cut -d' ' -f2-
+	{ # what is just being removed is no failure
+		find "${1:-$shared/cr}" -type f \
+			-path "*/job_$job/*/manifest.json" \
+			-printf '%T@ %p\n' 2>/dev/null || :
+	} | sort -n | cut -d' ' -f2-
 }
 
 has_generations() # NUMBER [FOLDER]
