@@ -34,6 +34,13 @@ use_ucx()
 	settings+=" OMPI_MCA_opal_common_ucx_devices=any UCX_TLS=tcp,sm,self"
 }
 
+# Open MPI by libfabric; of itself it never takes TCP there.
+use_ofi()
+{
+	settings="OMPI_MCA_pml=cm OMPI_MCA_mtl=ofi FI_PROVIDER='tcp;ofi_rxm'"
+	settings+=" OMPI_MCA_mtl_ofi_provider_include='tcp;ofi_rxm'"
+}
+
 need() # PROGRAM PACKAGE: that the build has made it
 {
 	[ -x "$build/tests/slurm/$(basename "$1")" ] ||

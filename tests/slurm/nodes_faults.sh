@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# nodes_faults.sh - a step of two nodes, and something goes wrong in each phase
-# of its checkpoint: all or none of it counts, and the step runs on
+# nodes_faults.sh [all] - a step of two nodes, and something goes wrong in each
+# phase of its checkpoint: all or none of it counts, and the step runs on.  all: the
+# lead's node is cut off in each phase, too, and not in some only
 NODES=4
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/nodes_lib.sh"
 
 use_test_agent
-submit_step 400 --cr-interval=2
+submit_step 2000 --cr-interval=2
 await 60 "a generation" has_generations 1
 lead=$(node_of 0)
 member=$(node_of 1)
@@ -27,7 +28,9 @@ for phase in frozen queues ends write saved; do
 	await_new_generation
 done
 
-for phase in frozen saved; do
+phases="frozen saved"
+[ "${1:-}" != all ] || phases="frozen queues ends write saved commit"
+for phase in $phases; do
 	say "--- the lead's node, $lead, is cut off while it is not $phase"
 	hold "$lead" "$phase"
 	await_held "$lead" "$phase"
@@ -99,6 +102,21 @@ await_new_generation
 lead=$(node_of 0)
 member=$(node_of 1)
 
+say "--- the member's agent is killed while the lead commits"
+hold "$lead" commit
+await_held "$lead" commit
+kill_agent "$member"
+check_runs_on 2 3
+release "$lead" commit
+check_runs_on 0 1 2 3
+newest=$(manifests | tail -n 1)
+requeue
+await 60 "restart" restarts_are 2
+await_log "restart from checkpoint $(generation_of "$newest")"
+await_new_generation
+lead=$(node_of 0)
+member=$(node_of 1)
+
 say "--- the lead's agent is killed before it has committed"
 hold "$lead" commit
 await_held "$lead" commit
@@ -109,7 +127,7 @@ release "$lead" commit
 check_runs_on 0 1 2 3
 [ "$(manifests | tail -n 1)" = "$newest" ] || fail "committed after all"
 requeue
-await 60 "restart" restarts_are 2
+await 60 "restart" restarts_are 3
 await_log "restart from checkpoint $(generation_of "$newest")"
 await_new_generation
 check_runs_on 0 1 2 3

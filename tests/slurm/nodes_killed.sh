@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# nodes_killed.sh - a step of two nodes, and the agent of one of them is killed in
-# each phase of a checkpoint: the step runs on, and when it is requeued it goes on
-# from the last generation that was complete
+# nodes_killed.sh [all] - a step of two nodes, and the agent of one of them is
+# killed in each phase of a checkpoint (all: of either, in each): the step runs on,
+# and when it is requeued it goes on from the last generation that was complete
 NODES=4
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/nodes_lib.sh"
@@ -47,12 +47,13 @@ submit_step 2000 --cr-interval=2
 await 60 "a generation" has_generations 1
 lost="its agent has died or cannot be reached"
 lead_lost="the agent of node 0 has died or cannot be reached"
-kill_in frozen 1 "$lost"
-kill_in queues 0 "$lead_lost"
-kill_in ends 1 "$lost"
-kill_in ends 0 "$lead_lost"
-kill_in write 1 "$lost"
-kill_in saved 0 "$lead_lost"
+cases="frozen:1 queues:0 ends:1 ends:0 write:1 saved:0"
+[ "${1:-}" != all ] || cases="$(echo {frozen,queues,ends,write,saved}:{0,1})"
+for case in $cases; do
+	text=$lost
+	[ "${case#*:}" = 1 ] || text=$lead_lost
+	kill_in "${case%:*}" "${case#*:}" "$text"
+done
 root scancel "$job"
 await_end CANCELLED
 check_no_images

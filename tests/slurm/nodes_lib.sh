@@ -46,7 +46,8 @@ use_test_agent()
 
 hold() # NODE POINT
 {
-	lab exec "$1" touch "/run/hold/$2"
+	# one that was killed there has left the latter
+	lab exec "$1" sh -c "rm -f /run/hold/$2.held; touch /run/hold/$2"
 }
 
 fail_at() # NODE POINT

@@ -28,6 +28,7 @@ restart_held() # POINT
 	requeue
 	nr_restarts=$((nr_restarts + 1))
 	await 60 "restart" restarts_are $nr_restarts
+	await 60 "job that runs" state_is RUNNING
 	await 60 "$nr nodes held at $1" are_held $nr "$1"
 	lead=$(node_of 0)
 	member=$(node_of 1)
@@ -44,15 +45,16 @@ check_goes_on()
 	await_new_generation
 }
 
-# The step ends with the cause TEXT, said once, and can be requeued.
-check_ends() # TEXT
+# The step ends with the cause TEXT, said once (or the TIMES-th time), and can be
+# requeued.
+check_ends() # TEXT [TIMES]
 {
 	local nr
 	await_text "no checkpoint can be restarted: $1"
 	await_end COMPLETED
 	grep -qE '^srun ended with [1-9]' "$(output)" || fail "srun ended well"
 	nr=$(cat "$work"/rank.? "$(output)" | grep -cF "restarted: $1")
-	[ "$nr" = 1 ] || fail "'$1' is said $nr times"
+	[ "$nr" = "${2:-1}" ] || fail "'$1' is said $nr times"
 	[ -e "$newest" ] || fail "$newest is gone"
 	[ "$(manifests | tail -n 1)" = "$newest" ] || fail "a new generation"
 }
@@ -69,6 +71,15 @@ release "$lead" join
 lab cut "$member"
 await_node_log "$lead" "node 1 ($member) has been silent"
 lab join "$member"
+release_all join
+check_goes_on
+
+say "--- ... the lead's node, and comes back"
+restart_held join
+lab cut "$lead"
+release "$member" join
+await_node_log "$member" "the lead agent has been silent"
+lab join "$lead"
 release_all join
 check_goes_on
 
@@ -120,6 +131,12 @@ release "$lead" join
 kill_agent "$member"
 release_all join
 check_ends "node 1 ($member): its agent does not come within"
+
+say "--- ... and the lead's while it joins"
+restart_held join
+kill_agent "$lead"
+release_all join
+check_ends "the agent of node 0 does not come back" 2
 
 say "--- after all that it goes on"
 nr_restarts=$((nr_restarts + 1))
