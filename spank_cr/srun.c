@@ -136,9 +136,7 @@ static int export_run(void)
 static int export_outside(void)
 {
 	unsetenv(CR_STEP_TERMINAL_VARIABLE);
-	if (spank_context() != S_CTX_LOCAL)
-		return unsetenv(CR_STEP_OUTSIDE_VARIABLE);
-	if (getenv("SLURM_JOB_ID"))
+	if (spank_context() != S_CTX_LOCAL || getenv("SLURM_JOB_ID"))
 		return unsetenv(CR_STEP_OUTSIDE_VARIABLE);
 	return setenv(CR_STEP_OUTSIDE_VARIABLE, "1", 1) ? -ENOMEM : 0;
 }
