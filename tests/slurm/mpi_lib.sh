@@ -88,6 +88,20 @@ move_nodes() # RESTARTS RANKS: so many on each
 	say "they run on $(field NodeList)"
 }
 
+# Two ranks on each of two nodes, which talk by what has been chosen, are moved
+# twice.
+stress_nodes()
+{
+	local i
+	need mpi_stress libopenmpi-dev
+	submit_nodes 2 "$programs/mpi_stress -s -u 30000"
+	for i in 1 2; do
+		await_count $(($(counted) + 5 + RANDOM % 20))
+		move_nodes "$i" 2
+	done
+	finish_stress
+}
+
 are_restarted() # TIMES RANKS
 {
 	[ "$(cat "$shared/../nodes"/*/log/spank_cr.log |

@@ -5,11 +5,5 @@
 NODES=4
 source "$(dirname "$0")/mpi_lib.sh"
 
-need mpi_stress libopenmpi-dev
 use_ucx
-submit_nodes 2 "$programs/mpi_stress -s -u 30000"
-for i in 1 2; do
-	await_count $(($(counted) + 5 + RANDOM % 20))
-	move_nodes "$i" 2
-done
-finish_stress
+stress_nodes

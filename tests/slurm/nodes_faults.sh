@@ -95,10 +95,7 @@ await_text "node 1 ($member): its agent has died or cannot be reached"
 release "$member" saved
 check_runs_on 0 1 2 3
 newest=$(manifests | tail -n 1)
-requeue
-await 60 "restart" restarts_are 1
-await_log "restart from checkpoint $(generation_of "$newest")"
-await_new_generation
+requeue_from "$newest" 1
 lead=$(node_of 0)
 member=$(node_of 1)
 
@@ -110,10 +107,7 @@ check_runs_on 2 3
 release "$lead" commit
 check_runs_on 0 1 2 3
 newest=$(manifests | tail -n 1)
-requeue
-await 60 "restart" restarts_are 2
-await_log "restart from checkpoint $(generation_of "$newest")"
-await_new_generation
+requeue_from "$newest" 2
 lead=$(node_of 0)
 member=$(node_of 1)
 
@@ -126,10 +120,7 @@ newest=$(manifests | tail -n 1)
 release "$lead" commit
 check_runs_on 0 1 2 3
 [ "$(manifests | tail -n 1)" = "$newest" ] || fail "committed after all"
-requeue
-await 60 "restart" restarts_are 3
-await_log "restart from checkpoint $(generation_of "$newest")"
-await_new_generation
+requeue_from "$newest" 3
 check_runs_on 0 1 2 3
 root scancel "$job"
 await_end CANCELLED

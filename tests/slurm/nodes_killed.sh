@@ -34,11 +34,8 @@ kill_in() # PHASE INDEX TEXT
 	release "$node" "$1"
 	check_runs_on 0 1 2 3
 	[ "$(manifests | tail -n 1)" = "$newest" ] || fail "committed after all"
-	requeue
 	nr_restarts=$((nr_restarts + 1))
-	await 60 "restart" restarts_are $nr_restarts
-	await_log "restart from checkpoint $(generation_of "$newest")"
-	await_new_generation
+	requeue_from "$newest" $nr_restarts
 	check_one_program 0 1 2 3
 }
 

@@ -174,6 +174,15 @@ await_new_generation()
 	await 40 "new generation" newest_is_not "$newest"
 }
 
+# Requeued, for the TIMES-th time, it goes on from that generation.
+requeue_from() # MANIFEST TIMES
+{
+	requeue
+	await 60 "restart" restarts_are "$2"
+	await_log "restart from checkpoint $(generation_of "$1")"
+	await_new_generation
+}
+
 # A checkpoint holds all of the step, the nodes that are done too.
 check_held_still()
 {

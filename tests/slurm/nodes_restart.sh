@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # nodes_restart.sh - a step of two nodes goes on after its lead node has crashed
-# in the middle of a checkpoint, and something is wrong with that on one node: all nodes take the same
-# generation, and none runs before all do
+# in the middle of a checkpoint, and something is wrong with that on one node: all
+# nodes take the same generation, and none runs before all do
 NODES=4
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/nodes_lib.sh"
