@@ -70,9 +70,6 @@ void cr_coordinator_happen(struct coordinator *c, enum cr_restart_event event);
 /* Process @index has died when it should not: the restart fails. */
 void cr_coordinator_lost(struct coordinator *c, size_t index);
 
-/* The number of process @index, also of helpers. */
-uint32_t cr_coordinator_vpid(const struct coordinator *c, size_t index);
-
 /* Fill @c->by_vpid and @c->by_task; restart_coordinator.c frees them. */
 int cr_coordinator_index(struct coordinator *c);
 

@@ -44,7 +44,7 @@ int cr_coordinator_begin_device(struct coordinator *c)
 	for (size_t i = 0; i < plan->nr; i++)
 		if (plan->processes[i].task == CR_PLAN_HELPER &&
 		    plan->processes[i].kind != CR_PLAN_TEMP)
-			ghosts[nr++] = cr_coordinator_vpid(c, i);
+			ghosts[nr++] = cr_restart_vpid(c->restarter, i);
 	rc = cr_kmod_restart_begin(device, c->restarter->image->fd, ghosts, nr,
 				   timeout_ms(c));
 	free(ghosts);

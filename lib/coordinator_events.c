@@ -76,19 +76,10 @@ static void fail(struct coordinator *c, enum cr_restart_event event, int code,
 	cr_coordinator_happen(c, event);
 }
 
-uint32_t cr_coordinator_vpid(const struct coordinator *c, size_t index)
-{
-	const struct cr_plan_process *plan =
-		&c->restarter->plan->processes[index];
-
-	return plan->vpid ? plan->vpid :
-			    c->restarter->highest_vpid + 1 + (uint32_t)index;
-}
-
 void cr_coordinator_lost(struct coordinator *c, size_t index)
 {
 	fail(c, CR_EV_TASK_DIED, -ECANCELED, "died during the restart",
-	     cr_coordinator_vpid(c, index));
+	     cr_restart_vpid(c->restarter, index));
 }
 
 static int compare_vpids(const void *a, const void *b)
@@ -108,7 +99,8 @@ int cr_coordinator_index(struct coordinator *c)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < plan->nr; i++) {
 		c->by_vpid[i] =
-			(struct vpid_index){ cr_coordinator_vpid(c, i), i };
+			(struct vpid_index){ cr_restart_vpid(c->restarter, i),
+					     i };
 		if (plan->processes[i].task != CR_PLAN_HELPER)
 			c->by_task[plan->processes[i].task] = i;
 	}
@@ -135,7 +127,7 @@ static int step_task(struct coordinator *c, size_t index,
 		fail(c, CR_EV_TASK_FAILED, next,
 		     next == -EBUSY ? "has joined twice" :
 				      "is at the wrong step of the restart",
-		     cr_coordinator_vpid(c, index));
+		     cr_restart_vpid(c->restarter, index));
 		return next;
 	}
 	process->state = (enum cr_task_state)next;

@@ -25,24 +25,6 @@
 #define NS_PER_BYTE 20 /* 50 MB/s */
 #define SPARE_FDS 256 /* temporary descriptors of a task, at the most usual */
 
-static uint32_t highest_vpid(const struct cr_saved *saved)
-{
-	uint32_t highest = 1;
-
-	for (size_t i = 0; i < saved->nr_tasks; i++) {
-		const struct cr_saved_task *task = &saved->tasks[i];
-		uint32_t of[] = { task->link->vpid, task->link->pgid,
-				  task->link->sid };
-
-		for (size_t j = 0; j < 3; j++)
-			highest = of[j] > highest ? of[j] : highest;
-		for (size_t j = 0; j < task->nr_threads; j++)
-			if (task->threads[j].thread->tid > highest)
-				highest = task->threads[j].thread->tid;
-	}
-	return highest;
-}
-
 /* Descriptors from the floor up are ours, below it the tasks'. */
 static int find_floor(struct cr_restarter *r, struct cr_error *err)
 {
@@ -205,11 +187,11 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 				  err);
 	if (rc < 0)
 		return rc;
-	r->highest_vpid = highest_vpid(r->saved);
 	rc = find_floor(r, err);
 	if (!rc && r->options->namespace_fd)
 		r->namespace_fd =
 			raise_fd(r->options->namespace_fd, r->fd_floor);
+	cr_restart_choose_vpids(r);
 	if (!rc)
 		rc = open_sockets(r, err);
 	if (!rc)

@@ -6,7 +6,6 @@
  * parents are those of the saved tree.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +19,11 @@
 #include "cr_fault.h"
 #include "cr_namespace.h"
 #include "restart_birth.h"
+
+/* A number stays taken for a moment after its task is gone: since Linux 6.15
+ * release_task() frees it outside of tasklist_lock (0.4 ms were seen). */
+#define FREE_TRIES 20
+#define FREE_LATER_US 1000
 
 void cr_birth_fail(const struct cr_birth *birth, const struct cr_error *err)
 {
@@ -51,9 +55,7 @@ static uint64_t exit_signal_of(const struct cr_restarter *restarter,
 long cr_restart_fork(struct cr_restarter *restarter, size_t index, int *pidfdp)
 {
 	const struct cr_plan_process *plan = &restarter->plan->processes[index];
-	/* helpers get numbers that no task of the tree will want */
-	pid_t vpid = plan->vpid ? (pid_t)plan->vpid :
-				  (pid_t)(restarter->highest_vpid + 1 + index);
+	pid_t vpid = (pid_t)cr_restart_vpid(restarter, index);
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
 		.pidfd = (uint64_t)pidfdp,
@@ -61,13 +63,18 @@ long cr_restart_fork(struct cr_restarter *restarter, size_t index, int *pidfdp)
 		.set_tid = (uint64_t)&vpid,
 		.set_tid_size = 1,
 	};
-	long pid;
+	long pid = -1;
 
 	if (cr_fault_at(CR_FAULT_FORK, index))
 		return -errno;
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0)
-		cr_restart_process(restarter, index);
+	for (int i = 0; i < FREE_TRIES; i++) {
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (pid == 0)
+			cr_restart_process(restarter, index);
+		if (pid > 0 || errno != EEXIST)
+			break;
+		usleep(FREE_LATER_US);
+	}
 	return pid < 0 ? -errno : pid;
 }
 
@@ -174,24 +181,6 @@ int cr_restart_dies_with_creator(const struct cr_restarter *restarter,
 	       restarter->plan->processes[plan->creator].kind == CR_PLAN_LIVE;
 }
 
-/*
- * Numbers that are taken without being asked for (threads that fill memory)
- * must not be those that some task is about to ask for.
- */
-static void reserve_vpids(const struct cr_restarter *r)
-{
-	char text[16];
-	int fd, n;
-
-	fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return; /* then one of them may fail with EEXIST */
-	n = snprintf(text, sizeof(text), "%zu",
-		     (size_t)r->highest_vpid + 1 + r->plan->nr);
-	n = (int)write(fd, text, (size_t)n);
-	close(fd);
-}
-
 void cr_birth_fault(const struct cr_birth *birth, size_t index)
 {
 	const struct cr_restart_options *options = birth->restarter->options;
@@ -211,8 +200,10 @@ void cr_birth_run(const struct cr_birth *birth)
 	if (birth->plan->is_subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	come_in(birth);
+	/* numbers that are taken without being asked for (threads that fill
+	 * memory) must not be those that some task is about to ask for */
 	if (birth->plan == birth->restarter->plan->processes)
-		reserve_vpids(birth->restarter);
+		cr_restart_reserve_vpids(birth->restarter);
 	fork_children(birth, CR_PLAN_BEFORE_SETSID);
 	if (birth->plan->does_setsid)
 		setsid();

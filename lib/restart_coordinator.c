@@ -116,7 +116,7 @@ static void make_roots(struct coordinator *c)
 		pid = cr_restart_fork(c->restarter, i, &pidfd);
 		if (pid < 0) {
 			cr_error_set(c->err, (int)pid, "making vpid %u: %s",
-				     cr_coordinator_vpid(c, i),
+				     cr_restart_vpid(c->restarter, i),
 				     strerror((int)-pid));
 			cr_coordinator_happen(c, CR_EV_TASK_FAILED);
 			return;

@@ -74,7 +74,7 @@ struct cr_restarter {
 	int device; /* /dev/cr, if the module runs the protocol; else -1 */
 	int namespace_fd; /* as in options, above the floor; -1: none */
 	int fd_floor; /* all our descriptors are at or above it */
-	uint32_t highest_vpid; /* of tasks, threads, groups and sessions */
+	uint32_t spare_vpid; /* the first of those of helpers; one each */
 	struct cr_restarter_root *roots; /* [options->nr_roots] */
 	struct cr_terminals *terminals; /* NULL: no pseudo terminals */
 	size_t terminals_length; /* bytes */
@@ -114,6 +114,13 @@ void cr_zone_free(struct cr_zone *zone);
  * there at once, if nothing else is there yet. */
 int cr_zone_is_clear_of_us(const struct cr_zone *zone, uint64_t start,
 			   uint64_t end);
+
+/* restart_vpids.c: set spare_vpid; */
+void cr_restart_choose_vpids(struct cr_restarter *restarter);
+/* let nobody of the caller's PID namespace be given such a number unasked; */
+void cr_restart_reserve_vpids(const struct cr_restarter *restarter);
+/* the number of process @index of the plan, also of a helper. */
+uint32_t cr_restart_vpid(const struct cr_restarter *restarter, size_t index);
 
 /* restart_task.c: the life of process number @index of the plan, from its
  * birth to the restorer. */

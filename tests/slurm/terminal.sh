@@ -23,10 +23,10 @@ SLURM_PTY_PORT=1 srun python3 -c \
 	'import os; print("own", os.ttyname(os.openpty()[1]))'
 EOF
 await_end COMPLETED
-# script(1) has echoed the end of its own input before it
-grep -q '^[^o]*/dev/pts/[0-9]' "$(output)" || fail "the rank has no terminal"
-grep -qx 'own /dev/pts/0' "$(output)" || fail "the step has the node's"
-say "$(grep /dev/pts "$(output)" | paste -sd ' ')"
+# script(1) echoes the end of its own input, a ^D or a NUL, around the first line
+grep -qa '^[^o]*/dev/pts/[0-9]' "$(output)" || fail "the rank has no terminal"
+grep -qa 'own /dev/pts/0$' "$(output)" || fail "the step has the node's"
+say "$(grep -ao '[a-z ]*/dev/pts/[0-9]*' "$(output)" | paste -sd ' ')"
 
 typing shell "${as_user[@]}" srun --pty bash --norc --noprofile
 typing shell "${as_user[@]}" salloc -Q srun --pty bash --norc --noprofile
