@@ -233,15 +233,19 @@ int cr_freeze(struct cr_checkpoint *checkpoint, struct cr_error *err);
 /* Find tasks and threads that are not known yet; *@nr_newp counts them. */
 int cr_discover(struct cr_checkpoint *checkpoint, size_t *nr_newp,
 		struct cr_error *err);
-/* Let everything that is stopped go on, changed registers first. */
-int cr_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err);
-int cr_end(struct cr_checkpoint *checkpoint, struct cr_error *err);
 void cr_forget_tasks(struct cr_checkpoint *checkpoint);
 struct cr_save_task *cr_find_task(const struct cr_checkpoint *checkpoint,
 				  pid_t pid);
 struct cr_save_task *cr_find_vpid(const struct cr_checkpoint *checkpoint,
 				  uint32_t vpid);
 uint32_t cr_vtid_of(const struct cr_checkpoint *checkpoint, pid_t tid);
+
+/* ---- freeze_end.c ---- */
+
+/* Let everything that is stopped go on, changed registers first. */
+int cr_thaw(struct cr_checkpoint *checkpoint, struct cr_error *err);
+/* Kill all; 0 when they are gone. */
+int cr_end(struct cr_checkpoint *checkpoint, struct cr_error *err);
 
 /* ---- collect.c ---- */
 
