@@ -19,6 +19,7 @@
 #include "cause.h"
 #include "cr_checkpoint.h"
 #include "cr_error.h"
+#include "failures.h"
 #include "message.h"
 
 enum agent_phase {
@@ -102,7 +103,7 @@ struct agent {
 	struct agent_relay relay;
 
 	struct agent_worker *saver, *asker, *restarter, *requeuer;
-	struct cr_error said; /* the last failure that the user was told */
+	struct cr_failures failures; /* to save it, so far */
 	struct agent_result saved; /* the last result of the saver */
 	struct event *interval_timer, *poll_timer, *clients_timer;
 	int save_is_final;

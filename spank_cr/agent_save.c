@@ -116,22 +116,21 @@ void agent_save_cut_short(struct agent *agent)
 		     "killed before it was complete (KillWait is %u s): an "
 		     "older one counts, if there is one",
 		     agent->job.kill_wait);
-	if (!strcmp(agent->said.text, why.text))
+	if (!cr_failures_tell(&agent->failures, &why, 0))
 		return;
-	agent->said = why;
 	agent_log(agent, LOG_ERR, "checkpoint failed: %s", why.text);
 	start_comment(agent, why.text);
 }
 
-/* A periodic one that fails each time for the same reason: once is enough. */
 static void explain(struct agent *agent, const struct cr_error *why)
 {
-	if (!agent->save_is_final && !strcmp(agent->said.text, why->text)) {
-		agent_log(agent, LOG_ERR, "checkpoint failed again: %s",
+	if (!cr_failures_tell(&agent->failures, why, agent->save_is_final)) {
+		agent_log(agent, LOG_ERR,
+			  "checkpoint failed, which the user "
+			  "is not told: %s",
 			  why->text);
 		return;
 	}
-	agent->said = *why;
 	agent_say(agent, "checkpoint failed, the program runs on: %s%s",
 		  why->text, cr_advice(why->text, agent->step->command));
 	start_comment(agent, why->text);
@@ -165,7 +164,7 @@ static void outcome(struct agent *agent, const struct cr_error *failure,
 		not_saved(agent, failure, is_silent);
 		return;
 	}
-	memset(&agent->said, 0, sizeof(agent->said));
+	cr_failures_forget(&agent->failures);
 	if (result->err.code)
 		agent_log(agent, LOG_WARNING,
 			  "checkpoint %u is complete, but: %s",
