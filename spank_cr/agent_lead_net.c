@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent_peers.h"
+#include "ports.h"
 
 #define BACKLOG 4096
 #define STRANGERS 64 /* connections that are nobody's, beside a node each */
@@ -165,26 +166,28 @@ static int open_listener(uint16_t *portp)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t length = sizeof(in6);
-	int zero = 0, fd;
+	int zero = 0, port = -1, fd;
 
 	fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0 &&
-	    (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) ||
-	     bind(fd, (struct sockaddr *)&in6, sizeof(in6)))) {
-		close(fd);
-		fd = -1;
-	}
-	if (fd < 0) {
+	    !setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)))
+		port = cr_ports_bind(fd, (struct sockaddr *)&in6, sizeof(in6));
+	if (port < 0) {
+		if (fd >= 0)
+			close(fd);
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 			    0);
-		if (fd < 0 || bind(fd, (struct sockaddr *)&in, sizeof(in)))
+		if (fd < 0)
 			return -errno;
+		port = cr_ports_bind(fd, (struct sockaddr *)&in, sizeof(in));
 	}
-	if (listen(fd, BACKLOG) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&in6, &length) < 0)
-		return -errno;
-	*portp = ntohs(in6.sin6_port); /* at the same place for both */
+	if (port >= 0 && listen(fd, BACKLOG) < 0)
+		port = -errno;
+	if (port < 0) {
+		close(fd);
+		return port;
+	}
+	*portp = (uint16_t)port;
 	return fd;
 }
 

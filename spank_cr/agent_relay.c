@@ -16,33 +16,32 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "ports.h"
 #include "relay.h"
 
 #define ANSWER_TIMEOUT_MS 30000
 
 /* --- starting it --- */
 
-/* On a port of the kernel's choice. */
 static int listen_on_loopback(uint16_t *portp, struct cr_error *err)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	socklen_t length = sizeof(address);
-	int fd;
+	int fd, port = -1;
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, SOMAXCONN) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
+	if (fd >= 0)
+		port = cr_ports_bind(fd, (struct sockaddr *)&address,
+				     sizeof(address));
+	if (port < 0 || listen(fd, SOMAXCONN) < 0) {
 		cr_error_errno(err, "PMIx relay: no socket");
 		if (fd >= 0)
 			close(fd);
 		return -1;
 	}
-	*portp = ntohs(address.sin_port);
+	*portp = (uint16_t)port;
 	return fd;
 }
 

@@ -14,10 +14,8 @@
 #include <unistd.h>
 
 #include "mpirun.h"
+#include "ports.h"
 
-/* Above those that the kernel gives to connections by itself */
-#define PORT_FIRST 61000u
-#define NR_PORTS 4500u
 #define PORT_STEP 277u /* prime: the ports of a step are far apart */
 
 uint16_t mpirun_port(const char *step, unsigned int i)
@@ -26,7 +24,7 @@ uint16_t mpirun_port(const char *step, unsigned int i)
 
 	for (; *step; step++)
 		hash = (hash ^ (unsigned char)*step) * 16777619u;
-	return (uint16_t)(PORT_FIRST + (hash + i * PORT_STEP) % NR_PORTS);
+	return (uint16_t)(CR_PORT_FIRST + (hash + i * PORT_STEP) % CR_NR_PORTS);
 }
 
 size_t mpirun_order_write(const struct mpirun_order *order, void *bytes,
