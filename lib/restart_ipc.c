@@ -164,15 +164,18 @@ static int is_mapped(const struct cr_saved *saved, uint32_t id)
 static int make(struct cr_restarter *restarter,
 		const struct cr_wire_space *space, struct cr_error *err)
 {
+	const size_t size =
+		(size_t)(space->length / CR_WIRE_PAGE + 1) * CR_WIRE_PAGE;
 	void *content;
 	int rc;
 
 	if (space->kind == CR_SPACE_SYSV)
 		return cr_mm_make_segment(restarter, space, err);
-	/* whole pages are filled */
-	content = calloc(1, space->length + CR_WIRE_PAGE);
+	/* whole pages are filled, in whole pages */
+	content = aligned_alloc(CR_WIRE_PAGE, size);
 	if (!content)
 		return cr_error_set(err, -ENOMEM, "out of memory");
+	memset(content, 0, size);
 	rc = cr_mm_fill_object(restarter, space, content, err);
 	if (rc == 0)
 		rc = space->kind == CR_SPACE_QUEUE ?
