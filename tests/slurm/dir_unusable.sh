@@ -30,8 +30,8 @@ is_held_by_us()
 await 60 "job that is held" is_held_by_us
 [[ $(root scontrol show job "$job") == *"AdminComment=spank_cr: "* ]] ||
 	fail "no comment"
-grep -qF "the job is queued again and held" "$(output)" ||
-	fail "the output does not say so"
+await 20 "output that says so" \
+	grep -qF "the job is queued again and held" "$(output)"
 rm "$shared/cr"
 mv "$shared/away" "$shared/cr"
 root scontrol release "$job"

@@ -9,7 +9,7 @@ expect()
 {
 	echo "$1" >/sys/module/flaws/parameters/make
 	"${top:?}/tests/vm/messages" >/tmp/messages
-	if grep -m 1 -E "$2" /tmp/messages &&
+	if grep -q -E "$2" /tmp/messages &&
 		"$top/tests/vm/reports" </tmp/messages >/dev/null; then
 		echo "ok - $1"
 	else
@@ -19,7 +19,9 @@ expect()
 }
 
 failed=0
-dmesg -n 1 # what is wanted here is none for vm-test to find
+# What is wanted here is none for vm-test to find.  Not dmesg -n 1: lockdep's
+# report calls console_verbose(), which leaves only 0 as it is
+echo 0 >/proc/sys/kernel/printk
 insmod "${vm:?}/flaws/flaws.ko"
 "${top:?}/tests/vm/messages" >/dev/null
 expect rcu 'suspicious RCU usage'
@@ -34,5 +36,5 @@ expect freed 'KASAN: (slab-)?use-after-free'
 grep -E '^ *debug_locks: *0' /proc/lockdep_stats
 rmmod flaws
 "$top/tests/vm/messages" >/dev/null
-dmesg -n 5
+echo 5 >/proc/sys/kernel/printk
 exit $failed
