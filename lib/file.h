@@ -189,6 +189,10 @@ int cr_fdinfo_number(const char *text, const char *key, int base,
  * with a position of its own.  Returns a descriptor or a negative errno. */
 int cr_file_reopen(int fd, int flags);
 
+/* files_open.c: the same with what process @file->pid may do, not root. -EACCES
+ * if it may not and the file is not its user's own either. */
+int cr_file_open_as_task(const struct cr_file *file, int flags);
+
 /* The vpid of process or thread @id of the tree, as we see it; 0: none. */
 uint32_t cr_file_vpid(const struct cr_file_table *table, pid_t id);
 
@@ -207,7 +211,7 @@ int cr_file_try_external(struct cr_file_table *table, struct cr_file *file);
 int cr_file_ask_external(struct cr_file_table *table, struct cr_file *file,
 			 struct cr_error *err);
 
-/* ---- contents of FILE spaces: file_content.c ---- */
+/* ---- contents of FILE spaces: file_content.c, file_content_make.c ---- */
 
 /* Save the content of @file with the image, once for all of its inode. */
 int cr_file_content_add(struct cr_file_table *table, struct cr_file *file,
@@ -286,6 +290,11 @@ void cr_file_give_back_rights(const struct cr_file_rights *rights);
  * Returns a descriptor or a negative errno. */
 int cr_file_open_as_user(const struct cr_file_restore *restore,
 			 const char *path, int flags, mode_t mode);
+
+/* Open again what descriptor @place, maybe of O_PATH, leads to: with the task's
+ * rights, or those of its owner, if the task is of that user. */
+int cr_file_reopen_as_user(const struct cr_file_restore *restore, int place,
+			   int flags);
 
 /*
  * Make the folders of @path that are missing, as the task: a memory file

@@ -5,17 +5,15 @@
  * For those that another node does not have: without a name, or on a tmpfs.
  * The content is saved once for each inode, as a FILE space, without holes.
  *
- * At restart a named one is made anew unless it is still there, the very
- * same inode on the very same node.  Then it gets the saved content only if
- * the tree was able to write to it: what others wrote is theirs.
+ * Only what the tree may read, that is: its user gets it at the restart, and a
+ * descriptor may be one to write with, or with O_PATH.  The restart is in
+ * file_content_make.c.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "array.h"
@@ -54,12 +52,35 @@ static int read_content(const struct cr_memory_source *source, uint64_t address,
 	return 0;
 }
 
+/* Has some task a description or mapping to read it with?  That of a program
+ * which is run is the kernel's. */
+static int is_ring_readable(const struct cr_file *file)
+{
+	const struct cr_file *other = file;
+	int is_mapped = 0, is_program = 0;
+
+	do {
+		const unsigned int flags = other->wire.open_flags;
+
+		if (other->fd < 0 && !strcmp(other->name, "exe"))
+			is_program = 1;
+		else if (other->fd < 0)
+			is_mapped = 1;
+		else if (!(flags & O_PATH) && (flags & O_ACCMODE) != O_WRONLY)
+			return 1;
+		other = other->next_of_inode;
+	} while (other != file);
+	return is_mapped && !is_program;
+}
+
 /* A description of our own, so that its position may move. */
 static int open_source(const struct cr_file *file)
 {
 	char name[128];
 	int fd;
 
+	if (!is_ring_readable(file))
+		return cr_file_open_as_task(file, O_RDONLY);
 	if (file->fd >= 0)
 		return cr_file_reopen(file->fd, O_RDONLY);
 	snprintf(name, sizeof(name), "/proc/%d/%s", file->pid, file->name);
@@ -177,205 +198,4 @@ void cr_file_content_free(struct cr_file_content *content)
 		return;
 	close(content->source.fd);
 	free(content);
-}
-
-struct mapped {
-	char *start;
-	uint64_t length;
-};
-
-static void *locate(void *arg, uint64_t address, uint64_t *length)
-{
-	const struct mapped *mapped = arg;
-
-	if (address >= mapped->length)
-		return NULL;
-	if (*length > mapped->length - address)
-		*length = mapped->length - address;
-	return mapped->start + address;
-}
-
-int cr_file_content_fill(struct cr_file_restore *restore,
-			 const struct cr_saved_file *saved, int fd,
-			 struct cr_error *err)
-{
-	struct mapped mapped = { NULL, page_up(saved->file->size) };
-	int rc;
-
-	if (ftruncate(fd, (off_t)saved->file->size) < 0)
-		return cr_error_errno(err, "%s: cannot get its size",
-				      saved->path);
-	if (!mapped.length)
-		return 0;
-	mapped.start = mmap(NULL, mapped.length, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (mapped.start == MAP_FAILED)
-		return cr_error_errno(err, "%s: mmap", saved->path);
-	rc = cr_image_fill(restore->image, saved->file->space, locate, &mapped,
-			   1, err);
-	munmap(mapped.start, mapped.length);
-	return rc < 0 ? cr_error_prefix(err, "content of %s", saved->path) : 0;
-}
-
-static int set_owner(const struct cr_saved_file *saved, int fd,
-		     struct cr_error *err)
-{
-	const struct cr_wire_file *wire = saved->file;
-
-	if ((geteuid() == 0 && fchown(fd, wire->uid, wire->gid) < 0) ||
-	    fchmod(fd, wire->mode & 07777) < 0)
-		return cr_error_errno(err, "%s: cannot set owner and mode",
-				      saved->path);
-	return 0;
-}
-
-/* A file without a name, in the directory where it once had one, or in /tmp. */
-static int create_unlinked(struct cr_file_restore *restore, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char directory[4096];
-	int fd, length;
-
-	length = slash ? (int)(slash - path) : 0;
-	snprintf(directory, sizeof(directory), "%.*s", length ? length : 1,
-		 length ? path : "/");
-	fd = cr_file_open_as_user(restore, directory, O_TMPFILE | O_RDWR, 0600);
-	if (fd >= 0)
-		return fd;
-	return cr_file_open_as_user(restore, "/tmp", O_TMPFILE | O_RDWR, 0600);
-}
-
-/* The inode that was saved, still there? */
-static int is_same_inode(const struct cr_file_restore *restore,
-			 const struct cr_wire_file *wire, const struct stat *st)
-{
-	struct utsname here;
-
-	return uname(&here) == 0 &&
-	       !strncmp(here.nodename, restore->saved->head->node,
-			sizeof(restore->saved->head->node) - 1) &&
-	       st->st_dev == wire->device && st->st_ino == wire->inode &&
-	       st->st_uid == wire->uid;
-}
-
-/* The file still has its name: *@fdp for content, if it needs that, or done. */
-static int use_present(struct cr_file_restore *restore,
-		       const struct cr_saved_file *saved, int fd,
-		       int *is_filledp, struct cr_error *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return cr_error_errno(err, "%s", saved->path);
-	if (!is_same_inode(restore, saved->file, &st))
-		return -EEXIST;
-	*is_filledp = !(saved->file->flags & CR_FILE_F_WRITABLE);
-	/* Holes of the saved content shall read as zeros. */
-	if (!*is_filledp && st.st_size &&
-	    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-		      st.st_size) < 0)
-		return cr_error_errno(err, "%s: cannot clear it", saved->path);
-	return *is_filledp ? cr_file_check_size(saved, fd, err) : 0;
-}
-
-/*
- * A leftover of an earlier life of this tree on this node: only in /dev/shm,
- * where names are made for sharing memory, and only its user's own.  Whoever
- * has it open keeps it.
- */
-static int remove_leftover(const struct cr_file_restore *restore,
-			   const struct cr_saved_file *saved, int fd,
-			   struct cr_error *err)
-{
-	struct cr_file_rights rights;
-	struct stat st;
-	int rc = -1;
-
-	if (!strncmp(saved->path, "/dev/shm/", 9) && fstat(fd, &st) == 0 &&
-	    S_ISREG(st.st_mode) && st.st_uid == saved->file->uid &&
-	    cr_file_take_rights(restore, &rights) == 0) {
-		rc = unlink(saved->path);
-		cr_file_give_back_rights(&rights);
-	}
-	if (rc == 0)
-		return 0;
-	return cr_error_set(err, -ESTALE,
-			    "%s exists here and is another file than the one "
-			    "saved",
-			    saved->path);
-}
-
-static int create_named(struct cr_file_restore *restore,
-			const struct cr_saved_file *saved, int *is_filledp,
-			struct cr_error *err)
-{
-	int fd, rc;
-
-	*is_filledp = 0;
-	fd = open(saved->path,
-		  O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd >= 0) {
-		rc = use_present(restore, saved, fd, is_filledp, err);
-		if (rc == -EEXIST)
-			rc = remove_leftover(restore, saved, fd, err);
-		else if (rc == 0)
-			return fd;
-		close(fd);
-		if (rc < 0)
-			return rc;
-	}
-	cr_file_make_folders(restore, saved->path);
-	fd = cr_file_open_as_user(restore, saved->path,
-				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return cr_error_set(err, fd, "cannot create %s: %s",
-				    saved->path, strerror(-fd));
-	return fd;
-}
-
-int cr_file_content_create(struct cr_file_restore *restore,
-			   const struct cr_saved_file *saved,
-			   struct cr_error *err)
-{
-	int fd, is_filled = 0, rc = 0;
-
-	if (saved->file->flags & CR_FILE_F_UNLINKED) {
-		fd = create_unlinked(restore, saved->path);
-		if (fd < 0)
-			return cr_error_set(err, fd,
-					    "cannot make a file for the "
-					    "removed %s: %s",
-					    saved->path, strerror(-fd));
-	} else {
-		fd = create_named(restore, saved, &is_filled, err);
-		if (fd < 0)
-			return fd;
-	}
-	if (!is_filled)
-		rc = cr_file_content_fill(restore, saved, fd, err);
-	if (rc == 0 && !is_filled)
-		rc = set_owner(saved, fd, err);
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
-int cr_file_content_create_private(struct cr_file_restore *restore,
-				   const struct cr_saved_file *saved,
-				   struct cr_error *err)
-{
-	int fd, rc;
-
-	fd = create_unlinked(restore, saved->path);
-	if (fd < 0)
-		return cr_error_set(err, fd, "cannot make a copy of %s: %s",
-				    saved->path, strerror(-fd));
-	rc = cr_file_content_fill(restore, saved, fd, err);
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	return fd;
 }

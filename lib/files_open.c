@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "procfs.h"
 
 #define GROUPS_MAX 65536
 
@@ -28,27 +30,34 @@ static int set_groups(size_t nr_groups, const gid_t *groups)
 	return (int)syscall(SYS_setgroups, nr_groups, groups);
 }
 
+static int take(uid_t uid, gid_t gid, size_t nr_groups, const gid_t *groups,
+		struct cr_file_rights *rights)
+{
+	rights->is_changed = 0;
+	if (uid == 0 || geteuid() != 0)
+		return 0;
+	rights->nr_groups = getgroups(64, rights->groups);
+	if (rights->nr_groups < 0)
+		rights->nr_groups = 0;
+	if (nr_groups > GROUPS_MAX || set_groups(nr_groups, groups) < 0)
+		return -EPERM;
+	rights->is_changed = 1;
+	setfsgid(gid);
+	setfsuid(uid);
+	return 0;
+}
+
 int cr_file_take_rights(const struct cr_file_restore *restore,
 			struct cr_file_rights *rights)
 {
 	const struct cr_saved_thread *leader;
 
 	rights->is_changed = 0;
-	if (!restore->task || !restore->task->nr_threads || geteuid() != 0)
+	if (!restore->task || !restore->task->nr_threads)
 		return 0;
 	leader = &restore->task->threads[0];
-	if (leader->thread->creds.fsuid == 0)
-		return 0;
-	rights->nr_groups = getgroups(64, rights->groups);
-	if (rights->nr_groups < 0)
-		rights->nr_groups = 0;
-	if (leader->thread->nr_groups > GROUPS_MAX ||
-	    set_groups(leader->thread->nr_groups, leader->groups) < 0)
-		return -EPERM;
-	rights->is_changed = 1;
-	setfsgid(leader->thread->creds.fsgid);
-	setfsuid(leader->thread->creds.fsuid);
-	return 0;
+	return take(leader->thread->creds.fsuid, leader->thread->creds.fsgid,
+		    leader->thread->nr_groups, leader->groups, rights);
 }
 
 void cr_file_give_back_rights(const struct cr_file_rights *rights)
@@ -61,6 +70,49 @@ void cr_file_give_back_rights(const struct cr_file_rights *rights)
 		set_groups((size_t)rights->nr_groups, rights->groups);
 	}
 	errno = saved;
+}
+
+static int reopen_as(const struct cr_file *file, int flags,
+		     const struct cr_proc_status *status)
+{
+	struct cr_file_rights rights;
+	char name[128];
+	int fd;
+
+	if (file->fd >= 0)
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", file->fd);
+	else
+		snprintf(name, sizeof(name), "/proc/%d/%s", file->pid,
+			 file->name);
+	fd = take(status->uid[3], status->gid[3], status->nr_groups,
+		  status->groups, &rights);
+	if (fd < 0)
+		return fd;
+	fd = open(name, flags | O_CLOEXEC | O_NOCTTY);
+	fd = fd < 0 ? -errno : fd;
+	cr_file_give_back_rights(&rights);
+	/* its owner may give themselves the right to */
+	if (fd != -EACCES || file->stat.st_uid != status->uid[3])
+		return fd;
+	fd = open(name, flags | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+int cr_file_open_as_task(const struct cr_file *file, int flags)
+{
+	struct cr_proc_status status = { 0 };
+	char *text;
+	int rc;
+
+	rc = cr_proc_read(file->pid, "status", &text, NULL, NULL);
+	if (rc < 0)
+		return rc;
+	rc = cr_proc_parse_status(text, &status);
+	free(text);
+	if (rc == 0)
+		rc = reopen_as(file, flags, &status);
+	cr_proc_status_free(&status);
+	return rc;
 }
 
 int cr_file_open_as_user(const struct cr_file_restore *restore,
@@ -97,6 +149,30 @@ void cr_file_make_folders(const struct cr_file_restore *restore,
 	cr_file_give_back_rights(&rights);
 }
 
+/* Is @fd a file or folder of the saved task's own user? */
+static int is_own(const struct cr_file_restore *restore, int fd)
+{
+	const struct cr_saved_task *task = restore->task;
+	struct stat st;
+
+	return task && task->nr_threads && fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+	       st.st_uid == task->threads[0].thread->creds.fsuid;
+}
+
+int cr_file_reopen_as_user(const struct cr_file_restore *restore, int place,
+			   int flags)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", place);
+	fd = cr_file_open_as_user(restore, name, flags | O_NONBLOCK, 0);
+	return fd == -EACCES && is_own(restore, place) ?
+		       cr_file_reopen(place, flags | O_NONBLOCK) :
+		       fd;
+}
+
 int cr_file_open_flags(const struct cr_saved_file *saved)
 {
 	const int kept = O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC | O_DIRECT |
@@ -118,17 +194,6 @@ static int explain(const struct cr_saved_file *saved, int rc,
 				    (unsigned long long)saved->file->size);
 	return cr_error_set(err, rc, "cannot open %s: %s", saved->path,
 			    strerror(-rc));
-}
-
-/* Is @fd a file or folder of the saved task's own user? */
-static int is_own(const struct cr_file_restore *restore, int fd)
-{
-	const struct cr_saved_task *task = restore->task;
-	struct stat st;
-
-	return task && task->nr_threads && fstat(fd, &st) == 0 &&
-	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
-	       st.st_uid == task->threads[0].thread->creds.fsuid;
 }
 
 /*
@@ -199,6 +264,10 @@ static int reopen_object(struct cr_file_restore *restore, uint32_t id,
 
 	if (fd < 0)
 		return fd;
+	if (flags & O_RDWR &&
+	    !(cr_file_saved(restore, id)->file->flags & CR_FILE_F_WRITABLE))
+		return cr_error_set(err, -EACCES, "file %u: nobody wrote to it",
+				    id);
 	fd = cr_file_reopen(fd, flags);
 	return fd < 0 ? cr_error_set(err, fd, "file %u: cannot reopen it: %s",
 				     id, strerror(-fd)) :

@@ -106,7 +106,7 @@ int cr_mm_stage_file(struct cr_restarter *restarter,
 	int is_shared = (vma->map_flags & MAP_SHARED) != 0;
 	int prot = is_shared ? (int)vma->prot : PROT_READ | PROT_WRITE;
 	/* what was mapped for reading only must not become writable */
-	int may_write = is_shared && (vma->prot & PROT_WRITE || file->space ||
+	int may_write = is_shared && (vma->prot & PROT_WRITE ||
 				      file->flags & CR_FILE_F_WRITABLE);
 	int fd, rc;
 
