@@ -63,6 +63,8 @@ struct cr_checkpoint_options {
 	unsigned int nr_workers; /* 0: chosen */
 	enum cr_engine engine; /* cr_image_write.h */
 	uint32_t job, step; /* Slurm's, for the head; 0 without */
+	uint32_t user; /* refuse tasks that have more rights than this user:
+			* setuid programs, capabilities; 0: anybody's */
 	const cpu_set_t *allocation; /* CPUs the tree may use; NULL: ask */
 	/* For freezing; 0: 10 s.  Six times as long for a thread that works in
 	 * the kernel, in a call that no signal ends (MAP_POPULATE). */

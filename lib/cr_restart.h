@@ -52,6 +52,7 @@ struct cr_restart_options {
 				      * of this process */
 	unsigned int timeout_ms; /* for the whole restart; 0: 60 s plus what
 				  * the memory takes at 50 MB/s */
+	uint32_t user; /* as in cr_checkpoint_options: -EPERM; 0: anybody's */
 	unsigned int nr_workers; /* threads that fill memory; 0: chosen */
 	enum cr_engine engine; /* who fills it and runs the protocol; auto:
 				* user */

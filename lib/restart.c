@@ -181,7 +181,9 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 {
 	int rc;
 
-	rc = cr_restart_check_cpu(r->saved, err);
+	rc = cr_restart_check_rights(r->saved, r->options->user, err);
+	if (!rc)
+		rc = cr_restart_check_cpu(r->saved, err);
 	if (!rc)
 		rc = cr_plan_make(r->saved->links, r->saved->nr_tasks, &r->plan,
 				  err);

@@ -104,6 +104,10 @@ cr_restarter_find_root(const struct cr_restarter *restarter, uint32_t rank);
 /* restart_features.c: 0, or -EOPNOTSUPP with the name of what differs. */
 int cr_restart_check_cpu(const struct cr_saved *saved, struct cr_error *err);
 
+/* 0, or -EPERM with what some task has that @user has not; 0: anybody. */
+int cr_restart_check_rights(const struct cr_saved *saved, uint32_t user,
+			    struct cr_error *err);
+
 /* restart_zone.c: find the zone; take @length bytes of it, aligned like
  * @like modulo 2 MiB so that huge pages stay huge.  0 if it is full. */
 int cr_zone_find(const struct cr_saved *saved, struct cr_zone *zone,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * restart_features.c - can this CPU run what the image's CPU ran?
+ * restart_features.c - can this CPU run what the image's CPU ran, and may it be
+ * run for this user?
  *
  * Only state components of XSAVE are known of an image.  Instructions without
  * state of their own cannot be told; a site's node features keep jobs on CPUs
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "restart_ctx.h"
+#include "rights.h"
 
 /* STATE_SAVE_MASK of glibc's sysdeps/x86/sysdep.h */
 #define LINKER_COMPONENTS 0xeeull
@@ -106,5 +108,28 @@ int cr_restart_check_cpu(const struct cr_saved *saved, struct cr_error *err)
 
 	for (size_t i = 0; i < saved->nr_tasks && !rc; i++)
 		rc = check_xfeatures(&saved->tasks[i], own, err);
+	return rc;
+}
+
+static int check_rights(const struct cr_saved_task *task, uint32_t user,
+			struct cr_error *err)
+{
+	char what[64];
+
+	for (size_t i = 0; i < task->nr_threads; i++)
+		if (cr_rights_exceed(&task->threads[i].thread->creds, user,
+				     what, sizeof(what)))
+			return cr_error_set(err, -EPERM, "vpid %u has %s",
+					    task->link->vpid, what);
+	return 0;
+}
+
+int cr_restart_check_rights(const struct cr_saved *saved, uint32_t user,
+			    struct cr_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; user && i < saved->nr_tasks && !rc; i++)
+		rc = check_rights(&saved->tasks[i], user, err);
 	return rc;
 }

@@ -125,6 +125,7 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 		return cr_error_set(err, -ENOMEM, "no memory");
 	options.roots = roots;
 	options.nr_roots = fill_roots(agent, roots);
+	options.user = agent->step->uid;
 	options.allocation = &cpus;
 	agent_ranks_cpus(agent, &cpus);
 	options.namespace_fd = agent->restart_keeper.init_fd;

@@ -218,6 +218,7 @@ static int save_tree(struct agent *agent, int dirfd,
 		.compression = agent->config->compression,
 		.job = step->job,
 		.step = step->step,
+		.user = step->uid,
 		.progress = agent->member ? progress : NULL,
 	};
 	int rc;

@@ -511,6 +511,37 @@ static void pages_that_relatives_share_are_saved_once(void **state)
 #endif
 }
 
+/* As a setuid program of user 1 that user 2 has started. */
+static void count_with_more_rights(void)
+{
+	if (fork() == 0) {
+		if (setresuid(2, 1, 1) < 0)
+			_exit(1);
+		count(0);
+	}
+	if (setresuid(2, 2, 2) < 0)
+		_exit(1);
+	count(1);
+}
+
+static void a_task_with_more_rights_than_its_user_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_error err = { 0 };
+
+	if (geteuid() != 0)
+		skip();
+	start(f, count_with_more_rights);
+	f->options.user = 2;
+	open_and_freeze(f);
+	assert_int_equal(cr_checkpoint_save(f->checkpoint, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "uid 1, not of uid 2"));
+	cr_checkpoint_close(f->checkpoint);
+	f->options.user = 0;
+	open_and_freeze(f);
+	assert_int_equal(cr_checkpoint_save(f->checkpoint, &err), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -530,6 +561,7 @@ int main(void)
 		TEST(what_cannot_be_saved_is_named_and_the_tree_goes_on),
 		TEST(an_image_that_cannot_be_made_leaves_the_tree_alone),
 		TEST(pages_that_relatives_share_are_saved_once),
+		TEST(a_task_with_more_rights_than_its_user_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
