@@ -146,9 +146,7 @@ static void add_gate(const struct last *last,
 	cr_list_add(list, CR_OP_WAIT_COUNT, CR_STEP_GATE, 0,
 		    (uint64_t)last->nr_parked, last->task->nr_threads - 1, 0,
 		    0);
-	/* a change of credentials takes both away, so they come after */
-	cr_list_add(list, CR_OP_CALL, CR_STEP_OTHER, SYS_prctl, PR_SET_DUMPABLE,
-		    last->task->task->dumpable == 1, 0, 0);
+	/* a change of credentials takes it away, so it comes after */
 	cr_list_add(list, CR_OP_CALL, CR_STEP_OTHER, SYS_prctl,
 		    PR_SET_PDEATHSIG,
 		    cr_restart_dies_with_creator(last->restarter, plan) ?
@@ -159,6 +157,9 @@ static void add_gate(const struct last *last,
 	cr_list_add(list, CR_OP_CALL, CR_STEP_GATE, SYS_close_range,
 		    (uint64_t)last->restarter->fd_floor, ~0u, 0, 0);
 	add_posix_locks(last);
+	/* from here on its user may trace it: it holds nothing of ours more */
+	cr_list_add(list, CR_OP_CALL, CR_STEP_OTHER, SYS_prctl, PR_SET_DUMPABLE,
+		    last->task->task->dumpable == 1, 0, 0);
 	/* a stopped task stops here: its parent waits for that, and the gate
 	 * leaves it as it is */
 	cr_list_add(list, CR_OP_PARK, CR_STEP_GATE, 0,
