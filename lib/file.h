@@ -278,6 +278,7 @@ struct cr_file_rights {
 	int is_changed;
 	int nr_groups;
 	gid_t groups[64]; /* root's own; more are dropped, not needed */
+	uint32_t effective[2]; /* its capabilities */
 };
 
 /* File system rights of the saved task instead of root's, for a moment.
@@ -290,6 +291,11 @@ void cr_file_give_back_rights(const struct cr_file_rights *rights);
  * Returns a descriptor or a negative errno. */
 int cr_file_open_as_user(const struct cr_file_restore *restore,
 			 const char *path, int flags, mode_t mode);
+
+/* Open a file of a restarting process in /proc: as root, whose it is still, but
+ * with no capability that would have it show more, and by no link that leads
+ * out of /proc. */
+int cr_file_open_proc(const char *path, int flags);
 
 /* Open again what descriptor @place, maybe of O_PATH, leads to: with the task's
  * rights, or those of its owner, if the task is of that user. */

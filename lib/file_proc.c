@@ -85,9 +85,10 @@ static int make(struct cr_file_restore *restore, uint32_t id,
 	if (strstr(saved->path, "/../"))
 		return cr_error_set(err, -EBADMSG, "path %s", saved->path);
 	if (pid && cr_saved_find(restore->saved, pid) >= 0) {
-		fd = open(saved->path, flags | O_CLOEXEC | O_NOCTTY);
+		fd = cr_file_open_proc(saved->path, flags);
 		if (fd < 0)
-			return cr_error_errno(err, "%s", saved->path);
+			return cr_error_set(err, fd, "%s: %s", saved->path,
+					    strerror(-fd));
 	} else {
 		fd = cr_file_open_path(restore, saved, flags, err);
 		if (fd < 0)

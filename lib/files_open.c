@@ -4,13 +4,16 @@
  *
  * A restarting task is root until it is done.  So that it never opens what
  * its user could not, names are looked up with the saved file system ids and
- * groups, which also takes root's file capabilities away.
+ * groups, and without capabilities: a file remembers those of who opened it,
+ * and /proc shows more to some.
  *
  * At the end what mappings, programs and folders are opened with: by name, or
  * the object that some task has.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,25 @@ static int set_groups(size_t nr_groups, const gid_t *groups)
 	return (int)syscall(SYS_setgroups, nr_groups, groups);
 }
 
+/* Set this thread's effective capabilities; @effective gets what they were. */
+static int swap_effective(uint32_t effective[2])
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		const uint32_t before = data[i].effective;
+
+		data[i].effective = effective[i];
+		effective[i] = before;
+	}
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
 static int take(uid_t uid, gid_t gid, size_t nr_groups, const gid_t *groups,
 		struct cr_file_rights *rights)
 {
@@ -44,7 +66,11 @@ static int take(uid_t uid, gid_t gid, size_t nr_groups, const gid_t *groups,
 	rights->is_changed = 1;
 	setfsgid(gid);
 	setfsuid(uid);
-	return 0;
+	memset(rights->effective, 0, sizeof(rights->effective));
+	if (swap_effective(rights->effective) == 0)
+		return 0;
+	cr_file_give_back_rights(rights);
+	return -EPERM;
 }
 
 int cr_file_take_rights(const struct cr_file_restore *restore,
@@ -63,8 +89,10 @@ int cr_file_take_rights(const struct cr_file_restore *restore,
 void cr_file_give_back_rights(const struct cr_file_rights *rights)
 {
 	int saved = errno;
+	uint32_t effective[2] = { rights->effective[0], rights->effective[1] };
 
 	if (rights->is_changed) {
+		swap_effective(effective);
 		setfsuid(0);
 		setfsgid(0);
 		set_groups((size_t)rights->nr_groups, rights->groups);
@@ -147,6 +175,26 @@ void cr_file_make_folders(const struct cr_file_restore *restore,
 		*slash = '/';
 	}
 	cr_file_give_back_rights(&rights);
+}
+
+int cr_file_open_proc(const char *path, int flags)
+{
+	uint32_t effective[2] = { 1u << CAP_SYS_PTRACE };
+	/* what goes with O_PATH, or else all */
+	const int own = flags & O_PATH ? O_PATH | O_NOFOLLOW | O_DIRECTORY : -1;
+	const struct open_how how = {
+		.flags = (unsigned int)((flags & own) | O_CLOEXEC),
+		.resolve = RESOLVE_NO_MAGICLINKS,
+	};
+	int rc = geteuid() == 0 ? swap_effective(effective) : 0, fd;
+
+	if (rc < 0)
+		return rc;
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	fd = fd < 0 ? -errno : fd;
+	if (geteuid() == 0)
+		swap_effective(effective);
+	return fd;
 }
 
 /* Is @fd a file or folder of the saved task's own user? */
