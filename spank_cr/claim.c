@@ -194,15 +194,6 @@ static int exchange(int dirfd, int job, int step_dirfd,
 	return 1;
 }
 
-static int open_job(int dirfd, const struct cr_step *step)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "job_%u", step->job);
-	return openat(dirfd, name,
-		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
 /* With the job locked.  The names may have changed until now. */
 static int claim(int dirfd, int job, const struct cr_step *step, int is_locked,
 		 struct cr_error *err)
@@ -227,9 +218,9 @@ int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
 	if (fd < 0)
 		return fd;
 	close(fd);
-	job = open_job(dirfd, step);
+	job = cr_generation_open_job(dirfd, step, err);
 	if (job < 0)
-		return cr_error_errno(err, "open folder job_%u", step->job);
+		return job;
 	job_lock = lock(job, LOCK_TRIES);
 	fd = claim(dirfd, job, step, job_lock >= 0, err);
 	if (fd >= 0)
@@ -259,7 +250,7 @@ static int peek(int dirfd, int job, const struct cr_step *step,
 
 int cr_claim_peek(int dirfd, const struct cr_step *step, struct cr_error *err)
 {
-	int job = open_job(dirfd, step), job_lock, fd;
+	int job = cr_generation_open_job(dirfd, step, NULL), job_lock, fd;
 
 	if (job < 0)
 		return cr_error_set(err, -ENOENT, "the job has no folder");

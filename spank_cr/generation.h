@@ -24,6 +24,11 @@
 int cr_generation_open_dir(const struct cr_config *config,
 			   const struct cr_step *step, struct cr_error *err);
 
+/* The job's folder in DIR, which is there.  Descriptor or -errno (-ENOENT,
+ * -EPERM if it is somebody else's). */
+int cr_generation_open_job(int dirfd, const struct cr_step *step,
+			   struct cr_error *err);
+
 /* The step's folder below DIR, made if @create.  Descriptor or -errno
  * (-ENOENT without @create, -EPERM if it is somebody else's). */
 int cr_generation_open_step(int dirfd, const struct cr_step *step, int create,

@@ -31,6 +31,15 @@ static void name_step(char name[NAME_SIZE], const struct cr_step *step)
 		snprintf(name, NAME_SIZE, "step_%u", step->step);
 }
 
+int cr_generation_open_job(int dirfd, const struct cr_step *step,
+			   struct cr_error *err)
+{
+	char name[NAME_SIZE];
+
+	name_job(name, step);
+	return cr_generation_open_folder(dirfd, name, 0, err);
+}
+
 int cr_generation_open_step(int dirfd, const struct cr_step *step, int create,
 			    struct cr_error *err)
 {
@@ -54,11 +63,9 @@ int cr_generation_open_step(int dirfd, const struct cr_step *step, int create,
 int cr_generation_mark_steps(int dirfd, const struct cr_step *step,
 			     struct cr_error *err)
 {
-	char name[NAME_SIZE];
 	int job, fd, rc = 0;
 
-	name_job(name, step);
-	job = cr_generation_open_folder(dirfd, name, 0, err);
+	job = cr_generation_open_job(dirfd, step, err);
 	if (job < 0)
 		return job;
 	if (faccessat(job, BATCH, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -69,7 +76,7 @@ int cr_generation_mark_steps(int dirfd, const struct cr_step *step,
 		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
 		    0600);
 	if (fd < 0 || fsync(job) < 0)
-		rc = cr_error_errno(err, "make %s/" MARK, name);
+		rc = cr_error_errno(err, "make job_%u/" MARK, step->job);
 	if (fd >= 0)
 		close(fd);
 	close(job);
@@ -85,10 +92,10 @@ int cr_generation_has_steps(int dirfd, const struct cr_step *step)
 	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Is there a folder of a step in folder @name of a job? */
-static int has_folders(int dirfd, const char *name)
+/* Is there a folder of a step in folder @job? */
+static int has_folders(int job)
 {
-	int fd = openat(dirfd, name, OPEN_FOLDER), found = 0;
+	int fd = openat(job, ".", OPEN_FOLDER), found = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
@@ -107,15 +114,13 @@ static int has_folders(int dirfd, const char *name)
 static int any_step(int dirfd, const struct cr_step *step,
 		    int (*is_so)(int step_dirfd, uint32_t run), uint32_t run)
 {
-	char name[NAME_SIZE];
 	struct dirent *entry;
 	int fd, sub, found = 0;
 	DIR *dir;
 
-	name_job(name, step);
-	fd = openat(dirfd, name, OPEN_FOLDER);
+	fd = cr_generation_open_job(dirfd, step, NULL);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	dir = fdopendir(fd);
 	while (dir && !found && (entry = readdir(dir))) {
 		if (strncmp(entry->d_name, "step_", 5) != 0 ||
@@ -155,39 +160,44 @@ int cr_generation_job_is_put_off(int dirfd, const struct cr_step *step,
 	return any_step(dirfd, step, cr_retry_is_noted, run) > 0;
 }
 
-static void remove_in(int dirfd, const char *folder, const char *name)
+static int remove_step_in(int job, const struct cr_step *step,
+			  struct cr_error *err)
 {
-	char path[3 * NAME_SIZE];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	unlinkat(dirfd, path, 0);
-}
-
-int cr_generation_remove_step(int dirfd, const struct cr_step *step,
-			      struct cr_error *err)
-{
-	char job[NAME_SIZE], path[2 * NAME_SIZE], name[NAME_SIZE];
+	char name[NAME_SIZE];
 	int fd, rc;
 
-	fd = cr_generation_open_step(dirfd, step, 0, err);
-	if (fd == -ENOENT)
-		return 0;
+	name_step(name, step);
+	fd = cr_generation_open_folder(job, name, 0, err);
 	if (fd < 0)
 		return fd;
 	rc = cr_generation_remove_all(fd, err);
 	close(fd);
 	if (rc)
 		return rc;
-	name_job(job, step);
-	name_step(name, step);
-	snprintf(path, sizeof(path), "%s/%s", job, name);
-	unlinkat(dirfd, path, AT_REMOVEDIR);
+	unlinkat(job, name, AT_REMOVEDIR);
 	if (step->step == CR_STEP_BATCH)
-		remove_in(dirfd, job, MARK);
-	/* other steps of the job may have theirs still */
-	if (has_folders(dirfd, job))
-		return 0;
-	remove_in(dirfd, job, LOCK);
-	unlinkat(dirfd, job, AT_REMOVEDIR);
+		unlinkat(job, MARK, 0);
 	return 0;
+}
+
+/* All by handle: in a directory of a user the job's name may lead elsewhere
+ * at any moment. */
+int cr_generation_remove_step(int dirfd, const struct cr_step *step,
+			      struct cr_error *err)
+{
+	int job = cr_generation_open_job(dirfd, step, err), rc, is_last;
+	char name[NAME_SIZE];
+
+	if (job < 0)
+		return job == -ENOENT ? 0 : job;
+	rc = remove_step_in(job, step, err);
+	/* other steps of the job may have theirs still */
+	is_last = !rc && !has_folders(job);
+	if (is_last)
+		unlinkat(job, LOCK, 0);
+	close(job);
+	name_job(name, step);
+	if (is_last)
+		unlinkat(dirfd, name, AT_REMOVEDIR);
+	return rc == -ENOENT ? 0 : rc;
 }

@@ -13,7 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -280,6 +283,53 @@ static void the_admins_directory_is_not_made(void **state)
 	assert_int_equal(access(config.dir, F_OK), -1);
 }
 
+#define SWAPS_S 2
+
+static void touch(const struct fixture *f, const char *path)
+{
+	close(openat(f->dirfd, path, O_CREAT | O_WRONLY, 0600));
+}
+
+/* What the owner of DIR can do at any moment. */
+static pid_t start_swapping(const struct fixture *f)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	for (;;)
+		renameat2(f->dirfd, "job_12", f->dirfd, "link",
+			  RENAME_EXCHANGE);
+}
+
+static void removing_leaves_alone_what_a_link_leads_to(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step batch = { .job = 12, .step = CR_STEP_BATCH };
+	const time_t end = time(NULL) + SWAPS_S;
+	pid_t pid;
+
+	mkdirat(f->dirfd, "others", 0700);
+	assert_int_equal(symlinkat("others", f->dirfd, "link"), 0);
+	pid = start_swapping(f);
+	while (time(NULL) < end) {
+		touch(f, "others/lock");
+		touch(f, "others/has_steps");
+		mkdirat(f->dirfd, "others/step_batch", 0700);
+		close(cr_generation_open_step(f->dirfd, &batch, 1, NULL));
+		cr_generation_remove_step(f->dirfd, &batch, NULL);
+		if (!exists(f, "others/lock") ||
+		    !exists(f, "others/has_steps") ||
+		    !exists(f, "others/step_batch"))
+			break;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_true(exists(f, "others/lock"));
+	assert_true(exists(f, "others/has_steps"));
+	assert_true(exists(f, "others/step_batch"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -294,6 +344,7 @@ int main(void)
 		TEST(a_restart_is_put_off_in_one_run_only),
 		TEST(folders_of_others_are_refused),
 		TEST(links_are_not_followed),
+		TEST(removing_leaves_alone_what_a_link_leads_to),
 		TEST(a_users_directory_must_be_the_users),
 		TEST(the_admins_directory_is_not_made),
 	};
