@@ -48,7 +48,10 @@ static void accept_all(struct relay *relay)
 
 	while ((fd = accept4(relay->listener, NULL, NULL,
 			     SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-		relay_connection_accept(relay, fd);
+		if (relay_peer_is_ours(fd))
+			relay_connection_accept(relay, fd);
+		else
+			close(fd);
 }
 
 static void drain_all(struct relay *relay)

@@ -90,6 +90,10 @@ void relay_end_write(struct relay_end *end);
 void relay_end_close(struct relay_end *end);
 void relay_end_free(struct relay_end *end);
 
+/* --- relay_peer.c --- */
+/* Is the other end of @fd at 127.0.0.1, and of the step's user or root? */
+int relay_peer_is_ours(int fd);
+
 /* --- relay_connection.c --- */
 struct relay_connection *relay_connection_accept(struct relay *relay, int fd);
 struct relay_connection *relay_connection_find(struct relay *relay,

@@ -49,18 +49,27 @@ static int listen_here(uint16_t *portp)
 	return fd;
 }
 
-static int connect_to(uint16_t port)
+/* From the address of number @from in 127.0.0.0/8. */
+static int connect_from(in_addr_t from, uint16_t port)
 {
+	struct sockaddr_in own = { .sin_family = AF_INET };
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	own.sin_addr.s_addr = htonl(from);
+	assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address,
 				 sizeof(address)),
 			 0);
 	set_timeout(fd, PATIENCE_MS);
 	return fd;
+}
+
+static int connect_to(uint16_t port)
+{
+	return connect_from(INADDR_LOOPBACK, port);
 }
 
 static uint16_t own_port(int fd)
@@ -430,6 +439,44 @@ static void a_damaged_record_is_refused(void **state)
 	close(session);
 }
 
+static int is_cut_off(int fd)
+{
+	char byte;
+
+	return read(fd, &byte, 1) <= 0 && errno != EAGAIN;
+}
+
+static void other_addresses_are_cut_off(void **state)
+{
+	struct fixture *f = *state;
+	int fd = connect_from(INADDR_LOOPBACK + 1, f->port);
+
+	errno = 0;
+	assert_true(is_cut_off(fd));
+	close(fd);
+	greet(f);
+}
+
+static void other_users_are_cut_off(void **state)
+{
+	struct fixture *f = *state;
+	int status = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	if (pid == 0) {
+		if (setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		errno = 0;
+		_exit(!is_cut_off(connect_to(f->port)));
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	greet(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -445,6 +492,8 @@ int main(void)
 		TEST(a_second_record_holds_the_first),
 		TEST(a_failed_restart_leaves_nothing),
 		TEST(a_damaged_record_is_refused),
+		TEST(other_addresses_are_cut_off),
+		TEST(other_users_are_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
