@@ -36,6 +36,7 @@ void cr_refuse(struct cr_checkpoint *checkpoint, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(why.text, sizeof(why.text), fmt, args);
 	va_end(args);
+	cr_error_one_line(why.text);
 	cr_refuse_error(checkpoint, &why);
 }
 

@@ -49,4 +49,8 @@ int cr_error_errno(struct cr_error *err, const char *fmt, ...)
 int cr_error_prefix(struct cr_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Names of files and programs may hold anything: make one line of @text, with
+ * '?' for each character that is none.  The functions above do. */
+void cr_error_one_line(char *text);
+
 #endif /* CR_ERROR_H */

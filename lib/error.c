@@ -9,6 +9,13 @@
 
 #include "cr_error.h"
 
+void cr_error_one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
 int cr_error_set(struct cr_error *err, int code, const char *fmt, ...)
 {
 	va_list args;
@@ -19,6 +26,7 @@ int cr_error_set(struct cr_error *err, int code, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, args);
 	va_end(args);
+	cr_error_one_line(err->text);
 	return code;
 }
 
@@ -34,6 +42,7 @@ int cr_error_errno(struct cr_error *err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, args);
 	va_end(args);
+	cr_error_one_line(err->text);
 	used = strlen(err->text);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s",
 		 strerror(-code));
@@ -51,6 +60,7 @@ int cr_error_prefix(struct cr_error *err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	cr_error_one_line(text);
 	used = strlen(text);
 	if (snprintf(text + used, sizeof(text) - used, ": %s", err->text) < 0)
 		text[used] = '\0'; /* cut off is fine */

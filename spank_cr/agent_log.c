@@ -50,6 +50,7 @@ void agent_log(const struct agent *agent, int priority, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	cr_error_one_line(text);
 	snprintf(line, sizeof(line), "%s: %s", agent->step->name, text);
 	syslog(priority, "%s", line);
 	log_to_file(line);

@@ -46,6 +46,7 @@ void agent_say(struct agent *agent, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	cr_error_one_line(text);
 	agent_log(agent, LOG_ERR, "%s", text);
 	snprintf(message.text, sizeof(message.text), "step %.32s: %.460s",
 		 agent->step->name, text);
