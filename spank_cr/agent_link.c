@@ -87,15 +87,16 @@ static void readable(struct bufferevent *bev, void *arg)
 	struct evbuffer *input = bufferevent_get_input(bev);
 	struct agent_link *link = arg;
 	char text[CR_SEAL_TEXT_MAX + 1];
+	struct cr_error err;
 	uint32_t length;
 
 	while (!link->is_dead && evbuffer_get_length(input) >= sizeof(length)) {
 		evbuffer_copyout(input, &length, sizeof(length));
 		length = ntohl(length);
 		if (!length || length > CR_SEAL_TEXT_MAX) {
-			agent_log(link->agent, LOG_WARNING,
-				  "a frame of %u bytes: connection closed",
-				  length);
+			cr_error_set(&err, -EBADMSG, "a frame of %u bytes",
+				     length);
+			log_dropped(link, &err);
 			lost(link);
 			return;
 		}

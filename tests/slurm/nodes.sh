@@ -14,6 +14,28 @@ has_agent_of_node() # INDEX
 
 use_test_agent
 submit_step 160
+
+say "--- strangers neither disturb the lead nor fill its log"
+mapfile -t place < <(python3 -c '
+import json, sys
+lead = json.load(open(sys.argv[1]))
+print(lead["addresses"][0], lead["port"], sep="\n")' \
+	"$shared/cr/job_$job/step_0/lead.json")
+user /usr/bin/python3 -c '
+import socket, sys
+address, port = sys.argv[1:]
+for i in range(100):
+    with socket.create_connection((address, int(port)), 10) as stranger:
+        stranger.sendall(b"\xff" * 8)
+        try:
+            assert not stranger.recv(1)
+        except ConnectionResetError:
+            pass
+' "${place[@]}"
+await_log "a frame of 4294967295 bytes"
+[ "$(cat "$shared"/../nodes/*/log/spank_cr.log | grep -c 'a frame of')" -le 20 ] ||
+	fail "one line for each of them"
+
 preempt
 await 60 "restart" restarts_are 1
 check_runs_on 0 1 2 3
