@@ -18,6 +18,7 @@
 #include "collect.h"
 #include "kmod.h"
 #include "remote.h"
+#include "rights.h"
 #include "uapi/cr_ioctl.h"
 
 #define CALLS_MAX 96
@@ -217,6 +218,22 @@ static void take_process(struct cr_save_task *task, uint64_t signals,
 			       &ask->action[i], sizeof(ask->action[i]));
 }
 
+/* More than the user has for whom this is saved?  What a process has told
+ * itself is looked at too: another process of that user may have had a hand in
+ * it. */
+static void check_rights(struct cr_checkpoint *checkpoint,
+			 const struct cr_save_task *task,
+			 const struct cr_save_thread *thread)
+{
+	char what[64];
+
+	if (checkpoint->options.user &&
+	    cr_rights_exceed(&thread->wire->creds, checkpoint->options.user,
+			     what, sizeof(what)))
+		cr_refuse(checkpoint, "process %u (%s): it has %s",
+			  task->link.vpid, thread->wire->comm, what);
+}
+
 int cr_ask(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 	   struct cr_error *err)
 {
@@ -233,6 +250,7 @@ int cr_ask(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
 		if (rc < 0)
 			return rc;
 		take_thread(task->threads[i].wire, &ask);
+		check_rights(checkpoint, task, &task->threads[i]);
 		if (i == 0)
 			take_process(task, signals, &ask);
 	}

@@ -21,7 +21,6 @@
 
 #include "look.h"
 #include "remote.h"
-#include "rights.h"
 #include "syscall_resume.h"
 
 #ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
@@ -261,20 +260,6 @@ static void refuse_filter(struct cr_checkpoint *checkpoint,
 		  thread->vtid, what);
 }
 
-/* More than the user has for whom this is saved? */
-static void check_rights(struct cr_checkpoint *checkpoint,
-			 const struct cr_save_task *task,
-			 const struct cr_save_thread *thread)
-{
-	char what[64];
-
-	if (checkpoint->options.user &&
-	    cr_rights_exceed(&thread->wire->creds, checkpoint->options.user,
-			     what, sizeof(what)))
-		cr_refuse(checkpoint, "process %u (%s): it has %s",
-			  task->link.vpid, thread->wire->comm, what);
-}
-
 static int collect_comm(const struct cr_save_task *task,
 			struct cr_save_thread *thread, struct cr_error *err)
 {
@@ -326,7 +311,6 @@ static int collect_status(struct cr_checkpoint *checkpoint,
 		return rc;
 	thread->wire->tid = thread->vtid = status.vpid;
 	copy_creds(&thread->wire->creds, &status);
-	check_rights(checkpoint, task, thread);
 	thread->groups = status.groups;
 	thread->wire->nr_groups = status.nr_groups;
 	rc = decide_resume(checkpoint, task, thread, &status, err);

@@ -2,6 +2,7 @@
 /*
  * rights.c - see rights.h
  */
+#include <linux/securebits.h>
 #include <stdio.h>
 
 #include "rights.h"
@@ -25,6 +26,12 @@ int cr_rights_exceed(const struct cr_wire_creds *creds, uint32_t user,
 		snprintf(text, size, "the rights of group %u, by setgid",
 			 creds->egid != creds->rgid ? creds->egid :
 						      creds->fsgid);
+		return 1;
+	}
+	/* this one means nothing without capabilities, and anybody may set it
+	 */
+	if (creds->securebits & ~(uint32_t)SECBIT_KEEP_CAPS) {
+		snprintf(text, size, "securebits (%#x)", creds->securebits);
 		return 1;
 	}
 	if (!creds->cap_permitted)

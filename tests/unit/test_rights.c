@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/securebits.h>
 #include <cmocka.h>
 
 #include "rights.h"
@@ -83,6 +84,19 @@ static void a_capability_is_more(void **state)
 	assert_true(exceeds(&creds));
 }
 
+/* A setuid program that cannot give up its rights is dangerous; and these are
+ * what a process tells of itself, in which another of its user may meddle. */
+static void securebits_are_more(void **state)
+{
+	struct cr_wire_creds creds = plain();
+
+	(void)state;
+	creds.securebits = SECBIT_KEEP_CAPS;
+	assert_false(exceeds(&creds));
+	creds.securebits = SECBIT_NO_SETUID_FIXUP;
+	assert_true(exceeds(&creds));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -90,6 +104,7 @@ int main(void)
 		cmocka_unit_test(any_other_uid_is_more),
 		cmocka_unit_test(a_setgid_program_has_more),
 		cmocka_unit_test(a_capability_is_more),
+		cmocka_unit_test(securebits_are_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
