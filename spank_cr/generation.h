@@ -24,6 +24,10 @@
 int cr_generation_open_dir(const struct cr_config *config,
 			   const struct cr_step *step, struct cr_error *err);
 
+/* -EPERM if @fd, maybe of O_PATH, is on a FUSE file system that somebody else
+ * than root has mounted: it can show files of root's that are none. */
+int cr_generation_check_mount(int fd, struct cr_error *err);
+
 /* The job's folder in DIR, which is there.  Descriptor or -errno (-ENOENT,
  * -EPERM if it is somebody else's). */
 int cr_generation_open_job(int dirfd, const struct cr_step *step,

@@ -5,7 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "generation.h"
@@ -23,6 +27,76 @@ static int open_admins(const char *path, struct cr_error *err)
 	return fd;
 }
 
+/* The number of the mount that @fd is on, as mountinfo has it; -1. */
+static int mount_of(int fd)
+{
+	char path[64], line[128];
+	int number = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	while (file && number < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "mnt_id: %d", &number) != 1)
+			number = -1;
+	if (file)
+		fclose(file);
+	return number;
+}
+
+int cr_generation_check_mount(int fd, struct cr_error *err)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	const int wanted = mount_of(fd);
+	char line[8192];
+	unsigned int uid = 0;
+	int number;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *rest = strstr(line, " - fuse");
+		const char *user = rest ? strstr(rest, "user_id=") : NULL;
+
+		if (!user || sscanf(line, "%d", &number) != 1 ||
+		    number != wanted || sscanf(user, "user_id=%u", &uid) != 1)
+			uid = 0;
+		else
+			break;
+	}
+	if (file)
+		fclose(file);
+	return uid ? cr_error_set(err, -EPERM,
+				  "it is on a file system (FUSE) of uid %u: "
+				  "whose its files are is theirs to say",
+				  uid) :
+		     0;
+}
+
+/* With the user's rights; what their own file system would say is not even
+ * asked. */
+static int open_as_user(const char *path, const struct cr_step *step,
+			struct cr_error *err)
+{
+	int place, fd = -1, rc;
+
+	place = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rc = place < 0 ? 0 : cr_generation_check_mount(place, err);
+	if (rc) {
+		close(place);
+		return cr_error_prefix(err, "checkpoint directory %s", path);
+	}
+	if (place >= 0)
+		fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
+		rc = cr_error_errno(err, "checkpoint directory %s as uid %u",
+				    path, step->uid);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (place >= 0)
+		close(place);
+	return rc ? rc : fd;
+}
+
 /* Open the user's DIR as the user, so that it leads nowhere where they may
  * not write. */
 static int open_users(const char *path, const struct cr_step *step,
@@ -31,20 +105,15 @@ static int open_users(const char *path, const struct cr_step *step,
 	gid_t groups[CR_STEP_GROUPS_MAX], gid = getegid();
 	int nr_groups = getgroups(CR_STEP_GROUPS_MAX, groups);
 	uid_t uid = geteuid();
-	int fd = -1, rc = 0;
+	int fd, rc = 0;
 
 	if (nr_groups < 0)
 		return cr_error_errno(err, "getgroups");
 	if (setgroups(step->nr_groups, step->groups) < 0 ||
 	    setegid(step->gid) < 0 || seteuid(step->uid) < 0)
-		rc = cr_error_errno(err, "become uid %u", step->uid);
-	if (!rc) {
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
-			rc = cr_error_errno(err,
-					    "checkpoint directory %s as uid %u",
-					    path, step->uid);
-	}
+		fd = cr_error_errno(err, "become uid %u", step->uid);
+	else
+		fd = open_as_user(path, step, err);
 	if (seteuid(uid) < 0 || setegid(gid) < 0 ||
 	    setgroups((size_t)nr_groups, groups) < 0)
 		rc = cr_error_errno(err, "become root again");
@@ -64,12 +133,15 @@ int cr_generation_open_dir(const struct cr_config *config,
 int cr_generation_open_folder(int dirfd, const char *name, int create,
 			      struct cr_error *err)
 {
+	const struct open_how how = { .flags = OPEN_FOLDER,
+				      .resolve = RESOLVE_NO_XDEV };
 	struct stat st;
 	int fd, rc;
 
 	if (create && mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST)
 		return cr_error_errno(err, "make folder %s", name);
-	fd = openat(dirfd, name, OPEN_FOLDER);
+	/* nor may something be mounted there */
+	fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
 	if (fd < 0)
 		return cr_error_errno(err, "open folder %s", name);
 	if (fstat(fd, &st) < 0)

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -330,6 +332,47 @@ static void removing_leaves_alone_what_a_link_leads_to(void **state)
 	assert_true(exists(f, "others/step_batch"));
 }
 
+/* What the user's process at the other end of /dev/fuse would say is theirs to
+ * choose.  Here it says nothing: nobody may ask it. */
+static void a_users_file_system_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char options[128];
+	int device, fd;
+
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		skip();
+	/* ours was the old namespace's */
+	close(f->dirfd);
+	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (device < 0)
+		skip();
+	snprintf(options, sizeof(options),
+		 "fd=%d,rootmode=40000,user_id=65534,group_id=65534,"
+		 "allow_other",
+		 device);
+	assert_int_equal(mkdirat(f->dirfd, "users", 0700), 0);
+	assert_int_equal(fchdir(f->dirfd), 0);
+	if (mount("users", "users", "fuse", MS_NOSUID | MS_NODEV, options) < 0)
+		skip();
+	fd = open("users", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(cr_generation_check_mount(f->dirfd, &f->err), 0);
+	assert_int_equal(cr_generation_check_mount(fd, &f->err), -EPERM);
+	assert_non_null(strstr(f->err.text, "uid 65534"));
+	close(fd);
+	/* nor can it be mounted where a job's folder would be */
+	assert_int_equal(renameat(f->dirfd, "job_12", f->dirfd, "aside"), 0);
+	assert_int_equal(mkdirat(f->dirfd, "job_12", 0700), 0);
+	assert_int_equal(mount("users", "job_12", NULL, MS_MOVE, NULL), 0);
+	assert_int_equal(cr_generation_open_job(f->dirfd, &f->step, &f->err),
+			 -EXDEV);
+	umount2("job_12", MNT_DETACH);
+	close(device);
+	assert_int_equal(chdir("/"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -347,6 +390,7 @@ int main(void)
 		TEST(removing_leaves_alone_what_a_link_leads_to),
 		TEST(a_users_directory_must_be_the_users),
 		TEST(the_admins_directory_is_not_made),
+		TEST(a_users_file_system_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
