@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -268,6 +269,21 @@ static void __attribute__((noreturn)) fail_rank(const struct cr_error *err)
 	_exit(1);
 }
 
+/*
+ * Has Slurm put this process into a mount namespace that slurmstepd, and so the
+ * agent, is not in?  job_container/tmpfs does, for a /tmp of the job's own.  In
+ * the step's namespaces that would be the node's again.
+ */
+static int is_contained(void)
+{
+	char path[64];
+	struct stat own, parent;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", getppid());
+	return stat("/proc/self/ns/mnt", &own) == 0 &&
+	       stat(path, &parent) == 0 && own.st_ino != parent.st_ino;
+}
+
 /* slurmstepd still has a word to say to this process: fail later. */
 int spank_cr_stepd_task_init_privileged(spank_t spank)
 {
@@ -275,7 +291,11 @@ int spank_cr_stepd_task_init_privileged(spank_t spank)
 
 	if (failure.code || !nr_agents)
 		return ESPANK_SUCCESS;
-	if (!cr_step_rank(spank, &rank, &local, &failure))
+	if (is_contained())
+		cr_error_set(&warning, -EOPNOTSUPP,
+			     "no checkpoints: the job has a mount namespace of "
+			     "its own (JobContainerType)");
+	else if (!cr_step_rank(spank, &rank, &local, &failure))
 		cr_shepherd_enter(&shepherd, agents, nr_agents, rank, local,
 				  &failure);
 	close_agents();
