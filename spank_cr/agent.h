@@ -113,6 +113,7 @@ struct agent {
 	int is_suspended;
 	int remove_images; /* at the end: the job will not run again */
 	int has_explained; /* agent_clients_explain() */
+	int holds_script; /* all of it but the sruns is stopped */
 	int is_retry; /* a restart has failed: the job is to be requeued */
 	int requeue_later; /* when the job has left COMPLETING */
 	int64_t clients_deadline_ms;

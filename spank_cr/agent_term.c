@@ -34,10 +34,12 @@ static pid_t root_with_clients(const struct agent *agent)
 
 void agent_forward_term(struct agent *agent)
 {
-	pid_t root = root_with_clients(agent);
+	const pid_t root = agent->ranks[0].program;
 
-	if (root)
+	/* its sruns may have ended since it was stopped */
+	if (agent->holds_script && root > 0)
 		agent_clients_signal_others(root, SIGCONT);
+	agent->holds_script = 0;
 	if (agent->has_term)
 		agent_tell_ranks(agent, CR_MSG_FORWARD, SIGTERM);
 	agent->has_term = 0;
@@ -204,6 +206,7 @@ void agent_handle_term(struct agent *agent)
 	}
 	root = root_with_clients(agent);
 	if (root) {
+		agent->holds_script = 1;
 		agent_clients_signal_others(root, SIGSTOP);
 		agent_output_note(root);
 	}

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # control.sh - signals, suspend and resume, listpids and sstat work as always,
-# for a program that was started and for one that was restarted
+# for a program that was started and for one that was restarted; a script that
+# gets a mere SIGTERM goes on
 source "$(dirname "$0")/lib.sh"
 
 signals_got()
@@ -54,4 +55,22 @@ await_count $(($(counted) + 5))
 check_control 1
 user scancel "$job"
 await_end CANCELLED 20
+check_no_images
+
+say "--- a mere SIGTERM while an srun is just ending"
+submit -p low -n1 <<'EOF'
+#!/bin/bash
+trap : TERM
+srun bash -c 'echo begun; sleep 3'
+echo "ended: $?"
+sleep 1
+EOF
+await 30 "first line" grep -qs begun "$(output)"
+node=$(field NodeList)
+root pkill -STOP -x slurmctld # it cannot say why the signal came
+lab exec "$node" pkill -TERM -o -x cr-shepherd
+sleep 4
+root pkill -CONT -x slurmctld
+await_end COMPLETED 30
+grep -qx 'ended: 0' "$(output)" || fail "the script was left stopped"
 check_no_images
