@@ -48,6 +48,7 @@ struct cr_file {
 	struct cr_file *next_of_inode; /* ring, of files with the same inode */
 	struct cr_file_content *content;
 	int has_locks; /* flock and OFD locks have been listed */
+	int has_lease; /* and it is refused: to open it would break that */
 	int owner_is_lost; /* F_GETOWN_EX names none that can be saved */
 };
 

@@ -73,18 +73,32 @@ static int is_ring_readable(const struct cr_file *file)
 	return is_mapped && !is_program;
 }
 
-/* A description of our own, so that its position may move. */
+static int has_ring_lease(const struct cr_file *file)
+{
+	const struct cr_file *other = file;
+
+	do {
+		if (other->has_lease)
+			return 1;
+		other = other->next_of_inode;
+	} while (other != file);
+	return 0;
+}
+
+/* A description of our own, so that its position may move.  O_NONBLOCK: not
+ * waiting for somebody else's lease to be broken. */
 static int open_source(const struct cr_file *file)
 {
+	const int flags = O_RDONLY | O_NONBLOCK;
 	char name[128];
 	int fd;
 
 	if (!is_ring_readable(file))
-		return cr_file_open_as_task(file, O_RDONLY);
+		return cr_file_open_as_task(file, flags);
 	if (file->fd >= 0)
-		return cr_file_reopen(file->fd, O_RDONLY);
+		return cr_file_reopen(file->fd, flags);
 	snprintf(name, sizeof(name), "/proc/%d/%s", file->pid, file->name);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open(name, flags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -119,7 +133,7 @@ int cr_file_content_add(struct cr_file_table *table, struct cr_file *file,
 	struct cr_file_content *content;
 	int fd;
 
-	if (file->wire.space)
+	if (file->wire.space || has_ring_lease(file))
 		return 0;
 	fd = open_source(file);
 	if (fd < 0)

@@ -82,6 +82,7 @@ static int list_locks(struct cr_file_table *table, struct cr_file *file,
 					    file->link);
 		else if (lock.kind == CR_LOCK_POSIX || !file->has_locks)
 			rc = append(list, &lock, err);
+		file->has_lease |= lock.kind == CR_LOCK_LEASE;
 	}
 	free(text);
 	file->has_locks = 1;
