@@ -32,6 +32,18 @@ static pid_t root_with_clients(const struct agent *agent)
 	return agent->ranks[0].program;
 }
 
+/* Stop it all but for the sruns, which deliver what they have. */
+static void hold_script(struct agent *agent)
+{
+	const pid_t root = root_with_clients(agent);
+
+	if (!root || agent->holds_script)
+		return;
+	agent->holds_script = 1;
+	agent_clients_signal_others(root, SIGSTOP);
+	agent_output_note(root);
+}
+
 void agent_forward_term(struct agent *agent)
 {
 	const pid_t root = agent->ranks[0].program;
@@ -141,6 +153,19 @@ static void end_restart(struct agent *agent)
 		agent_restart_give_up(agent, CR_ON_FAILURE_LATER);
 }
 
+/* Since SIGTERM came an srun may have ended, whose script is stopped and thinks
+ * that it still runs, or have been started. */
+static void save_or_wait(struct agent *agent)
+{
+	hold_script(agent);
+	if (agent->holds_script || has_lost_client(agent))
+		wait_for_clients(agent);
+	else if (has_clients(agent))
+		leave_to_slurm(agent);
+	else
+		agent_save(agent, 1);
+}
+
 static void asked(struct agent *agent, const struct agent_result *result)
 {
 	agent->asker = NULL;
@@ -159,12 +184,8 @@ static void asked(struct agent *agent, const struct agent_result *result)
 	agent->phase = AGENT_SAVING;
 	if (!cr_cause_saves(agent->cause, &agent->job))
 		do_not_save(agent);
-	else if (root_with_clients(agent) || has_lost_client(agent))
-		wait_for_clients(agent);
-	else if (has_clients(agent))
-		leave_to_slurm(agent);
 	else
-		agent_save(agent, 1);
+		save_or_wait(agent);
 }
 
 void agent_ask_cause(struct agent *agent)
@@ -191,8 +212,6 @@ void agent_ask_cause(struct agent *agent)
 
 void agent_handle_term(struct agent *agent)
 {
-	pid_t root;
-
 	agent->has_term = 1;
 	if (agent->phase == AGENT_GATHERING && !agent->is_restart) {
 		agent_forward_term(agent);
@@ -204,12 +223,7 @@ void agent_handle_term(struct agent *agent)
 		agent_member_term(agent);
 		return;
 	}
-	root = root_with_clients(agent);
-	if (root) {
-		agent->holds_script = 1;
-		agent_clients_signal_others(root, SIGSTOP);
-		agent_output_note(root);
-	}
+	hold_script(agent);
 	agent_ask_cause(agent);
 }
 

@@ -74,3 +74,24 @@ root pkill -CONT -x slurmctld
 await_end COMPLETED 30
 grep -qx 'ended: 0' "$(output)" || fail "the script was left stopped"
 check_no_images
+
+say "--- ... and that is a requeue's"
+submit -p low -n1 <<'EOF'
+#!/bin/bash
+srun bash -c 'echo begun; sleep 3'
+echo "ended: $?"
+sleep 1
+EOF
+await 30 "first line" grep -qs begun "$(output)"
+node=$(field NodeList)
+root pkill -STOP -x slurmctld
+root scontrol requeue "$job" & # before it is asked why the signal came
+sleep 0.5
+lab exec "$node" pkill -TERM -o -x cr-shepherd
+sleep 4
+root pkill -CONT -x slurmctld
+wait
+await 30 "restart" restarts_are 1
+await_end COMPLETED 60
+grep -qx 'ended: 0' "$(output)" || fail "the script was left stopped"
+check_no_images
