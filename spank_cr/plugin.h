@@ -16,6 +16,10 @@
 int spank_cr_srun_init(spank_t spank, int argc, char **argv);
 int spank_cr_srun_init_post_opt(void);
 
+/* srun_renew.c: variables that name the job's nodes, if they are those of an
+ * earlier run */
+void spank_cr_srun_renew(void);
+
 /* slurmstepd.c */
 int spank_cr_stepd_init(spank_t spank, int argc, char **argv);
 int spank_cr_stepd_init_post_opt(spank_t spank);

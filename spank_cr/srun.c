@@ -59,6 +59,8 @@ int spank_cr_srun_init(spank_t spank, int argc, char **argv)
 	struct cr_config config;
 	struct cr_error err = { 0 };
 
+	if (spank_context() == S_CTX_LOCAL)
+		spank_cr_srun_renew();
 	cr_config_init(&admin);
 	if (cr_config_parse_arguments(&admin, argc, argv, &err))
 		return refuse(&err);
