@@ -153,8 +153,7 @@ int cr_space_set_content(struct cr_save_space *space, void *content,
 			 struct cr_error *err)
 {
 	const uint64_t start = (uint64_t)content, length = space->wire.length;
-	const uint64_t end = (start + length + CR_WIRE_PAGE - 1) &
-			     ~(uint64_t)(CR_WIRE_PAGE - 1);
+	const uint64_t end = cr_page_up(start + length);
 	int rc;
 
 	space->content = content;

@@ -280,21 +280,13 @@ static int read_status(const struct cr_save_task *task,
 		       struct cr_save_thread *thread,
 		       struct cr_proc_status *status, struct cr_error *err)
 {
-	char name[64], *text;
+	char name[64];
 	int rc = collect_comm(task, thread, err);
 
 	if (rc < 0)
 		return rc;
 	snprintf(name, sizeof(name), "task/%d/status", thread->tid);
-	rc = cr_proc_read(task->pid, name, &text, NULL, err);
-	if (rc < 0)
-		return rc;
-	rc = cr_proc_parse_status(text, status);
-	free(text);
-	if (rc < 0)
-		return cr_error_set(err, rc, "/proc/%d/%s is strange",
-				    task->pid, name);
-	return 0;
+	return cr_proc_read_status(task->pid, name, status, err);
 }
 
 static int collect_status(struct cr_checkpoint *checkpoint,

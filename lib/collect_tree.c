@@ -15,17 +15,10 @@
 static int read_status(struct cr_save_task *task, struct cr_error *err)
 {
 	struct cr_proc_status status;
-	char *text;
-	int rc;
+	int rc = cr_proc_read_status(task->pid, "status", &status, err);
 
-	rc = cr_proc_read(task->pid, "status", &text, NULL, err);
 	if (rc < 0)
 		return rc;
-	rc = cr_proc_parse_status(text, &status);
-	free(text);
-	if (rc < 0)
-		return cr_error_set(err, rc, "/proc/%d/status is strange",
-				    task->pid);
 	task->ppid = status.ppid;
 	task->link.vpid = status.vpid;
 	task->link.pgid = status.vpgid;

@@ -76,6 +76,12 @@ typedef void *(*cr_locate_fn)(void *arg, uint64_t address, uint64_t *length);
 int cr_image_fill(struct cr_image *image, uint32_t space, cr_locate_fn locate,
 		  void *arg, unsigned int nr_workers, struct cr_error *err);
 
+/* The same for a space of which all @length bytes, whole pages, are at @base.
+ */
+int cr_image_fill_whole(struct cr_image *image, uint32_t space, void *base,
+			uint64_t length, unsigned int nr_workers,
+			struct cr_error *err);
+
 /* Who does it: CR_ENGINE_AUTO at first, which is CR_ENGINE_USER here.  The
  * kernel's module leaves what is compressed to the filling process. */
 void cr_image_set_engine(struct cr_image *image, enum cr_engine engine);

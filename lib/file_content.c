@@ -25,11 +25,6 @@ struct cr_file_content {
 	uint64_t size; /* bytes */
 };
 
-static uint64_t page_up(uint64_t length)
-{
-	return (length + CR_WIRE_PAGE - 1) & ~(uint64_t)(CR_WIRE_PAGE - 1);
-}
-
 static int read_content(const struct cr_memory_source *source, uint64_t address,
 			void *buffer, size_t length)
 {
@@ -73,12 +68,23 @@ static int is_ring_readable(const struct cr_file *file)
 	return is_mapped && !is_program;
 }
 
-static int has_ring_lease(const struct cr_file *file)
+static int is_leased(const struct cr_file *file)
+{
+	return file->has_lease;
+}
+
+static int is_writable(const struct cr_file *file)
+{
+	return file->is_writable;
+}
+
+static int any_of_ring(const struct cr_file *file,
+		       int (*is_so)(const struct cr_file *))
 {
 	const struct cr_file *other = file;
 
 	do {
-		if (other->has_lease)
+		if (is_so(other))
 			return 1;
 		other = other->next_of_inode;
 	} while (other != file);
@@ -102,22 +108,11 @@ static int open_source(const struct cr_file *file)
 	return fd < 0 ? -errno : fd;
 }
 
-static int is_ring_writable(const struct cr_file *file)
-{
-	const struct cr_file *other = file;
-
-	do {
-		if (other->is_writable)
-			return 1;
-		other = other->next_of_inode;
-	} while (other != file);
-	return 0;
-}
-
 /* All of the ring have the content that @file has. */
 static void share_content(struct cr_file *file, uint32_t space)
 {
-	uint32_t flags = is_ring_writable(file) ? CR_FILE_F_WRITABLE : 0;
+	uint32_t flags =
+		any_of_ring(file, is_writable) ? CR_FILE_F_WRITABLE : 0;
 	struct cr_file *other = file;
 
 	do {
@@ -133,7 +128,7 @@ int cr_file_content_add(struct cr_file_table *table, struct cr_file *file,
 	struct cr_file_content *content;
 	int fd;
 
-	if (file->wire.space || has_ring_lease(file))
+	if (file->wire.space || any_of_ring(file, is_leased))
 		return 0;
 	fd = open_source(file);
 	if (fd < 0)
@@ -150,7 +145,8 @@ int cr_file_content_add(struct cr_file_table *table, struct cr_file *file,
 	content->size = file->wire.size;
 	content->space =
 		table->options.new_space(table->options.arg, CR_SPACE_FILE,
-					 page_up(content->size), file->wire.id);
+					 cr_page_up(content->size),
+					 file->wire.id);
 	file->content = content;
 	share_content(file, content->space);
 	return 0;
@@ -174,7 +170,7 @@ static int find_runs(const struct cr_file_content *content,
 		start &= ~(uint64_t)(CR_WIRE_PAGE - 1);
 		hole = data < 0 ? -1 :
 				  lseek(content->source.fd, data, SEEK_HOLE);
-		end = page_up(hole < 0 ? content->size : (uint64_t)hole);
+		end = cr_page_up(hole < 0 ? content->size : (uint64_t)hole);
 		if (cr_array_grow(&runs, nr, sizeof(*runs)) < 0) {
 			free(runs);
 			return -ENOMEM;

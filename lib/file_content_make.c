@@ -19,46 +19,26 @@
 
 #include "file.h"
 
-static uint64_t page_up(uint64_t length)
-{
-	return (length + CR_WIRE_PAGE - 1) & ~(uint64_t)(CR_WIRE_PAGE - 1);
-}
-
-struct mapped {
-	char *start;
-	uint64_t length;
-};
-
-static void *locate(void *arg, uint64_t address, uint64_t *length)
-{
-	const struct mapped *mapped = arg;
-
-	if (address >= mapped->length)
-		return NULL;
-	if (*length > mapped->length - address)
-		*length = mapped->length - address;
-	return mapped->start + address;
-}
-
 int cr_file_content_fill(struct cr_file_restore *restore,
 			 const struct cr_saved_file *saved, int fd,
 			 struct cr_error *err)
 {
-	struct mapped mapped = { NULL, page_up(saved->file->size) };
+	const uint64_t length = cr_page_up(saved->file->size);
+	void *start;
 	int rc;
 
 	if (ftruncate(fd, (off_t)saved->file->size) < 0)
 		return cr_error_errno(err, "%s: cannot get its size",
 				      saved->path);
-	if (!mapped.length)
+	if (!length)
 		return 0;
-	mapped.start = mmap(NULL, mapped.length, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (mapped.start == MAP_FAILED)
+	start = mmap(NULL, length, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (start == MAP_FAILED)
 		return cr_error_errno(err, "%s: mmap", saved->path);
-	rc = cr_image_fill(restore->image, saved->file->space, locate, &mapped,
-			   1, err);
-	munmap(mapped.start, mapped.length);
+	rc = cr_image_fill_whole(restore->image, saved->file->space, start,
+				 length, 1, err);
+	munmap(start, length);
 	return rc < 0 ? cr_error_prefix(err, "content of %s", saved->path) : 0;
 }
 

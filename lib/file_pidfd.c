@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "procfs.h"
 
 #define ENDED 0u /* as a vpid; nobody has that number any more */
 #define TRIES 100
@@ -56,14 +57,9 @@ static int is_wanted(const struct cr_saved *saved, uint32_t number)
 
 static pid_t highest_pid(void)
 {
-	FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
-	int most = 0;
+	const uint64_t most = cr_proc_number("/proc/sys/kernel/pid_max");
 
-	if (file && fscanf(file, "%d", &most) != 1)
-		most = 0;
-	if (file)
-		fclose(file);
-	return (most ? most : 32768) - 1;
+	return (pid_t)(most ? most : 32768) - 1;
 }
 
 /* A process that ends at once, of a number that no task will want.  Nobody

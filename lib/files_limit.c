@@ -5,27 +5,15 @@
  * Whoever saves a tree has all its files open, and whoever restarts a task has
  * some above the task's own: its limit need not be ours.
  */
-#include <stdio.h>
 #include <sys/resource.h>
 
 #include "files.h"
-
-/* The most that a limit may be. */
-static rlim_t highest(void)
-{
-	unsigned long long number = 0;
-	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
-
-	if (file && fscanf(file, "%llu", &number) != 1)
-		number = 0;
-	if (file)
-		fclose(file);
-	return number;
-}
+#include "procfs.h"
 
 uint64_t cr_files_raise_limit(void)
 {
-	const rlim_t most = highest();
+	/* the most that a limit may be */
+	const rlim_t most = cr_proc_number("/proc/sys/fs/nr_open");
 	struct rlimit limit = { most, most };
 
 	if (most && setrlimit(RLIMIT_NOFILE, &limit) == 0)

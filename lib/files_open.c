@@ -128,17 +128,12 @@ static int reopen_as(const struct cr_file *file, int flags,
 
 int cr_file_open_as_task(const struct cr_file *file, int flags)
 {
-	struct cr_proc_status status = { 0 };
-	char *text;
-	int rc;
+	struct cr_proc_status status;
+	int rc = cr_proc_read_status(file->pid, "status", &status, NULL);
 
-	rc = cr_proc_read(file->pid, "status", &text, NULL, NULL);
 	if (rc < 0)
 		return rc;
-	rc = cr_proc_parse_status(text, &status);
-	free(text);
-	if (rc == 0)
-		rc = reopen_as(file, flags, &status);
+	rc = reopen_as(file, flags, &status);
 	cr_proc_status_free(&status);
 	return rc;
 }

@@ -203,8 +203,7 @@ static void get_bounds(const struct cr_wire_space *space, uint64_t *start,
 		       uint64_t *end)
 {
 	*start = space->start;
-	*end = space->start +
-	       ((space->length + CR_WIRE_PAGE - 1) & -(uint64_t)CR_WIRE_PAGE);
+	*end = space->start + cr_page_up(space->length);
 	if (space->kind == CR_SPACE_MM)
 		*end = CR_TASK_SIZE;
 }

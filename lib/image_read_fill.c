@@ -363,3 +363,29 @@ int cr_image_fill(struct cr_image *image, uint32_t space, cr_locate_fn locate,
 				    fill.error.text);
 	return 0;
 }
+
+struct whole {
+	char *base;
+	uint64_t length;
+};
+
+static void *locate_in_whole(void *arg, uint64_t address, uint64_t *length)
+{
+	const struct whole *whole = arg;
+
+	if (address >= whole->length)
+		return NULL;
+	if (*length > whole->length - address)
+		*length = whole->length - address;
+	return whole->base + address;
+}
+
+int cr_image_fill_whole(struct cr_image *image, uint32_t space, void *base,
+			uint64_t length, unsigned int nr_workers,
+			struct cr_error *err)
+{
+	struct whole whole = { base, length };
+
+	return cr_image_fill(image, space, locate_in_whole, &whole, nr_workers,
+			     err);
+}

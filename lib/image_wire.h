@@ -26,6 +26,12 @@
 #define CR_WIRE_VDSO_MAX (1u << 20)
 #define CR_WIRE_CHUNK_MAX (4u << 20) /* memory in one chunk, bytes */
 
+/* @length, or an address, up to the next whole page. */
+static inline uint64_t cr_page_up(uint64_t length)
+{
+	return (length + CR_WIRE_PAGE - 1) & ~(uint64_t)(CR_WIRE_PAGE - 1);
+}
+
 /* In the file in this order; those marked * may occur any number of times. */
 enum cr_record_type {
 	CR_RECORD_HEAD = 1, /* struct cr_wire_head; exactly one, first */

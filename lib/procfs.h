@@ -20,6 +20,9 @@
 int cr_proc_read(pid_t pid, const char *name, char **textp, size_t *lengthp,
 		 struct cr_error *err);
 
+/* The number that the file @path holds, as those of /proc/sys; 0: none. */
+uint64_t cr_proc_number(const char *path);
+
 /* Target of the link /proc/@pid/@name, NUL-terminated, cut to @size. */
 int cr_proc_readlink(pid_t pid, const char *name, char *target, size_t size,
 		     struct cr_error *err);
@@ -43,6 +46,9 @@ struct cr_proc_status {
 /* Returns 0, -EINVAL if a field is missing, -ENOMEM. */
 int cr_proc_parse_status(const char *text, struct cr_proc_status *status);
 void cr_proc_status_free(struct cr_proc_status *status);
+/* Read and parse it; @name is "status", or that of a thread. */
+int cr_proc_read_status(pid_t pid, const char *name,
+			struct cr_proc_status *status, struct cr_error *err);
 
 /* /proc/PID/stat */
 struct cr_proc_stat {

@@ -193,7 +193,8 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 	if (!rc && r->options->namespace_fd)
 		r->namespace_fd =
 			raise_fd(r->options->namespace_fd, r->fd_floor);
-	cr_restart_choose_vpids(r);
+	if (!rc)
+		cr_restart_choose_vpids(r);
 	if (!rc)
 		rc = open_sockets(r, err);
 	if (!rc)

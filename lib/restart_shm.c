@@ -19,38 +19,13 @@
 #include "cr_image.h"
 #include "restart_mm.h"
 
-/* The object is mapped at base, all of it. */
-struct whole {
-	char *base;
-	uint64_t length;
-};
-
-static void *locate(void *arg, uint64_t address, uint64_t *length)
-{
-	const struct whole *whole = arg;
-
-	if (address >= whole->length)
-		return NULL;
-	if (*length > whole->length - address)
-		*length = whole->length - address;
-	return whole->base + address;
-}
-
-/* Bytes that are mapped: a SysV segment may have any length. */
-static uint64_t mapped_length(const struct cr_wire_space *space)
-{
-	return (space->length + CR_WIRE_PAGE - 1) &
-	       ~(uint64_t)(CR_WIRE_PAGE - 1);
-}
-
 int cr_mm_fill_object(struct cr_restarter *restarter,
 		      const struct cr_wire_space *space, void *base,
 		      struct cr_error *err)
 {
-	struct whole whole = { base, mapped_length(space) };
-
-	return cr_image_fill(restarter->image, space->id, locate, &whole,
-			     restarter->options->nr_workers, err);
+	return cr_image_fill_whole(restarter->image, space->id, base,
+				   cr_page_up(space->length),
+				   restarter->options->nr_workers, err);
 }
 
 /* A descriptor of the shared anonymous mapping at @base, above the floor. */
@@ -198,7 +173,8 @@ static int stage_sysv(struct cr_restarter *restarter, uint32_t vpid,
 			return rc;
 		place->vpid = vpid;
 	}
-	at = cr_zone_take(&restarter->zone, mapped_length(space), vma->start);
+	at = cr_zone_take(&restarter->zone, cr_page_up(space->length),
+			  vma->start);
 	if (!at)
 		return cr_error_set(err, -ENOMEM, "no free addresses");
 	if (shmat(space->sysv_id, (void *)at,

@@ -10,9 +10,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "procfs.h"
 #include "restart_ctx.h"
 
 /* The number that was given last in the caller's namespace; writable. */
@@ -34,20 +34,6 @@ static uint32_t highest_vpid(const struct cr_saved *saved)
 				highest = task->threads[j].thread->tid;
 	}
 	return highest;
-}
-
-/* 0 if it cannot be read */
-static uint32_t read_number(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	unsigned int number = 0;
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "%u", &number) != 1)
-		number = 0;
-	fclose(file);
-	return number;
 }
 
 static int is_taken(uint32_t number)
@@ -77,10 +63,10 @@ void cr_restart_choose_vpids(struct cr_restarter *r)
 	r->spare_vpid = highest + 1;
 	if (r->namespace_fd >= 0)
 		return; /* nobody else is in there */
-	cursor = read_number(CURSOR);
+	cursor = (uint32_t)cr_proc_number(CURSOR);
 	spare = find_free((cursor > highest ? cursor : highest) + 1,
 			  r->plan->nr);
-	if (spare + r->plan->nr <= read_number("/proc/sys/kernel/pid_max"))
+	if (spare + r->plan->nr <= cr_proc_number("/proc/sys/kernel/pid_max"))
 		r->spare_vpid = spare;
 	cr_restart_reserve_vpids(r);
 }
@@ -93,7 +79,7 @@ void cr_restart_reserve_vpids(const struct cr_restarter *r)
 	char text[24];
 	int fd, n;
 
-	if (read_number(CURSOR) >= last)
+	if (cr_proc_number(CURSOR) >= last)
 		return;
 	fd = open(CURSOR, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)

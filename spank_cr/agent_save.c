@@ -126,8 +126,7 @@ static void explain(struct agent *agent, const struct cr_error *why)
 {
 	if (!cr_failures_tell(&agent->failures, why, agent->save_is_final)) {
 		agent_log(agent, LOG_ERR,
-			  "checkpoint failed, which the user "
-			  "is not told: %s",
+			  "checkpoint failed, which the user is not told: %s",
 			  why->text);
 		return;
 	}

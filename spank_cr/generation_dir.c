@@ -27,36 +27,29 @@ static int open_admins(const char *path, struct cr_error *err)
 	return fd;
 }
 
-/* The number of the mount that @fd is on, as mountinfo has it; -1. */
-static int mount_of(int fd)
+/* The number of the mount that @fd is on, as mountinfo has it; 0. */
+static uint64_t mount_of(int fd)
 {
-	char path[64], line[128];
-	int number = -1;
-	FILE *file;
+	struct statx about = { 0 };
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	while (file && number < 0 && fgets(line, sizeof(line), file))
-		if (sscanf(line, "mnt_id: %d", &number) != 1)
-			number = -1;
-	if (file)
-		fclose(file);
-	return number;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &about) < 0)
+		return 0;
+	return about.stx_mnt_id;
 }
 
 int cr_generation_check_mount(int fd, struct cr_error *err)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	const int wanted = mount_of(fd);
+	const uint64_t wanted = mount_of(fd);
 	char line[8192];
 	unsigned int uid = 0;
-	int number;
+	unsigned long number;
 
 	while (file && fgets(line, sizeof(line), file)) {
 		const char *rest = strstr(line, " - fuse");
 		const char *user = rest ? strstr(rest, "user_id=") : NULL;
 
-		if (!user || sscanf(line, "%d", &number) != 1 ||
+		if (!user || sscanf(line, "%lu", &number) != 1 ||
 		    number != wanted || sscanf(user, "user_id=%u", &uid) != 1)
 			uid = 0;
 		else
