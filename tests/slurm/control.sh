@@ -57,41 +57,41 @@ user scancel "$job"
 await_end CANCELLED 20
 check_no_images
 
+# A script's srun ends between SIGTERM and slurmctld's answer why it came.
+# COMMAND is what slurmctld hears before it is asked.
+end_srun_unanswered() # [COMMAND...]
+{
+	local node
+	submit -p low -n1 <<-'EOF'
+	#!/bin/bash
+	trap : TERM
+	srun bash -c 'echo begun; sleep 3'
+	echo "ended: $?"
+	sleep 1
+	EOF
+	await 30 "first line" grep -qs begun "$(output)"
+	node=$(field NodeList)
+	root pkill -STOP -x slurmctld
+	[ $# = 0 ] || "$@" "$job" &
+	sleep 0.5
+	lab exec "$node" pkill -TERM -o -x cr-shepherd
+	sleep 4
+	root pkill -CONT -x slurmctld
+	wait
+}
+
+check_goes_on() # SECONDS: it is over by then
+{
+	await_end COMPLETED "$1"
+	grep -qx 'ended: 0' "$(output)" || fail "the script was left stopped"
+	check_no_images
+}
+
 say "--- a mere SIGTERM while an srun is just ending"
-submit -p low -n1 <<'EOF'
-#!/bin/bash
-trap : TERM
-srun bash -c 'echo begun; sleep 3'
-echo "ended: $?"
-sleep 1
-EOF
-await 30 "first line" grep -qs begun "$(output)"
-node=$(field NodeList)
-root pkill -STOP -x slurmctld # it cannot say why the signal came
-lab exec "$node" pkill -TERM -o -x cr-shepherd
-sleep 4
-root pkill -CONT -x slurmctld
-await_end COMPLETED 30
-grep -qx 'ended: 0' "$(output)" || fail "the script was left stopped"
-check_no_images
+end_srun_unanswered
+check_goes_on 30
 
 say "--- ... and that is a requeue's"
-submit -p low -n1 <<'EOF'
-#!/bin/bash
-srun bash -c 'echo begun; sleep 3'
-echo "ended: $?"
-sleep 1
-EOF
-await 30 "first line" grep -qs begun "$(output)"
-node=$(field NodeList)
-root pkill -STOP -x slurmctld
-root scontrol requeue "$job" & # before it is asked why the signal came
-sleep 0.5
-lab exec "$node" pkill -TERM -o -x cr-shepherd
-sleep 4
-root pkill -CONT -x slurmctld
-wait
+end_srun_unanswered root scontrol requeue
 await 30 "restart" restarts_are 1
-await_end COMPLETED 60
-grep -qx 'ended: 0' "$(output)" || fail "the script was left stopped"
-check_no_images
+check_goes_on 60

@@ -141,6 +141,7 @@ await_end() # STATE [SECONDS]
 job_is_over()
 {
 	case $(field JobState) in
+	'') false ;; # slurmctld has not answered
 	PENDING | RUNNING | COMPLETING | CONFIGURING | SUSPENDED | REQUEUED) false ;;
 	esac
 }
