@@ -125,6 +125,18 @@ static void set_options(struct bufferevent *bev)
 			   &values[i][2], sizeof(int));
 }
 
+/* Who writes into a connection that was reset learns it before it has read what
+ * had come in time: the peer's last words, perhaps. */
+static void read_rest(struct bufferevent *bev, struct agent_link *link)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+
+	evbuffer_unfreeze(input, 0);
+	while (!link->is_dead &&
+	       evbuffer_read(input, bufferevent_getfd(bev), -1) > 0)
+		readable(bev, link);
+}
+
 static void happened(struct bufferevent *bev, short what, void *arg)
 {
 	struct agent_link *link = arg;
@@ -135,6 +147,7 @@ static void happened(struct bufferevent *bev, short what, void *arg)
 		if (link->connected)
 			link->connected(link);
 	} else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
+		read_rest(bev, link);
 		lost(link);
 	}
 }
