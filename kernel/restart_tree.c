@@ -7,7 +7,6 @@
  * Nothing that is read is trusted.
  */
 #include <linux/crc32c.h>
-#include <linux/elf-em.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -15,37 +14,12 @@
 
 #include "restart_ctx.h"
 #include "uapi/cr_ioctl.h"
+#include "uapi/cr_wire.h"
 
-#define HEAD_MAGIC 0x31304d4952435253ull
-#define VERSION 1
-#define RECORD_HEAD 1
-#define RECORD_TREE 2
 #define HEAD_MAX 4096 /* bytes; ours has some hundred */
-#define LINK_ZOMBIE 1
 
-struct record {
-	__le16 type, flags;
-	__le32 vpid;
-	__le64 length;
-	__le32 crc, reserved;
-};
-
-struct head {
-	__le64 magic;
-	__le32 version, arch;
-};
-
-struct link {
-	__le32 vpid, parent, pgid, sid, flags, rank, nr_threads, exit_status;
-};
-
-struct tree {
-	__le32 nr_tasks, reserved;
-	struct link links[];
-};
-
-static_assert(sizeof(struct record) == 24);
-static_assert(sizeof(struct link) == 32);
+static_assert(sizeof(struct cr_wire_record) == 24);
+static_assert(sizeof(struct cr_wire_link) == 32);
 
 static int read_all(struct file *image, void *to, size_t length, loff_t *offset)
 {
@@ -64,7 +38,8 @@ static int read_all(struct file *image, void *to, size_t length, loff_t *offset)
 	return 0;
 }
 
-static u32 checksum(struct record *record, const void *payload, size_t length)
+static u32 checksum(struct cr_wire_record *record, const void *payload,
+		    size_t length)
 {
 	u32 crc;
 
@@ -77,7 +52,7 @@ static u32 checksum(struct record *record, const void *payload, size_t length)
 static void *read_record(struct file *image, u16 type, u64 max, u64 *length,
 			 loff_t *offset)
 {
-	struct record record;
+	struct cr_wire_record record;
 	void *payload;
 	u32 crc;
 	int rc;
@@ -85,16 +60,16 @@ static void *read_record(struct file *image, u16 type, u64 max, u64 *length,
 	rc = read_all(image, &record, sizeof(record), offset);
 	if (rc)
 		return ERR_PTR(rc);
-	*length = le64_to_cpu(record.length);
-	if (le16_to_cpu(record.type) != type)
+	*length = record.length;
+	if (record.type != type)
 		return ERR_PTR(-EBADMSG);
 	if (*length > max)
-		return ERR_PTR(type == RECORD_TREE ? -E2BIG : -EBADMSG);
+		return ERR_PTR(type == CR_RECORD_TREE ? -E2BIG : -EBADMSG);
 	payload = kvmalloc(max_t(u64, *length, 1), GFP_KERNEL_ACCOUNT);
 	if (!payload)
 		return ERR_PTR(-ENOMEM);
 	rc = read_all(image, payload, *length, offset);
-	crc = le32_to_cpu(record.crc);
+	crc = record.crc;
 	if (!rc && crc != checksum(&record, payload, *length))
 		rc = -EBADMSG;
 	if (rc) {
@@ -107,32 +82,34 @@ static void *read_record(struct file *image, u16 type, u64 max, u64 *length,
 
 static int check_head(struct file *image, loff_t *offset)
 {
-	struct head *head;
+	struct cr_wire_head *head;
 	u64 length;
 	int rc = 0;
 
-	head = read_record(image, RECORD_HEAD, HEAD_MAX, &length, offset);
+	head = read_record(image, CR_RECORD_HEAD, HEAD_MAX, &length, offset);
 	if (IS_ERR(head))
 		return PTR_ERR(head);
-	if (length < sizeof(*head) || le64_to_cpu(head->magic) != HEAD_MAGIC)
+	if (length < sizeof(*head) || head->magic != CR_WIRE_MAGIC)
 		rc = -EBADMSG;
-	else if (le32_to_cpu(head->version) != VERSION ||
-		 le32_to_cpu(head->arch) != EM_X86_64)
+	else if (head->version != CR_WIRE_VERSION ||
+		 head->arch != CR_WIRE_ARCH_X86_64)
 		rc = -EPROTONOSUPPORT;
 	kvfree(head);
 	return rc;
 }
 
-static int note_tasks(struct cr_restart *restart, const struct tree *tree,
-		      u64 length, u32 nr_ghosts)
+static int note_tasks(struct cr_restart *restart,
+		      const struct cr_wire_tree *tree, u64 length,
+		      u32 nr_ghosts)
 {
+	const struct cr_wire_link *links = (const void *)(tree + 1);
 	u32 nr, i;
 
 	if (length < sizeof(*tree))
 		return -EBADMSG;
-	nr = le32_to_cpu(tree->nr_tasks);
-	if (!nr || (length - sizeof(*tree)) / sizeof(struct link) != nr ||
-	    (length - sizeof(*tree)) % sizeof(struct link))
+	nr = tree->nr_tasks;
+	if (!nr || (length - sizeof(*tree)) / sizeof(*links) != nr ||
+	    (length - sizeof(*tree)) % sizeof(*links))
 		return -EBADMSG;
 	if (nr_ghosts > CR_RESTART_TASKS_MAX - nr)
 		return -E2BIG;
@@ -142,13 +119,10 @@ static int note_tasks(struct cr_restart *restart, const struct tree *tree,
 	if (!restart->processes)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
-		const struct link *link = &tree->links[i];
-
-		restart->processes[i].vpid = le32_to_cpu(link->vpid);
-		restart->processes[i].kind =
-			le32_to_cpu(link->flags) & LINK_ZOMBIE ?
-				CR_PROCESS_ZOMBIE :
-				CR_PROCESS_LIVE;
+		restart->processes[i].vpid = links[i].vpid;
+		restart->processes[i].kind = links[i].flags & CR_LINK_F_ZOMBIE ?
+						     CR_PROCESS_ZOMBIE :
+						     CR_PROCESS_LIVE;
 	}
 	restart->nr_tasks = nr;
 	restart->nr = nr + nr_ghosts;
@@ -168,17 +142,17 @@ static int note_tasks(struct cr_restart *restart, const struct tree *tree,
 int cr_restart_read_tree(struct cr_restart *restart, struct file *image,
 			 u32 nr_ghosts)
 {
-	const u64 max = sizeof(struct tree) +
-			(u64)CR_RESTART_TASKS_MAX * sizeof(struct link);
+	const u64 max = sizeof(struct cr_wire_tree) +
+			(u64)CR_RESTART_TASKS_MAX * sizeof(struct cr_wire_link);
 	loff_t offset = image->f_pos;
-	struct tree *tree;
+	struct cr_wire_tree *tree;
 	u64 length;
 	int rc;
 
 	rc = check_head(image, &offset);
 	if (rc)
 		return rc;
-	tree = read_record(image, RECORD_TREE, max, &length, &offset);
+	tree = read_record(image, CR_RECORD_TREE, max, &length, &offset);
 	if (IS_ERR(tree))
 		return PTR_ERR(tree);
 	rc = note_tasks(restart, tree, length, nr_ghosts);

@@ -27,6 +27,8 @@ refuse "the command knows no ptrace" 'lib/tools/*.[ch]' \
 	"$include"'<sys/ptrace.h>'
 refuse "spank_cr/ knows no ptrace and no memory maps" 'spank_cr/*.[ch]' \
 	"$include"'<(sys/ptrace|linux/userfaultfd).h>'
+refuse "spank_cr/ knows no ioctl of the module" 'spank_cr/*.[ch]' \
+	"$include"'".*cr_ioctl\.h"'
 refuse "kernel/ knows nothing of lib/" 'kernel/*.[ch]' \
 	"$include"'"(cr|image)_'
 refuse "libcr does not print, log or exit" ':/lib/*.c :!/lib/tools' \
