@@ -603,7 +603,7 @@ static void leaves_nothing(void)
 
 		if (pid == 0) {
 			vpids[0] = (uint32_t)getpid();
-			vpids[1] = 4711;
+			vpids[1] = vpids[0] + 1; /* nobody comes */
 			device = crtest_device();
 			call.image_fd = crtest_image(vpids, NULL, 1 + i % 2);
 			crtest_is(ioctl(device, CR_IOC_RESTART, &call), 0);
