@@ -2,9 +2,9 @@
 /*
  * cr.h - what the files of the module share
  *
- * An open /dev/cr is a struct cr_open.  It holds either a restart context
- * (restart_ctx.h), counted since several open files may be the same restart,
- * or pages of a process (pages.c), its own.
+ * An open /dev/cr is a struct cr_open.  It may hold a restart context
+ * (restart_ctx.h), counted since several open files may be the same restart.
+ * Calls about processes and their memory leave nothing in it.
  */
 #ifndef CR_H
 #define CR_H
@@ -14,7 +14,6 @@
 #include <linux/poll.h>
 #include <linux/types.h>
 
-struct cr_pages;
 struct cr_restart;
 struct mm_struct;
 struct path;
@@ -22,9 +21,8 @@ struct sighand_struct;
 struct task_struct;
 
 struct cr_open {
-	struct mutex lock; /* of what the pointers point at; of the pages */
+	struct mutex lock; /* of the pointer */
 	struct cr_restart *restart; /* NULL: none; set once */
-	struct cr_pages *pages; /* NULL: none; set once */
 };
 
 /* ---- main.c ---- */
@@ -71,12 +69,10 @@ __poll_t cr_restart_poll(struct file *file, struct poll_table_struct *table);
 /* The calling process closes a descriptor of the file, or exits. */
 void cr_restart_flush(struct file *file);
 
-/* ---- pages.c, pages_fill.c ---- */
+/* ---- checkpoint.c, pages_fill.c ---- */
 
-long cr_pages_take(struct file *file, unsigned long argument);
-long cr_pages_put(struct file *file, unsigned long argument);
-long cr_pages_fill(struct file *file, unsigned long argument);
-void cr_pages_destroy(struct cr_pages *pages);
+long cr_checkpoint(unsigned long argument);
+long cr_fill(unsigned long argument);
 
 /* ---- ask.c ---- */
 

@@ -52,12 +52,10 @@ static long cr_ioctl(struct file *file, unsigned int call,
 		return cr_restart_fail(file, argument);
 	case CR_IOC_WAIT:
 		return cr_restart_wait(file, argument);
-	case CR_IOC_TAKE:
-		return cr_pages_take(file, argument);
-	case CR_IOC_PUT:
-		return cr_pages_put(file, argument);
+	case CR_IOC_CHECKPOINT:
+		return cr_checkpoint(argument);
 	case CR_IOC_FILL:
-		return cr_pages_fill(file, argument);
+		return cr_fill(argument);
 	case CR_IOC_ASK:
 		return cr_ask(argument);
 	case CR_IOC_LOOK:
@@ -95,7 +93,6 @@ static int cr_release(struct inode *inode, struct file *file)
 	struct cr_open *open = file->private_data;
 
 	cr_restart_put(open->restart);
-	cr_pages_destroy(open->pages);
 	kfree(open);
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * pages.h - pages of a process, on their way to or from an image
  *
- * Of one open /dev/cr, under its lock.
+ * Of one call: checkpoint.c and pages_fill.c each make their own.
  */
 #ifndef CR_PAGES_H
 #define CR_PAGES_H
@@ -11,22 +11,22 @@
 #include <linux/mm_types.h>
 
 #include "uapi/cr_ioctl.h"
-
-struct cr_open;
+#include "uapi/cr_wire.h"
 
 struct cr_pages {
-	u32 nr; /* held; 0 outside of calls but for TAKE */
+	u32 nr; /* held */
 	u32 nr_runs;
-	struct page *page[CR_TAKE_PAGES_MAX];
-	struct bio_vec vector[CR_TAKE_PAGES_MAX];
-	struct cr_ioc_run runs[CR_TAKE_PAGES_MAX];
+	struct page *page[CR_WIRE_CHUNK_PAGES];
+	struct bio_vec vector[1 + CR_WIRE_CHUNK_PAGES]; /* a header is first */
+	struct cr_wire_run runs[CR_WIRE_CHUNK_PAGES];
 };
 
-int cr_pages_lock(struct cr_open *open);
-void cr_pages_unlock(struct cr_open *open);
-int cr_pages_read_runs(struct cr_pages *pages, u64 runs, u32 nr_runs,
-		       u32 allowed_flags);
+struct cr_pages *cr_pages_create(void);
+void cr_pages_destroy(struct cr_pages *pages);
+int cr_pages_read_runs(struct cr_pages *pages, u64 runs, u32 nr_runs);
+int cr_pages_take(struct cr_pages *pages, struct mm_struct *mm);
+void cr_pages_let_go(struct cr_pages *pages);
 u32 cr_pages_crc(struct page **pages, u32 nr, u32 crc);
-void cr_pages_to_vector(struct cr_pages *pages, u32 nr);
+void cr_pages_to_vector(struct page **pages, u32 nr, struct bio_vec *vector);
 
 #endif /* CR_PAGES_H */

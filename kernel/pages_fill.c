@@ -31,7 +31,7 @@ static int read_batch(struct fill *fill, u32 nr)
 	struct iov_iter iter;
 	ssize_t done;
 
-	cr_pages_to_vector(fill->pages, nr);
+	cr_pages_to_vector(fill->pages->page, nr, fill->pages->vector);
 	iov_iter_bvec(&iter, ITER_DEST, fill->pages->vector, nr,
 		      (size_t)nr << PAGE_SHIFT);
 	while (iov_iter_count(&iter)) {
@@ -68,10 +68,10 @@ static long fill_batch(struct fill *fill, u64 address, u32 nr)
 	return rc ? rc : pinned;
 }
 
-static int fill_run(struct fill *fill, const struct cr_ioc_run *run)
+static int fill_run(struct fill *fill, const struct cr_wire_run *run)
 {
+	u32 left = run->length >> PAGE_SHIFT;
 	u64 address = run->address;
-	u32 left = run->nr_pages;
 	long nr;
 
 	while (left) {
@@ -91,13 +91,9 @@ static int fill_runs(struct cr_pages *pages, struct file *image,
 			     .image = image,
 			     .offset = call->offset,
 			     .crc = ~0 };
-	int rc;
+	int rc = cr_pages_read_runs(pages, call->runs, call->nr_runs);
 	u32 i;
 
-	/* its place is needed */
-	if (pages->nr)
-		return -EBUSY;
-	rc = cr_pages_read_runs(pages, call->runs, call->nr_runs, 0);
 	if (rc)
 		return rc;
 	fill.mm = cr_mem_file_get(call->mem_fd, FMODE_WRITE);
@@ -111,15 +107,14 @@ static int fill_runs(struct cr_pages *pages, struct file *image,
 }
 
 /**
- * cr_pages_fill() - CR_IOC_FILL
- * @file: open /dev/cr
+ * cr_fill() - CR_IOC_FILL
  * @argument: struct cr_ioc_fill
  *
  * Return: 0 or a negative errno as in cr_ioctl.h.
  */
-long cr_pages_fill(struct file *file, unsigned long argument)
+long cr_fill(unsigned long argument)
 {
-	struct cr_open *open = file->private_data;
+	struct cr_pages *pages = NULL;
 	struct cr_ioc_fill call;
 	struct file *image;
 	int rc = cr_copy_argument(&call, argument, sizeof(call));
@@ -131,14 +126,15 @@ long cr_pages_fill(struct file *file, unsigned long argument)
 	image = fget(call.image_fd);
 	if (!image)
 		return -EBADF;
-	rc = image->f_mode & FMODE_READ ? cr_pages_lock(open) : -EBADF;
-	if (rc)
-		goto out;
-	rc = fill_runs(open->pages, image, &call);
+	if (!(image->f_mode & FMODE_READ))
+		rc = -EBADF;
+	else if (!(pages = cr_pages_create()))
+		rc = -ENOMEM;
+	else
+		rc = fill_runs(pages, image, &call);
+	cr_pages_destroy(pages);
+	fput(image);
 	if (!rc && copy_to_user((void __user *)argument, &call, sizeof(call)))
 		rc = -EFAULT;
-	cr_pages_unlock(open);
-out:
-	fput(image);
 	return rc;
 }

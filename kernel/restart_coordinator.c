@@ -44,7 +44,7 @@ int cr_restart_adopt(struct file *file, struct cr_restart *restart)
 	rc = mutex_lock_killable(&open->lock);
 	if (rc)
 		return rc;
-	if (open->restart || open->pages)
+	if (open->restart)
 		rc = -EBUSY;
 	else
 		smp_store_release(&open->restart, restart);

@@ -28,8 +28,9 @@ static bool page_is_zero(const uint8_t *page)
 	       isal_zero_detect((void *)(uintptr_t)page, CR_WIRE_PAGE) == 0;
 }
 
-void cr_chunk_add_page(struct cr_wire_run *runs, size_t *nr_runs,
-		       uint64_t address)
+/* One more page behind the others, joined to the last run where it can be. */
+static void add_page(struct cr_wire_run *runs, size_t *nr_runs,
+		     uint64_t address)
 {
 	struct cr_wire_run *last = *nr_runs ? &runs[*nr_runs - 1] : NULL;
 
@@ -56,8 +57,7 @@ size_t cr_chunk_drop_zeros(uint8_t *data, const uint64_t *keep,
 			bool is_kept = keep[page / 64] >> page % 64 & 1;
 
 			if (is_kept || !page_is_zero(from)) {
-				cr_chunk_add_page(kept, nr_kept,
-						  runs[i].address + at);
+				add_page(kept, nr_kept, runs[i].address + at);
 				if (to != from)
 					memcpy(to, from, CR_WIRE_PAGE);
 				to += CR_WIRE_PAGE;

@@ -15,7 +15,7 @@
 #include "cr_image_write.h"
 #include "image_wire.h"
 
-#define CR_CHUNK_RUNS_MAX (CR_WIRE_CHUNK_MAX / CR_WIRE_PAGE)
+#define CR_CHUNK_RUNS_MAX CR_WIRE_CHUNK_PAGES
 /* Record header, struct cr_wire_chunk, runs and zeros: all before the data. */
 #define CR_CHUNK_HEADER_MIN \
 	(sizeof(struct cr_wire_record) + sizeof(struct cr_wire_chunk))
@@ -35,10 +35,6 @@
 size_t cr_chunk_drop_zeros(uint8_t *data, const uint64_t *keep,
 			   const struct cr_wire_run *runs, size_t nr_runs,
 			   struct cr_wire_run *kept, size_t *nr_kept);
-
-/* One more page behind the others, joined to the last run where it can be. */
-void cr_chunk_add_page(struct cr_wire_run *runs, size_t *nr_runs,
-		       uint64_t address);
 
 /* What one thread needs to compress; not to be shared. */
 struct cr_packer {

@@ -40,6 +40,7 @@ static void destroy(struct cr_image_writer *writer)
 		close(writer->dirfd);
 	}
 	pthread_mutex_destroy(&writer->file.lock);
+	pthread_cond_destroy(&writer->file.is_back);
 	pthread_mutex_destroy(&writer->queue.lock);
 	pthread_cond_destroy(&writer->queue.has_jobs);
 	pthread_cond_destroy(&writer->queue.has_moved);
@@ -77,6 +78,7 @@ new_writer(const struct cr_image_write_options *options, struct cr_error *err)
 	writer->dirfd = -1;
 	writer->queue.last = &writer->queue.first;
 	pthread_mutex_init(&writer->file.lock, NULL);
+	pthread_cond_init(&writer->file.is_back, NULL);
 	pthread_mutex_init(&writer->queue.lock, NULL);
 	pthread_cond_init(&writer->queue.has_jobs, NULL);
 	pthread_cond_init(&writer->queue.has_moved, NULL);

@@ -124,6 +124,24 @@ static void mark_kept(const struct cr_memory_source *source,
 	}
 }
 
+/* The one process whose pages they are; 0: there is not one. */
+static int owner_of(const struct cr_writer_job *job)
+{
+	const struct cr_memory_source *source = job->source;
+	int owner = 0;
+
+	for (size_t i = 0; source->owner && i < job->nr_runs; i++) {
+		uint64_t length = job->runs[i].length;
+		int pid = source->owner(source, job->runs[i].address, &length);
+
+		if (!pid || (owner && pid != owner) ||
+		    length < job->runs[i].length)
+			return 0;
+		owner = pid;
+	}
+	return owner;
+}
+
 static int queue_next(struct cr_image_writer *writer, uint32_t space,
 		      const struct cr_memory_source *source,
 		      struct cutter *cutter, struct cr_error *err)
@@ -147,6 +165,7 @@ static int queue_next(struct cr_image_writer *writer, uint32_t space,
 		mark_kept(source, &runs[i], bit, job->keep);
 		bit += runs[i].length / CR_WIRE_PAGE;
 	}
+	job->owner = owner_of(job);
 	return cr_writer_queue_job(writer, job, err);
 }
 

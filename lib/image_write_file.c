@@ -4,6 +4,7 @@
  *
  * A record's place is reserved under the file's lock.  A regular file is then
  * written outside the lock, by several threads at once; a stream within it.
+ * While the module appends chunks, it is the module that reserves their places.
  * Nothing is left as a hole: padding is written, so that an image overwrites
  * whatever a caller's descriptor held.
  */
@@ -60,27 +61,29 @@ static int write_all(int fd, struct iovec *iov, int nr_iov, int64_t offset,
 	return 0;
 }
 
-/* Write what @kmod holds. */
-static int put_behind(struct cr_kmod *kmod, int fd, uint64_t offset,
-		      struct cr_error *err)
+/* With the lock: while the module appends, nobody else does. */
+static void wait_until_back(struct cr_writer_file *file)
 {
-	int rc = cr_kmod_put(kmod, fd, offset);
+	while (file->nr_lent)
+		pthread_cond_wait(&file->is_back, &file->lock);
+}
 
-	return rc < 0 ? cr_error_set(err, rc, "write the image: %s",
-				     strerror(-rc)) :
-			0;
+/* With the lock: the first error of all, whoever tells it. */
+static int first_error(const struct cr_writer_file *file, struct cr_error *err)
+{
+	if (!file->error.code)
+		return 0;
+	return cr_error_set(err, file->error.code, "%s", file->error.text);
 }
 
 /*
- * Write @iov, and behind it what @kmod holds (NULL: nothing), all in all
- * @length bytes, a multiple of CR_WIRE_ALIGN, where @file->offset stands.  The
- * caller has taken the lock; it is released.
+ * Write @iov, all in all @length bytes, a multiple of CR_WIRE_ALIGN, where
+ * @file->offset stands.  The caller has taken the lock; it is released.
  */
 static int write_here_and_unlock(struct cr_writer_file *file, struct iovec *iov,
-				 int nr_iov, struct cr_kmod *kmod,
-				 uint64_t length, struct cr_error *err)
+				 int nr_iov, uint64_t length,
+				 struct cr_error *err)
 {
-	const uint64_t behind = kmod ? iov[0].iov_len : 0;
 	int64_t offset = (int64_t)file->offset;
 	struct cr_error own = { 0 };
 	int rc;
@@ -90,20 +93,14 @@ static int write_here_and_unlock(struct cr_writer_file *file, struct iovec *iov,
 		file->nr_records++;
 		if (file->is_regular)
 			pthread_mutex_unlock(&file->lock);
-		if (write_all(file->fd, iov, nr_iov,
-			      file->is_regular ? offset : -1, &own) == 0 &&
-		    kmod)
-			put_behind(kmod, file->fd, (uint64_t)offset + behind,
-				   &own);
+		write_all(file->fd, iov, nr_iov, file->is_regular ? offset : -1,
+			  &own);
 		if (file->is_regular)
 			pthread_mutex_lock(&file->lock);
 		if (!file->error.code)
 			file->error = own;
 	}
-	/* the first error of all, whoever tells it */
-	rc = file->error.code;
-	if (rc < 0)
-		cr_error_set(err, rc, "%s", file->error.text);
+	rc = first_error(file, err);
 	pthread_mutex_unlock(&file->lock);
 	return rc;
 }
@@ -167,39 +164,12 @@ int cr_writer_append(struct cr_image_writer *writer, int type, uint32_t vpid,
 	}
 	record.crc = crc_of_iov(parts, nr_iov ? nr - 1 : nr);
 	pthread_mutex_lock(&writer->file.lock);
+	wait_until_back(&writer->file);
 	*offset = writer->file.offset;
-	rc = write_here_and_unlock(&writer->file, parts, nr, NULL, length, err);
+	rc = write_here_and_unlock(&writer->file, parts, nr, length, err);
 out:
 	free(parts);
 	return rc;
-}
-
-/* Room in the list of chunks for one more; under the lock. */
-static int note_chunk(struct cr_writer_file *file,
-		      const struct cr_writer_packed *packed)
-{
-	const struct cr_wire_run *last = &packed->runs[packed->nr_runs - 1];
-	size_t max = file->max_chunks ? 2 * file->max_chunks : 64;
-	struct cr_writer_chunk *chunks = file->chunks;
-
-	if (file->nr_chunks == file->max_chunks) {
-		chunks = reallocarray(chunks, max, sizeof(*chunks));
-		if (!chunks)
-			return -ENOMEM;
-		file->chunks = chunks;
-		file->max_chunks = max;
-	}
-	chunks[file->nr_chunks++] = (struct cr_writer_chunk){
-		.entry = { .offset = file->offset,
-			   .space = packed->space,
-			   .raw_length = packed->raw_length },
-		.start = packed->runs[0].address,
-		.end = last->address + last->length,
-	};
-	file->stored_bytes += packed->stored_length;
-	if (packed->kmod)
-		file->kernel_bytes += packed->stored_length;
-	return 0;
 }
 
 /* Fill the header for a chunk at @offset; returns its length, so that the
@@ -235,13 +205,18 @@ int cr_writer_append_chunk(struct cr_image_writer *writer,
 			   const struct cr_writer_packed *packed,
 			   struct cr_error *err)
 {
+	struct cr_wire_index_entry entry = { .space = packed->space,
+					     .raw_length = packed->raw_length };
 	struct cr_writer_file *file = &writer->file;
 	size_t pad = padding(packed->stored_length, CR_WIRE_ALIGN);
 	struct iovec iov[3];
 	size_t length;
 
 	pthread_mutex_lock(&file->lock);
-	if (note_chunk(file, packed)) {
+	wait_until_back(file);
+	entry.offset = file->offset;
+	if (cr_writer_note_chunk(file, &entry, packed->runs, packed->nr_runs,
+				 packed->stored_length)) {
 		pthread_mutex_unlock(&file->lock);
 		return cr_error_set(err, -ENOMEM, "no memory for the index");
 	}
@@ -250,78 +225,88 @@ int cr_writer_append_chunk(struct cr_image_writer *writer,
 	iov[1] = (struct iovec){ (void *)(uintptr_t)packed->data,
 				 packed->stored_length };
 	iov[2] = zeros_of(pad);
-	return write_here_and_unlock(file, iov, packed->kmod ? 1 : 3,
-				     packed->kmod,
+	return write_here_and_unlock(file, iov, 3,
 				     length + packed->stored_length + pad, err);
 }
 
-static int compare_chunks(const void *a, const void *b)
+/*
+ * The module finds the places of chunks by the file's own offset, which has to
+ * be ours for that.
+ */
+static int lend(struct cr_writer_file *file, struct cr_error *err)
 {
-	const struct cr_writer_chunk *x = a, *y = b;
+	int rc;
 
-	if (x->entry.space != y->entry.space)
-		return x->entry.space < y->entry.space ? -1 : 1;
-	return x->start < y->start ? -1 : x->start > y->start;
+	pthread_mutex_lock(&file->lock);
+	if (!file->nr_lent && !file->error.code &&
+	    lseek(file->fd, (off_t)file->offset, SEEK_SET) < 0)
+		cr_error_errno(&file->error, "place the image's end");
+	rc = first_error(file, err);
+	if (rc == 0)
+		file->nr_lent++;
+	pthread_mutex_unlock(&file->lock);
+	return rc;
 }
 
-/* Two chunks with the same page would be read over each other. */
-static int check_disjoint(const struct cr_writer_file *file,
-			  struct cr_error *err)
+/* With the lock.  A caller's descriptor stays where it was. */
+static int take_back(struct cr_writer_file *file)
 {
-	for (size_t i = 1; i < file->nr_chunks; i++) {
-		const struct cr_writer_chunk *chunk = &file->chunks[i];
+	off_t offset;
 
-		if (chunk->entry.space == chunk[-1].entry.space &&
-		    chunk->start < chunk[-1].end)
-			return cr_error_set(err, -EINVAL,
-					    "space %u: pages from %#llx on "
-					    "were given twice",
-					    chunk->entry.space,
-					    (unsigned long long)chunk->start);
+	if (--file->nr_lent)
+		return 0;
+	pthread_cond_broadcast(&file->is_back);
+	offset = lseek(file->fd, 0, SEEK_CUR);
+	if (offset < 0 || lseek(file->fd, 0, SEEK_SET) < 0)
+		return -errno;
+	file->offset = (uint64_t)offset;
+	return 0;
+}
+
+/* With the lock. */
+static int note_chunks(struct cr_writer_file *file,
+		       const struct cr_kmod_chunk *chunks, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		const struct cr_kmod_chunk *chunk = &chunks[i];
+		const struct cr_wire_index_entry entry = {
+			.offset = chunk->offset,
+			.space = chunk->space,
+			.raw_length = chunk->length,
+		};
+
+		if (!chunk->length)
+			continue;
+		if (cr_writer_note_chunk(file, &entry, chunk->runs,
+					 chunk->nr_runs, chunk->length))
+			return -ENOMEM;
+		file->nr_records++;
+		file->kernel_bytes += chunk->length;
 	}
 	return 0;
 }
 
-static int append_index(struct cr_image_writer *writer, uint64_t *offset,
-			struct cr_error *err)
+int cr_writer_append_by_kernel(struct cr_image_writer *writer,
+			       struct cr_kmod *kmod,
+			       struct cr_kmod_chunk *chunks, size_t nr,
+			       size_t *nr_done, int *code, struct cr_error *err)
 {
 	struct cr_writer_file *file = &writer->file;
-	struct cr_wire_index index = { .nr_chunks = file->nr_chunks };
-	struct cr_wire_index_entry *entries;
-	struct iovec iov[2];
-	int rc;
+	int rc = lend(file, err), noted, back;
 
-	entries = calloc(file->nr_chunks + 1, sizeof(*entries));
-	if (!entries)
-		return cr_error_set(err, -ENOMEM, "no memory for the index");
-	for (size_t i = 0; i < file->nr_chunks; i++)
-		entries[i] = file->chunks[i].entry;
-	iov[0] = (struct iovec){ &index, sizeof(index) };
-	iov[1] = (struct iovec){ entries, file->nr_chunks * sizeof(*entries) };
-	rc = cr_writer_append(writer, CR_RECORD_INDEX, 0, iov, 2, offset, err);
-	free(entries);
-	return rc;
-}
-
-int cr_writer_append_end(struct cr_image_writer *writer, struct cr_error *err)
-{
-	struct cr_writer_file *file = &writer->file;
-	struct cr_wire_tail tail = { .magic = CR_WIRE_TAIL_MAGIC };
-	struct iovec iov = { &tail, sizeof(tail) };
-	uint64_t offset;
-	int rc;
-
-	if (file->nr_chunks)
-		qsort(file->chunks, file->nr_chunks, sizeof(*file->chunks),
-		      compare_chunks);
-	rc = check_disjoint(file, err);
-	if (!rc)
-		rc = append_index(writer, &tail.index_offset, err);
-	if (rc)
+	*nr_done = 0;
+	*code = 0;
+	if (rc < 0)
 		return rc;
-	tail.nr_records = file->nr_records + 1;
-	tail.length =
-		file->offset + sizeof(struct cr_wire_record) + sizeof(tail);
-	return cr_writer_append(writer, CR_RECORD_TAIL, 0, &iov, 1, &offset,
-				err);
+	rc = cr_kmod_checkpoint(kmod, file->fd, chunks, nr, nr_done, code);
+	pthread_mutex_lock(&file->lock);
+	noted = note_chunks(file, chunks, *nr_done);
+	back = take_back(file);
+	rc = rc ? rc : noted ? noted : back;
+	if (rc < 0 && !file->error.code)
+		cr_error_set(&file->error, rc, "write the image: %s",
+			     strerror(-rc));
+	rc = first_error(file, err);
+	pthread_mutex_unlock(&file->lock);
+	return rc;
 }

@@ -35,43 +35,86 @@ void cr_writer_count_down(struct cr_writer_queue *queue, bool is_done,
 	pthread_mutex_unlock(&queue->lock);
 }
 
+void cr_writer_hold(struct cr_writer_queue *queue, bool is_held)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->is_held = is_held;
+	pthread_cond_broadcast(&queue->has_jobs);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+/* The first job, off the list. */
+static struct cr_writer_job *unlink_job(struct cr_writer_queue *queue)
+{
+	struct cr_writer_job *job = queue->first;
+
+	queue->first = job->next;
+	if (!queue->first)
+		queue->last = &queue->first;
+	queue->nr_waiting--;
+	queue->waiting_bytes -= job->length;
+	job->next = NULL;
+	return job;
+}
+
 static void drop_jobs(struct cr_writer_queue *queue)
 {
 	while (queue->first) {
-		struct cr_writer_job *job = queue->first;
-
-		queue->first = job->next;
+		free(unlink_job(queue));
 		queue->nr_unread--;
 		queue->nr_undone--;
-		free(job);
 	}
-	queue->last = &queue->first;
-	queue->nr_waiting = 0;
 	pthread_cond_broadcast(&queue->has_moved);
 }
 
-struct cr_writer_job *cr_writer_take_job(struct cr_writer_queue *queue)
+/* Is there enough for a worker? */
+static bool is_ready(const struct cr_writer_queue *queue)
 {
-	struct cr_writer_job *job;
+	if (!queue->first || !queue->is_held)
+		return queue->first != NULL;
+	return !queue->first->owner ||
+	       queue->nr_waiting >= CR_WRITER_QUEUE_MAX ||
+	       queue->waiting_bytes >= CR_WRITER_HOLD_BYTES;
+}
+
+/* Jobs from the front; what is left is for the other workers. */
+static struct cr_writer_job *unlink_jobs(struct cr_writer_queue *queue,
+					 size_t share)
+{
+	struct cr_writer_job *first = unlink_job(queue), *last = first;
+
+	while (--share && last->owner && queue->first && queue->first->owner) {
+		last->next = unlink_job(queue);
+		last = last->next;
+	}
+	return first;
+}
+
+struct cr_writer_job *cr_writer_take_jobs(struct cr_image_writer *writer,
+					  size_t max)
+{
+	const unsigned int nr_workers = writer->options.nr_workers;
+	struct cr_writer_queue *queue = &writer->queue;
+	struct cr_writer_job *jobs = NULL;
+	size_t share;
 
 	pthread_mutex_lock(&queue->lock);
 	for (;;) {
 		if (queue->error.code || queue->is_closing)
 			drop_jobs(queue);
-		job = queue->first;
-		if (job || queue->is_closing)
+		if (is_ready(queue) || queue->is_closing)
 			break;
 		pthread_cond_wait(&queue->has_jobs, &queue->lock);
 	}
-	if (job) {
-		queue->first = job->next;
-		if (!queue->first)
-			queue->last = &queue->first;
-		queue->nr_waiting--;
+	if (queue->first) {
+		share = (queue->nr_waiting + nr_workers - 1) / nr_workers;
+		jobs = unlink_jobs(queue, share < max ? share : max);
 		pthread_cond_broadcast(&queue->has_moved);
+		if (is_ready(queue))
+			pthread_cond_signal(&queue->has_jobs);
 	}
 	pthread_mutex_unlock(&queue->lock);
-	return job;
+	return jobs;
 }
 
 static uint64_t now_ns(void)
@@ -138,9 +181,11 @@ int cr_writer_queue_job(struct cr_image_writer *writer,
 		*queue->last = job;
 		queue->last = &job->next;
 		queue->nr_waiting++;
+		queue->waiting_bytes += job->length;
 		queue->nr_unread++;
 		queue->nr_undone++;
-		pthread_cond_signal(&queue->has_jobs);
+		if (is_ready(queue))
+			pthread_cond_signal(&queue->has_jobs);
 	}
 	pthread_mutex_unlock(&queue->lock);
 	return rc;
@@ -152,6 +197,7 @@ int cr_writer_wait(struct cr_image_writer *writer, bool until_done,
 	struct cr_writer_queue *queue = &writer->queue;
 	int rc;
 
+	cr_writer_hold(queue, false);
 	pthread_mutex_lock(&queue->lock);
 	while ((until_done ? queue->nr_undone : queue->nr_unread) != 0)
 		wait_a_tick(writer);

@@ -21,6 +21,7 @@ struct worker {
 	uint8_t *buffer; /* CR_WRITER_JOB_BYTES, page aligned */
 	void *header; /* CR_CHUNK_HEADER_MAX */
 	struct cr_wire_run kept[CR_CHUNK_RUNS_MAX];
+	struct cr_kmod_chunk chunks[CR_KMOD_CHUNKS_MAX];
 };
 
 static void worker_destroy(struct worker *worker)
@@ -119,72 +120,15 @@ static int store(struct worker *worker, const struct cr_writer_job *job,
 	return cr_writer_append_chunk(worker->writer, &packed, err);
 }
 
-/* The one process whose pages they are; 0: there is not one. */
-static int owner_of(const struct cr_writer_job *job)
-{
-	const struct cr_memory_source *source = job->source;
-	int owner = 0;
-
-	for (size_t i = 0; source->owner && i < job->nr_runs; i++) {
-		uint64_t length = job->runs[i].length;
-		int pid = source->owner(source, job->runs[i].address, &length);
-
-		if (!pid || (owner && pid != owner) ||
-		    length < job->runs[i].length)
-			return 0;
-		owner = pid;
-	}
-	return owner;
-}
-
-/* Leave it to the module.  Returns 1 if that is done, 0 if it has to be read
- * here. */
-static int move(struct worker *worker, const struct cr_writer_job *job,
-		uint64_t *zero_bytes, struct cr_error *err)
-{
-	struct cr_kmod_taken taken = { .runs = worker->kept };
-	int owner = worker->kmod ? owner_of(job) : 0, rc;
-	struct cr_writer_packed packed = {
-		.space = job->space,
-		.runs = worker->kept,
-		.kmod = worker->kmod,
-		.header = worker->header,
-	};
-
-	if (!owner)
-		return 0;
-	rc = cr_kmod_take(worker->kmod, owner,
-			  job->source->skip_zero ? job->keep : NULL, job->runs,
-			  job->nr_runs, &taken);
-	if (rc < 0 && worker->writer->options.engine == CR_ENGINE_AUTO)
-		return 0;
-	if (rc < 0)
-		return cr_error_set(err, rc,
-				    "the kernel engine: pages of space %u (pid "
-				    "%d): %s",
-				    job->space, owner, strerror(-rc));
-	*zero_bytes = job->length - taken.length;
-	packed.nr_runs = taken.nr_runs;
-	packed.raw_length = packed.stored_length = taken.length;
-	packed.data_crc = taken.crc;
-	rc = taken.nr_runs ?
-		     cr_writer_append_chunk(worker->writer, &packed, err) :
-		     0;
-	return rc < 0 ? rc : 1;
-}
-
 static void run_job(struct worker *worker, struct cr_writer_job *job)
 {
 	struct cr_writer_queue *queue = &worker->writer->queue;
 	struct cr_error err = { 0 };
 	uint64_t zero_bytes = 0;
-	int rc = move(worker, job, &zero_bytes, &err), is_stored = rc != 0;
+	int rc = read_source(worker, job, &err);
 
-	rc = rc < 0 ? rc : 0;
-	if (!is_stored)
-		rc = read_source(worker, job, &err);
 	cr_writer_count_down(queue, false, 0, 0);
-	if (!rc && !is_stored)
+	if (!rc)
 		rc = store(worker, job, &zero_bytes, &err);
 	if (rc)
 		cr_writer_fail(queue, &err);
@@ -192,13 +136,92 @@ static void run_job(struct worker *worker, struct cr_writer_job *job)
 	free(job);
 }
 
+/* Nothing more is to be done for @job; returns the next. */
+static struct cr_writer_job *
+finish(struct worker *worker, struct cr_writer_job *job, uint64_t kept_bytes)
+{
+	struct cr_writer_queue *queue = &worker->writer->queue;
+	struct cr_writer_job *next = job->next;
+
+	cr_writer_count_down(queue, false, 0, 0);
+	cr_writer_count_down(queue, true, job->length,
+			     job->length - kept_bytes);
+	free(job);
+	return next;
+}
+
+static size_t list_chunks(struct worker *worker,
+			  const struct cr_writer_job *job)
+{
+	size_t nr = 0;
+
+	for (; job; job = job->next)
+		worker->chunks[nr++] = (struct cr_kmod_chunk){
+			.pid = job->owner,
+			.space = job->space,
+			.runs = job->runs,
+			.nr_runs = job->nr_runs,
+			.keep = job->source->skip_zero ? job->keep : NULL,
+		};
+	return nr;
+}
+
+/*
+ * Leave @jobs to the module, as far as it gets.  Returns what is left; after an
+ * error that is to be failed, else its first may be to be read here.
+ */
+static struct cr_writer_job *
+move(struct worker *worker, struct cr_writer_job *jobs, struct cr_error *err)
+{
+	const struct cr_kmod_chunk *chunks = worker->chunks;
+	size_t nr = list_chunks(worker, jobs), nr_done;
+	int code, rc;
+
+	rc = cr_writer_append_by_kernel(worker->writer, worker->kmod,
+					worker->chunks, nr, &nr_done, &code,
+					err);
+	for (size_t i = 0; i < nr_done; i++)
+		jobs = finish(worker, jobs, chunks[i].length);
+	if (rc < 0 || code == 0)
+		return jobs;
+	if (worker->writer->options.engine == CR_ENGINE_AUTO)
+		jobs->owner = 0;
+	else
+		cr_error_set(err, code,
+			     "the kernel engine: pages of space %u (pid %d): "
+			     "%s",
+			     jobs->space, jobs->owner, strerror(-code));
+	return jobs;
+}
+
+static void run_jobs(struct worker *worker, struct cr_writer_job *jobs)
+{
+	struct cr_error err = { 0 };
+
+	while (jobs && !err.code) {
+		struct cr_writer_job *next = jobs->next;
+
+		if (worker->kmod && jobs->owner) {
+			jobs = move(worker, jobs, &err);
+		} else {
+			run_job(worker, jobs);
+			jobs = next;
+		}
+	}
+	if (err.code)
+		cr_writer_fail(&worker->writer->queue, &err);
+	while (jobs)
+		jobs = finish(worker, jobs, jobs->length);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
-	struct cr_writer_job *job;
+	const size_t max = worker->kmod ? CR_KMOD_CHUNKS_MAX : 1;
+	struct cr_writer_job *jobs;
 
-	while ((job = cr_writer_take_job(&worker->writer->queue)))
-		run_job(worker, job);
+	while ((jobs = cr_writer_take_jobs(worker->writer, max)))
+		run_jobs(worker, jobs);
 	worker_destroy(worker);
 	return NULL;
 }
@@ -228,6 +251,7 @@ int cr_writer_start(struct cr_image_writer *writer, struct cr_error *err)
 		worker = worker_create(writer, &local);
 		if (!worker)
 			return cr_error_set(err, local.code, "%s", local.text);
+		cr_writer_hold(queue, worker->kmod != NULL);
 		rc = start_thread(worker, &queue->threads[queue->nr_threads]);
 		if (rc) {
 			worker_destroy(worker);

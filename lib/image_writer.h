@@ -20,7 +20,7 @@
 #include "kmod.h"
 
 #define CR_WRITER_WORKERS_MAX 8
-#define CR_WRITER_QUEUE_MAX 64 /* jobs waiting */
+#define CR_WRITER_QUEUE_MAX 256 /* jobs waiting */
 /*
  * Memory of one job.  What is read must still be in the CPU's cache when it
  * is looked through and written, and 8 workers' buffers must stay small; but a
@@ -39,6 +39,8 @@ struct cr_writer_job {
 	struct cr_writer_job *next;
 	const struct cr_memory_source *source;
 	uint32_t space;
+	int owner; /* the one process whose pages they are; 0: there is not one
+		    */
 	uint64_t length; /* sum of the runs */
 	/* bit i: page i of the job is kept even if it is zero */
 	uint64_t keep[CR_WRITER_JOB_PAGES / 64];
@@ -51,13 +53,21 @@ struct cr_writer_file {
 	int fd;
 	bool is_regular; /* positioned writes in parallel */
 	struct cr_error error; /* why a part of it could not be written */
-	uint64_t offset; /* where the next record goes */
+	uint64_t offset; /* where the next record goes, unless it is lent */
+	unsigned int nr_lent; /* calls of the module, which moves it itself */
+	pthread_cond_t is_back; /* nr_lent is 0 again */
 	uint64_t nr_records;
 	struct cr_writer_chunk *chunks;
 	size_t nr_chunks, max_chunks;
 	uint64_t stored_bytes;
-	uint64_t kernel_bytes; /* of these: put by the module */
+	uint64_t kernel_bytes; /* of these: by the module */
 };
+
+/*
+ * The module takes many jobs by one call, and a small tree by one of each
+ * worker: it is not called for less than this while more is to come.
+ */
+#define CR_WRITER_HOLD_BYTES (2ull * CR_WRITER_JOB_BYTES)
 
 struct cr_writer_queue {
 	pthread_mutex_t lock;
@@ -65,6 +75,8 @@ struct cr_writer_queue {
 	pthread_cond_t has_moved; /* a job was taken, read or done */
 	struct cr_writer_job *first, **last;
 	size_t nr_waiting; /* jobs in the list */
+	uint64_t waiting_bytes;
+	bool is_held; /* jobs with an owner wait for others */
 	size_t nr_unread; /* jobs whose source is still needed */
 	size_t nr_undone;
 	bool is_closing;
@@ -100,7 +112,6 @@ struct cr_writer_packed {
 	size_t nr_runs;
 	uint64_t raw_length;
 	const void *data;
-	struct cr_kmod *kmod; /* holds the data instead; or NULL */
 	size_t stored_length;
 	uint32_t data_crc;
 	void *header; /* CR_CHUNK_HEADER_MAX bytes to build the header in */
@@ -111,6 +122,24 @@ int cr_writer_append_chunk(struct cr_image_writer *writer,
 			   const struct cr_writer_packed *packed,
 			   struct cr_error *err);
 
+/*
+ * Have the module append @chunks as far as one call of it goes: *@nr_done; and
+ * note them for the index.  *@code: cr_kmod_checkpoint().  Any thread.
+ */
+int cr_writer_append_by_kernel(struct cr_image_writer *writer,
+			       struct cr_kmod *kmod,
+			       struct cr_kmod_chunk *chunks, size_t nr,
+			       size_t *nr_done, int *code,
+			       struct cr_error *err);
+
+/* ---- image_write_index.c ---- */
+
+/* Put a chunk on the list, with the lock of @file; 0 or -ENOMEM. */
+int cr_writer_note_chunk(struct cr_writer_file *file,
+			 const struct cr_wire_index_entry *entry,
+			 const struct cr_wire_run *runs, size_t nr_runs,
+			 uint64_t stored_length);
+
 /* Append index and tail. */
 int cr_writer_append_end(struct cr_image_writer *writer, struct cr_error *err);
 
@@ -119,6 +148,10 @@ int cr_writer_append_end(struct cr_image_writer *writer, struct cr_error *err);
 int cr_writer_start(struct cr_image_writer *writer, struct cr_error *err);
 
 /* ---- image_write_queue.c ---- */
+
+/* Are jobs with an owner to wait for others, CR_WRITER_HOLD_BYTES in all?  Not
+ * while cr_writer_wait() waits. */
+void cr_writer_hold(struct cr_writer_queue *queue, bool is_held);
 
 /* Give @job to the workers, who free it; waits while the queue is full. */
 int cr_writer_queue_job(struct cr_image_writer *writer,
@@ -131,8 +164,13 @@ int cr_writer_wait(struct cr_image_writer *writer, bool until_done,
 /* Drop waiting jobs and end the threads. */
 void cr_writer_stop(struct cr_image_writer *writer);
 
-/* For the workers: the next job, NULL when the queue is closing. */
-struct cr_writer_job *cr_writer_take_job(struct cr_writer_queue *queue);
+/*
+ * For the workers: the next job, NULL when the queue is closing.  Where it has
+ * an owner, those behind it that have one too come with it, at most @max and
+ * this worker's share of what is waiting.
+ */
+struct cr_writer_job *cr_writer_take_jobs(struct cr_image_writer *writer,
+					  size_t max);
 
 /* A job's source is no longer needed, or (@is_done) nothing of it is. */
 void cr_writer_count_down(struct cr_writer_queue *queue, bool is_done,

@@ -3,7 +3,7 @@
  * kmod.c - the calls of /dev/cr about processes and their memory as functions
  *
  * An open /proc/PID/mem is how the module knows that we may.  That of the last
- * process is kept: the next chunk is mostly of the same.
+ * process is kept: the next call is mostly about the same.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +16,15 @@
 #include "kmod.h"
 #include "uapi/cr_ioctl.h"
 
-_Static_assert(CR_TAKE_PAGES_MAX == CR_CHUNK_RUNS_MAX, "a chunk is one call");
+_Static_assert(CR_KMOD_CHUNKS_MAX <= CR_CHECKPOINT_CHUNKS_MAX,
+	       "a call of ours is one of the module's");
 
 struct cr_kmod {
 	int device;
 	int mem; /* of process @pid, or -1; pid 0: ourselves */
 	pid_t pid;
-	struct cr_ioc_run runs[CR_TAKE_PAGES_MAX];
+	struct cr_wire_run runs[CR_CHUNK_RUNS_MAX];
+	struct cr_ioc_chunk chunks[CR_KMOD_CHUNKS_MAX];
 };
 
 int cr_engine_parse(const char *name)
@@ -75,86 +77,101 @@ void cr_kmod_close(struct cr_kmod *kmod)
 	errno = saved_errno;
 }
 
-static int open_mem(struct cr_kmod *kmod, pid_t pid)
+/* Memory of process @pid, 0: our own; returns a descriptor. */
+static int mem_of(pid_t pid)
 {
 	char path[64] = "/proc/self/mem";
+	int fd;
 
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, (pid ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_mem(struct cr_kmod *kmod, pid_t pid)
+{
 	if (kmod->mem >= 0 && kmod->pid == pid)
 		return 0;
 	if (kmod->mem >= 0)
 		close(kmod->mem);
-	if (pid)
-		snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	kmod->mem = open(path, (pid ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	kmod->mem = mem_of(pid);
 	kmod->pid = pid;
-	return kmod->mem < 0 ? -errno : 0;
+	return kmod->mem < 0 ? kmod->mem : 0;
 }
 
-/* Runs for the module: cut where keeping zeros begins or ends. */
-static uint32_t split_runs(struct cr_kmod *kmod, const uint64_t *keep,
-			   const struct cr_wire_run *runs, size_t nr_runs)
+/*
+ * As the module wants them: each with an open descriptor of its process, which
+ * neighbours of one process have in common.  Returns how many; 0: *@code says
+ * why.
+ */
+static uint32_t list_chunks(struct cr_kmod *kmod,
+			    const struct cr_kmod_chunk *chunks, size_t nr,
+			    int *code)
 {
-	struct cr_ioc_run *last = NULL;
-	uint32_t nr = 0, page = 0;
+	uint32_t i, nr_mems = 0;
+	int mem = -1;
 
-	for (size_t i = 0; i < nr_runs; i++) {
-		for (uint64_t at = 0; at < runs[i].length;
-		     at += CR_WIRE_PAGE, page++) {
-			int is_kept = !keep || keep[page / 64] >> page % 64 & 1;
-			uint32_t flags = is_kept ? CR_RUN_F_KEEP_ZERO : 0;
-
-			if (at && last->flags == flags) {
-				last->nr_pages++;
-				continue;
-			}
-			last = &kmod->runs[nr++];
-			*last = (struct cr_ioc_run){ runs[i].address + at, 1,
-						     flags };
+	for (i = 0; i < nr && i < CR_KMOD_CHUNKS_MAX; i++) {
+		if (i == 0 || chunks[i].pid != chunks[i - 1].pid) {
+			if (nr_mems++ == CR_KMOD_PROCESSES_MAX)
+				break;
+			mem = mem_of(chunks[i].pid);
 		}
+		if (mem < 0)
+			break;
+		kmod->chunks[i] = (struct cr_ioc_chunk){
+			.mem_fd = mem,
+			.space = chunks[i].space,
+			.runs = (uintptr_t)chunks[i].runs,
+			.keep = (uintptr_t)chunks[i].keep,
+			.nr_runs = (uint32_t)chunks[i].nr_runs,
+		};
 	}
-	return nr;
+	if (i == 0)
+		*code = mem;
+	return i;
 }
 
-/* The runs of those pages that are held. */
-static void list_taken(const struct cr_ioc_take *call,
-		       const struct cr_wire_run *runs, size_t nr_runs,
-		       struct cr_kmod_taken *taken)
+static void close_mems(const struct cr_kmod *kmod, uint32_t nr)
 {
-	size_t page = 0;
-
-	taken->nr_runs = 0;
-	for (size_t i = 0; i < nr_runs; i++)
-		for (uint64_t at = 0; at < runs[i].length;
-		     at += CR_WIRE_PAGE, page++)
-			if (call->kept[page / 64] >> (page % 64) & 1)
-				cr_chunk_add_page(taken->runs, &taken->nr_runs,
-						  runs[i].address + at);
-	taken->length = (uint64_t)call->nr_kept * CR_WIRE_PAGE;
-	taken->crc = call->crc;
+	for (uint32_t i = 0; i < nr; i++)
+		if (i == 0 ||
+		    kmod->chunks[i].mem_fd != kmod->chunks[i - 1].mem_fd)
+			close(kmod->chunks[i].mem_fd);
 }
 
-int cr_kmod_take(struct cr_kmod *kmod, pid_t pid, const uint64_t *keep,
-		 const struct cr_wire_run *runs, size_t nr_runs,
-		 struct cr_kmod_taken *taken)
+int cr_kmod_checkpoint(struct cr_kmod *kmod, int fd,
+		       struct cr_kmod_chunk *chunks, size_t nr, size_t *nr_done,
+		       int *code)
 {
-	struct cr_ioc_take call = { .runs = (uintptr_t)kmod->runs };
-	int rc = open_mem(kmod, pid);
+	struct cr_ioc_checkpoint call = {
+		.image_fd = fd,
+		.chunks = (uintptr_t)kmod->chunks,
+	};
+	int rc = 0;
 
+	*nr_done = 0;
+	*code = 0;
+	call.nr_chunks = list_chunks(kmod, chunks, nr, code);
+	if (!call.nr_chunks)
+		return 0;
+	if (ioctl(kmod->device, CR_IOC_CHECKPOINT, &call) < 0)
+		rc = -errno;
+	close_mems(kmod, call.nr_chunks);
+	/* an older module: nothing has been done */
+	if (rc == -ENOTTY)
+		*code = rc;
 	if (rc < 0)
-		return rc;
-	call.mem_fd = kmod->mem;
-	call.nr_runs = split_runs(kmod, keep, runs, nr_runs);
-	if (ioctl(kmod->device, CR_IOC_TAKE, &call) < 0)
-		return -errno;
-	list_taken(&call, runs, nr_runs, taken);
+		return rc == -ENOTTY ? 0 : rc;
+	for (uint32_t i = 0; i < call.nr_done; i++) {
+		chunks[i].length =
+			(uint64_t)kmod->chunks[i].nr_pages * CR_WIRE_PAGE;
+		chunks[i].offset = kmod->chunks[i].offset;
+	}
+	*nr_done = call.nr_done;
+	*code = call.code;
 	return 0;
-}
-
-int cr_kmod_put(struct cr_kmod *kmod, int fd, uint64_t offset)
-{
-	struct cr_ioc_put call = { .image_fd = fd, .offset = offset };
-
-	return ioctl(kmod->device, CR_IOC_PUT, &call) < 0 ? -errno : 0;
 }
 
 int cr_kmod_fill(struct cr_kmod *kmod, int fd, uint64_t offset,
@@ -169,13 +186,12 @@ int cr_kmod_fill(struct cr_kmod *kmod, int fd, uint64_t offset,
 	if (rc < 0)
 		return rc;
 	call.mem_fd = kmod->mem;
-	if (nr_pieces > CR_TAKE_PAGES_MAX)
+	if (nr_pieces > CR_CHUNK_RUNS_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < nr_pieces; i++)
-		kmod->runs[i] = (struct cr_ioc_run){
-			(uintptr_t)pieces[i].iov_base,
-			(uint32_t)(pieces[i].iov_len / CR_WIRE_PAGE), 0
-		};
+		kmod->runs[i] =
+			(struct cr_wire_run){ (uintptr_t)pieces[i].iov_base,
+					      pieces[i].iov_len };
 	if (ioctl(kmod->device, CR_IOC_FILL, &call) < 0)
 		return -errno;
 	*crc = call.crc;

@@ -4,7 +4,7 @@
  *
  * Private to lib/; kmod.c (processes, memory) and kmod_restart.c (the restart
  * protocol) are the only callers of those ioctls, but for the restorer, which
- * can call no function.  A struct cr_kmod is of one thread: it is one context.
+ * can call no function.  A struct cr_kmod is of one thread.
  */
 #ifndef KMOD_H
 #define KMOD_H
@@ -38,27 +38,31 @@ int cr_kmod_open(enum cr_engine engine, struct cr_kmod **kmodp,
 		 struct cr_error *err);
 void cr_kmod_close(struct cr_kmod *kmod); /* NULL is allowed; keeps errno */
 
-/* What the module holds of a process. */
-struct cr_kmod_taken {
-	struct cr_wire_run *runs; /* of the caller, CR_CHUNK_RUNS_MAX */
+#define CR_KMOD_CHUNKS_MAX 256 /* in one call */
+#define CR_KMOD_PROCESSES_MAX 64 /* descriptors that one call takes */
+
+/* Pages of a process, which stands still, that are to become a chunk. */
+struct cr_kmod_chunk {
+	pid_t pid;
+	uint32_t space;
+	/* sorted, CR_WIRE_CHUNK_MAX in all; zero pages whose bit of @keep
+	 * (NULL: all set) is clear are left out */
+	const struct cr_wire_run *runs;
 	size_t nr_runs;
-	uint64_t length; /* bytes, sum of the runs */
-	uint32_t crc; /* CRC32C */
+	const uint64_t *keep;
+	uint64_t length; /* out: bytes that were kept; 0: there is no chunk */
+	uint64_t offset; /* out: of the chunk's record */
 };
 
 /*
- * Hold the pages of @runs of process @pid, at most CR_WIRE_CHUNK_MAX in all,
- * but for zero pages whose bit of @keep (NULL: all set) is clear; bit 0 is for
- * the first page of the first run.  The process must be stopped until
- * cr_kmod_put() has returned.  @taken says what is held.
- * Returns 0, or what opening /proc/PID/mem or the module returns.
+ * Write @chunks where @fd stands, which then stands behind them; as many as one
+ * call can do of the @nr, which *@nr_done tells.  *@code is 0, or why there is
+ * no chunk @chunks[*@nr_done].  Several threads may do that at once.
+ * Returns 0, or what the module returns: the image is lost then.
  */
-int cr_kmod_take(struct cr_kmod *kmod, pid_t pid, const uint64_t *keep,
-		 const struct cr_wire_run *runs, size_t nr_runs,
-		 struct cr_kmod_taken *taken);
-
-/* Write what is held to @fd at @offset, all or a negative errno. */
-int cr_kmod_put(struct cr_kmod *kmod, int fd, uint64_t offset);
+int cr_kmod_checkpoint(struct cr_kmod *kmod, int fd,
+		       struct cr_kmod_chunk *chunks, size_t nr, size_t *nr_done,
+		       int *code);
 
 /*
  * Read from @fd at @offset into @pieces of this process, which are whole pages

@@ -2,10 +2,10 @@
 /*
  * cr_ioctl.h - what user space may ask of /dev/cr
  *
- * The only header that module and user space share; docs/kernel.md has the
- * reasons.  An open /dev/cr is one context, either of a restart or of memory:
- * the first call decides.  Descriptors that fork(2), dup(2) or SCM_RIGHTS hand
- * on are the same context.
+ * With cr_wire.h, which is of images, all that module and user space share;
+ * docs/kernel.md has the reasons.  An open /dev/cr is the context of one
+ * restart; other calls need none.  Descriptors that fork(2), dup(2) or
+ * SCM_RIGHTS hand on are the same context.
  *
  * All calls: -EFAULT bad pointer, -EINVAL a reserved field or unknown flag is
  * not 0, -ENOTTY no such call (or a module that is older than this header).
@@ -113,73 +113,79 @@ struct cr_ioc_wait {
 
 /* ---- memory ---- */
 
-#define CR_TAKE_PAGES_MAX 1024 /* of 4 KiB, and runs, in one call */
-#define CR_RUN_F_KEEP_ZERO 1u
-
-struct cr_ioc_run {
-	__u64 address; /* page aligned */
-	__u32 nr_pages; /* not 0 */
-	__u32 flags; /* CR_RUN_F_* */
+/*
+ * Pages of a process that are to become one chunk: struct cr_wire_chunk of
+ * cr_wire.h, and all that belongs to it.  The process must not run meanwhile.
+ * @mem_fd is an open /proc/PID/mem: who could open it may read the memory.
+ * All-zero pages are left out but for those whose bit of @keep is set.
+ */
+struct cr_ioc_chunk {
+	__s32 mem_fd;
+	__u32 space; /* for the chunk's header */
+	__u64 runs; /* pointer to struct cr_wire_run[nr_runs], in order */
+	__u64 keep; /* pointer to a bit for each page, 64 a word; 0: all set */
+	__u32 nr_runs; /* 1 to CR_WIRE_CHUNK_PAGES, as many pages in all */
+	__u32 nr_pages; /* out: in the chunk; 0: there is none */
+	__u64 offset; /* out: of the chunk's record in the file */
 };
 
+#define CR_CHECKPOINT_CHUNKS_MAX 65536 /* in one call */
+
 /*
- * Hold pages of a process, which must not run meanwhile.  All-zero pages are
- * let go but for runs with CR_RUN_F_KEEP_ZERO.  @mem_fd is an open
- * /proc/PID/mem: who could open it may read the memory.  Pages that had been
- * taken before are let go.
+ * Write memory of a frozen tree as chunks of an image.
  *
- * -EBADF	@mem_fd or is not open for reading
+ * They go where @image_fd stands, as with write(2), and it stands behind the
+ * last one then.  Several threads may do this at once, with a file in common:
+ * each chunk finds its place when its length is known.  Chunks are done in
+ * their order; what is said of those that are done stays true if one fails.
+ *
+ * Returns 0 with @nr_done and @code; if @code is not 0, it is why chunk
+ * @nr_done is not there, and the file is as if it had not been asked for:
+ * -EBADF	its mem_fd is not open for reading
  * -EPERM	it is no /proc/PID/mem
  * -ESRCH	the process has no memory any more
  * -EFAULT	there is no page at an address, too
- * -EBUSY	this context is a restart's
- */
-struct cr_ioc_take {
-	__s32 mem_fd;
-	__u32 nr_runs;
-	__u64 runs; /* pointer to struct cr_ioc_run[nr_runs] */
-	__u32 flags; /* 0 */
-	__u32 nr_kept; /* out: pages held */
-	__u32 crc; /* out: CRC32C of the pages held */
-	__u32 reserved; /* 0 */
-	__u64 kept[CR_TAKE_PAGES_MAX / 64]; /* out: bit i: the i-th page */
-};
-
-/*
- * Write the pages held to @image_fd at @offset, all or an error, and let them
- * go.
- *
+ * -EINVAL	runs that are unaligned, empty, not in their order, too many or
+ *		too long, not of user space, too
+ * -ENOMEM
+ * Or an error, after which the file is no image any more, if anything had been
+ * written:
  * -EBADF	@image_fd is not open for writing
- * -ENODATA	none are held
- * -EINVAL	@offset is not page aligned, or the file cannot do it, too
+ * -EINVAL	it is no regular file, is open with O_APPEND, stands at no
+ *		multiple of CR_WIRE_ALIGN; @nr_chunks is 0 or too many, too
+ * -EINTR	the caller is being killed
  * else		as pwrite(2)
  */
-struct cr_ioc_put {
+struct cr_ioc_checkpoint {
 	__s32 image_fd;
 	__u32 flags; /* 0 */
-	__u64 offset; /* bytes */
+	__u64 chunks; /* pointer to struct cr_ioc_chunk[nr_chunks] */
+	__u32 nr_chunks; /* 1 to CR_CHECKPOINT_CHUNKS_MAX */
+	__u32 nr_done; /* out; after an error of writing, too */
+	__s32 code; /* out: 0, or a negative errno of chunk nr_done */
+	__u32 reserved; /* 0 */
 };
 
 /*
- * Read pages of a process from @image_fd at @offset, one run behind the other.
- * @mem_fd is an open /proc/PID/mem, for writing.
+ * Read pages of a process from @image_fd at @offset, one run behind the other;
+ * at most CR_WIRE_CHUNK_PAGES runs and pages.  @mem_fd is an open
+ * /proc/PID/mem, for writing.
  *
- * Errors as of TAKE; -ENODATA the file is too short; else as pread(2).  What
- * was read until then stays.
+ * Errors as of a chunk; -EBADF @image_fd is not open for reading, too; -ENODATA
+ * the file is too short; else as pread(2).  What was read until then stays.
  */
 struct cr_ioc_fill {
 	__s32 mem_fd;
 	__s32 image_fd;
 	__u64 offset; /* bytes */
-	__u64 runs; /* pointer to struct cr_ioc_run[nr_runs]; flags 0 */
+	__u64 runs; /* pointer to struct cr_wire_run[nr_runs] */
 	__u32 nr_runs;
 	__u32 flags; /* 0 */
 	__u32 crc; /* out: CRC32C of what was read */
 	__u32 reserved; /* 0 */
 };
 
-#define CR_IOC_TAKE _IOWR(CR_IOC_MAGIC, 16, struct cr_ioc_take)
-#define CR_IOC_PUT _IOW(CR_IOC_MAGIC, 17, struct cr_ioc_put)
+#define CR_IOC_CHECKPOINT _IOWR(CR_IOC_MAGIC, 16, struct cr_ioc_checkpoint)
 #define CR_IOC_FILL _IOWR(CR_IOC_MAGIC, 18, struct cr_ioc_fill)
 
 /* ---- state of threads and processes ---- */
@@ -201,8 +207,7 @@ struct cr_ioc_itimer {
 /*
  * What a thread and its process could otherwise only be asked for by calls of
  * their own.  @mem_fd is an open /proc/PID/mem of the process, @tid a thread's
- * number in the caller's PID namespace; it should stand still.  Any context
- * will do.
+ * number in the caller's PID namespace; it should stand still.
  *
  * -EBADF	@mem_fd is not open for reading
  * -EPERM	it is no /proc/PID/mem

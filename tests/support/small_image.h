@@ -65,6 +65,7 @@ struct small_image {
 	struct cr_wire_tcp tcp[2];
 	uint32_t tcp_peers[2], tcp_length; /* of data; 0: as it should be */
 	uint64_t heap_pages; /* of each task */
+	const struct cr_memory_source *heap; /* NULL: small_source */
 	int no_shm; /* leave its pages out */
 	int forge_zombies; /* give them records that only the living have */
 };
@@ -370,12 +371,14 @@ static inline int small_put_memory(const struct small_image *image,
 	const struct cr_wire_run shm[2] = {
 		{ 0, CR_WIRE_PAGE }, { 2 * CR_WIRE_PAGE, CR_WIRE_PAGE }
 	};
-	int rc = cr_image_writer_memory(writer, SMALL_SPACE_CHILD,
-					&small_source, &heap, 1, NULL);
+	const struct cr_memory_source *source =
+		image->heap ? image->heap : &small_source;
+	int rc = cr_image_writer_memory(writer, SMALL_SPACE_CHILD, source,
+					&heap, 1, NULL);
 
 	rc = rc ? rc :
-		  cr_image_writer_memory(writer, SMALL_SPACE_ROOT,
-					 &small_source, &heap, 1, NULL);
+		  cr_image_writer_memory(writer, SMALL_SPACE_ROOT, source,
+					 &heap, 1, NULL);
 	if (rc || image->no_shm)
 		return rc;
 	return cr_image_writer_memory(writer, SMALL_SPACE_SHM, &small_source,

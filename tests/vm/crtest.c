@@ -151,9 +151,13 @@ int main(int argc, char **argv)
 		const char *name;
 		const struct crtest_case *cases;
 	} sorts[] = {
-		{ "protocol", crtest_protocol }, { "memory", crtest_memory },
-		{ "ask", crtest_ask },		 { "look", crtest_look },
-		{ "regs", crtest_regs },	 { "fuzz", crtest_fuzz },
+		{ "protocol", crtest_protocol },
+		{ "memory", crtest_memory },
+		{ "checkpoint", crtest_checkpoint },
+		{ "ask", crtest_ask },
+		{ "look", crtest_look },
+		{ "regs", crtest_regs },
+		{ "fuzz", crtest_fuzz },
 	};
 	int failed = 0, nr = 0;
 

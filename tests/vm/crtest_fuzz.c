@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "crtest.h"
+#include "image_wire.h"
 
 #define THREADS 3
 #define DEVICES 4
@@ -46,7 +47,7 @@ static uint32_t mostly_none(unsigned int *seed)
 }
 
 static uint32_t any_runs(const struct fuzz *fuzz, unsigned int *seed,
-			 struct cr_ioc_run *runs)
+			 struct cr_wire_run *runs)
 {
 	uint64_t at = (uintptr_t)fuzz->memory;
 	uint32_t nr = 1 + pick(seed, 8);
@@ -55,42 +56,61 @@ static uint32_t any_runs(const struct fuzz *fuzz, unsigned int *seed,
 		at += 4096ul * pick(seed, 4);
 		runs[i].address =
 			pick(seed, 50) ? at : (uint64_t)rand_r(seed) << 33;
-		runs[i].nr_pages = pick(seed, 50) ? 1 + pick(seed, 4) :
-						    (uint32_t)rand_r(seed);
-		runs[i].flags = pick(seed, 3) ? 0 : pick(seed, 3);
-		at += 4096ul * runs[i].nr_pages;
+		runs[i].length = pick(seed, 50) ? 4096ul * (1 + pick(seed, 4)) :
+						  (uint64_t)rand_r(seed)
+							  << pick(seed, 33);
+		at += runs[i].length;
 	}
-	return nr;
+	return pick(seed, 50) ? nr : (uint32_t)rand_r(seed);
 }
 
-static void call_memory(const struct fuzz *fuzz, unsigned int *seed, int device)
+static void call_checkpoint(const struct fuzz *fuzz, unsigned int *seed,
+			    int device)
 {
-	struct cr_ioc_run runs[8];
-	uint32_t nr = any_runs(fuzz, seed, runs);
-	struct cr_ioc_take take = { .mem_fd = any_fd(fuzz, seed),
-				    .runs = (uintptr_t)runs,
-				    .nr_runs = nr,
-				    .flags = mostly_none(seed) };
-	struct cr_ioc_put put = { .image_fd = any_fd(fuzz, seed),
-				  .offset = 4096ull * pick(seed, 64),
-				  .flags = mostly_none(seed) };
+	const uint64_t keep[CR_WIRE_CHUNK_PAGES / 64] = { 0x5a5a };
+	struct cr_wire_run runs[4][8];
+	struct cr_ioc_chunk chunks[4];
+	struct cr_ioc_checkpoint call = {
+		.image_fd = any_fd(fuzz, seed),
+		.flags = mostly_none(seed),
+		.chunks = pick(seed, 50) ? (uintptr_t)chunks : 8,
+		.nr_chunks = pick(seed, 20) ? 1 + pick(seed, 4) :
+					      (uint32_t)rand_r(seed),
+		.nr_done = (uint32_t)rand_r(seed),
+		.code = rand_r(seed),
+		.reserved = mostly_none(seed),
+	};
+
+	for (uint32_t i = 0; i < 4; i++)
+		chunks[i] = (struct cr_ioc_chunk){
+			.mem_fd = pick(seed, 8) ? fuzz->fds[2] :
+						  any_fd(fuzz, seed),
+			.space = (uint32_t)rand_r(seed),
+			.runs = pick(seed, 50) ? (uintptr_t)runs[i] : 8,
+			.keep = pick(seed, 3) ? (uintptr_t)keep :
+						8 * pick(seed, 2),
+			.nr_runs = any_runs(fuzz, seed, runs[i]),
+		};
+	/* it must not grow for ever, and may stand anywhere */
+	if (pick(seed, 3) == 0)
+		lseek(call.image_fd,
+		      pick(seed, 20) ? 8 * pick(seed, 40000) :
+				       (off_t)rand_r(seed) << pick(seed, 33),
+		      SEEK_SET);
+	ioctl(device, CR_IOC_CHECKPOINT, pick(seed, 50) ? &call : (void *)8);
+}
+
+static void call_fill(const struct fuzz *fuzz, unsigned int *seed, int device)
+{
+	struct cr_wire_run runs[8];
 	struct cr_ioc_fill fill = { .mem_fd = any_fd(fuzz, seed),
 				    .image_fd = any_fd(fuzz, seed),
 				    .offset = pick(seed, 300000),
 				    .runs = (uintptr_t)runs,
-				    .nr_runs = nr,
+				    .nr_runs = any_runs(fuzz, seed, runs),
 				    .reserved = mostly_none(seed) };
 
-	switch (pick(seed, 3)) {
-	case 0:
-		ioctl(device, CR_IOC_TAKE, &take);
-		break;
-	case 1:
-		ioctl(device, CR_IOC_PUT, &put);
-		break;
-	default:
-		ioctl(device, CR_IOC_FILL, &fill);
-	}
+	ioctl(device, CR_IOC_FILL, &fill);
 }
 
 static void call_ask(const struct fuzz *fuzz, unsigned int *seed, int device)
@@ -211,8 +231,12 @@ static void *fuzz_thread(void *arg)
 		case 7:
 			call_look(fuzz, &seed, device);
 			break;
+		case 8:
+		case 9:
+			call_fill(fuzz, &seed, device);
+			break;
 		default:
-			call_memory(fuzz, &seed, device);
+			call_checkpoint(fuzz, &seed, device);
 		}
 	}
 	return NULL;
