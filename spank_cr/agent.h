@@ -110,6 +110,7 @@ struct agent {
 	int is_final_wanted; /* when the periodic one is done */
 	uint32_t save_generation; /* of a step of several nodes */
 	int has_term; /* a SIGTERM is to be passed on if we do not save */
+	int has_forwarded_term; /* what ends now ends since it was told to */
 	int is_suspended;
 	int remove_images; /* at the end: the job will not run again */
 	int has_explained; /* agent_clients_explain() */
@@ -287,6 +288,8 @@ int agent_external_restart(void *arg,
 void agent_handle_term(struct agent *agent);
 void agent_start_poll(struct agent *agent);
 void agent_forward_term(struct agent *agent);
+/* End a script that cannot be saved, but whose steps have been. */
+void agent_begin_anew(struct agent *agent, const char *why);
 /* Ask slurmctld why, and do what follows: once for the step. */
 void agent_ask_cause(struct agent *agent);
 
@@ -358,8 +361,9 @@ void agent_clients_signal_others(pid_t root, int signal);
  * user, once, what to do instead. */
 void agent_clients_explain(struct agent *agent);
 
-/* Call @visit for each client below @root. */
-void agent_clients_each(pid_t root, int (*visit)(pid_t client));
+/* Call @visit for each client below @root, until it returns other than 0:
+ * returns that. */
+int agent_clients_each(pid_t root, int (*visit)(pid_t client));
 
 /* --- agent_output.c: see output.h --- */
 /* Remember the files that sruns below @root write to. */

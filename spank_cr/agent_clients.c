@@ -3,9 +3,9 @@
  * agent_clients.c - an srun in a batch script's tree
  *
  * It holds connections that lead out of the tree, so such a tree is not
- * saved: the script begins anew, and its steps restart from their own images.
- * Meanwhile the script must be held, or it would see the srun end and go on
- * with its next line, while the srun still has output to deliver.
+ * saved before it has parked (park.h).  Until then the script must be held, or
+ * it would see the srun end and go on with its next line, while the srun still
+ * has output to deliver.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,12 +13,16 @@
 
 #include "advice.h"
 #include "agent.h"
+#include "agent_park.h"
+#include "park.h"
 
 #define DEPTH_MAX 64
 
-/* A zombie is none: its parent, which we hold, does not reap it. */
-static int is_client(pid_t pid)
+/* Has process @pid that name?  A zombie has none: its parent, which we hold,
+ * does not reap it. */
+static int has_name(pid_t pid, const char *wanted)
 {
+	const size_t length = strlen(wanted);
 	char path[64], line[256] = "", state = 'Z';
 	const char *name, *end;
 	FILE *file;
@@ -34,7 +38,23 @@ static int is_client(pid_t pid)
 	end = strrchr(line, ')');
 	if (!name || !end || sscanf(end + 1, " %c", &state) != 1)
 		return 0;
-	return state != 'Z' && end - name == 5 && !strncmp(name, "(srun", 5);
+	return state != 'Z' && end - name == (ssize_t)length + 1 &&
+	       !strncmp(name + 1, wanted, length);
+}
+
+static int is_client(pid_t pid)
+{
+	return has_name(pid, "srun");
+}
+
+int agent_clients_is_running(pid_t pid)
+{
+	return is_client(pid);
+}
+
+int agent_clients_is_parked(pid_t pid)
+{
+	return has_name(pid, CR_PARK_NAME);
 }
 
 /* Call @visit for @pid and all below it; stops at the first that returns
@@ -68,7 +88,7 @@ static int visit_client(pid_t pid, int signal)
 
 static int visit_other(pid_t pid, int signal)
 {
-	if (!is_client(pid))
+	if (!is_client(pid) && !agent_clients_is_parked(pid))
 		kill(pid, signal);
 	return 0;
 }
@@ -81,10 +101,22 @@ static int visit_if_client(pid_t pid, int signal)
 	return is_client(pid) ? visit_each(pid) : 0;
 }
 
-void agent_clients_each(pid_t root, int (*visit)(pid_t client))
+int agent_clients_each(pid_t root, int (*visit)(pid_t client))
 {
 	visit_each = visit;
-	walk(root, 0, visit_if_client, 0);
+	return walk(root, 0, visit_if_client, 0);
+}
+
+static int signal_parked(pid_t pid, int signal)
+{
+	if (agent_clients_is_parked(pid))
+		kill(pid, signal);
+	return 0;
+}
+
+void agent_clients_signal_parked(pid_t root, int signal)
+{
+	walk(root, 0, signal_parked, signal);
 }
 
 int agent_clients_any(pid_t root)
@@ -117,6 +149,11 @@ static int visit_starter(pid_t pid, int signal)
 {
 	(void)signal;
 	return is_client(pid) && starts_daemons(pid);
+}
+
+int agent_clients_any_starter(pid_t root)
+{
+	return walk(root, 0, visit_starter, 0);
 }
 
 void agent_clients_explain(struct agent *agent)

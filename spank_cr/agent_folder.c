@@ -117,6 +117,7 @@ static int open_folder(struct agent *agent, struct cr_error *err)
 		cr_generation_prune(agent->step_dirfd, 0, &ignored);
 	if (agent->step->step != CR_STEP_BATCH)
 		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
+	cr_generation_forget_over(agent->dirfd, agent->step);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "agent_park.h"
 #include "agent_peers.h"
 #include "agent_sync.h"
 #include "cr_image.h"
@@ -50,6 +51,7 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 		else
 			rank->program = pids[i];
 	}
+	agent_park_go(agent);
 	if (agent->restart_keeper.init != agent->keeper.init) {
 		agent_keeper_release(&agent->keeper);
 		agent->keeper = agent->restart_keeper;

@@ -11,6 +11,7 @@
 #include <syslog.h>
 
 #include "advice.h"
+#include "agent_park.h"
 #include "agent_peers.h"
 #include "agent_sync.h"
 
@@ -139,6 +140,11 @@ static void explain(struct agent *agent, const struct cr_error *why)
 static void not_saved(struct agent *agent, const struct cr_error *why,
 		      int is_silent)
 {
+	/* its steps have been: nothing runs that could run on */
+	if (agent->save_is_final && agent_park_has_asked()) {
+		agent_begin_anew(agent, why->text);
+		return;
+	}
 	if (is_silent || why->code == -ESRCH ||
 	    (agent->member && why->code == -ECANCELED && !agent->save_is_final))
 		agent_log(agent, LOG_INFO, "not saved: %s", why->text);

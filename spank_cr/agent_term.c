@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <syslog.h>
 
+#include "agent_park.h"
 #include "agent_peers.h"
 #include "generation.h"
 
@@ -42,6 +43,7 @@ static void hold_script(struct agent *agent)
 	agent->holds_script = 1;
 	agent_clients_signal_others(root, SIGSTOP);
 	agent_output_note(root);
+	agent_park_note(root);
 }
 
 void agent_forward_term(struct agent *agent)
@@ -54,6 +56,7 @@ void agent_forward_term(struct agent *agent)
 	agent->holds_script = 0;
 	if (agent->has_term)
 		agent_tell_ranks(agent, CR_MSG_FORWARD, SIGTERM);
+	agent->has_forwarded_term |= agent->has_term;
 	agent->has_term = 0;
 }
 
@@ -76,31 +79,46 @@ static void end_script(struct agent *agent)
 		kill(root, SIGKILL);
 }
 
+void agent_begin_anew(struct agent *agent, const char *why)
+{
+	agent_park_forget(agent);
+	agent_log(agent, LOG_INFO,
+		  "%s: the script ends, and begins anew when the job starts "
+		  "again",
+		  why);
+	agent_output_keep(agent, end_script);
+}
+
 static void clients_tick(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval tick = { 0, CLIENTS_POLL_MS * 1000L };
 	struct agent *agent = arg;
-	pid_t root = root_with_clients(agent);
 
 	(void)fd;
 	(void)what;
-	if (root && agent_now_ms() < agent->clients_deadline_ms) {
+	if ((root_with_clients(agent) || agent_park_is_busy(agent)) &&
+	    agent_now_ms() < agent->clients_deadline_ms)
 		evtimer_add(agent->clients_timer, &tick);
-		return;
-	}
-	agent_log(agent, LOG_INFO,
-		  "the script's steps are over: the script ends, and begins "
-		  "anew when the job starts again");
-	agent_output_keep(agent, end_script);
+	else if (agent_park_is_done(agent))
+		agent_save(agent, 1);
+	else
+		agent_begin_anew(agent, "the script's steps are over");
 }
 
-/* Hold the script until its sruns have ended, then end it. */
-static void wait_for_clients(struct agent *agent)
+/* Hold the script until its sruns have ended or parked.  Then save it, or, if
+ * one cannot park or has been lost, end it. */
+static void wait_for_clients(struct agent *agent, int has_lost)
 {
 	uint32_t seconds = agent->job.kill_wait;
 
-	agent_log(agent, LOG_INFO,
-		  "the script waits for srun: it is not saved, its steps are");
+	if (!has_lost && agent_park_ask(agent))
+		agent_log(agent, LOG_INFO,
+			  "the script waits for srun: it is saved when that "
+			  "has parked");
+	else
+		agent_log(agent, LOG_INFO,
+			  "the script waits for srun: it is not saved, its "
+			  "steps are");
 	seconds = seconds > CLIENTS_MARGIN ? seconds - CLIENTS_MARGIN : 1;
 	agent->clients_deadline_ms = agent_now_ms() + seconds * 1000LL;
 	if (!agent->clients_timer)
@@ -157,9 +175,12 @@ static void end_restart(struct agent *agent)
  * that it still runs, or have been started. */
 static void save_or_wait(struct agent *agent)
 {
+	int has_lost;
+
 	hold_script(agent);
-	if (agent->holds_script || has_lost_client(agent))
-		wait_for_clients(agent);
+	has_lost = has_lost_client(agent) || agent_park_has_lost();
+	if (has_lost || agent->holds_script)
+		wait_for_clients(agent, has_lost);
 	else if (has_clients(agent))
 		leave_to_slurm(agent);
 	else
@@ -223,6 +244,7 @@ void agent_handle_term(struct agent *agent)
 		agent_member_term(agent);
 		return;
 	}
+	agent_park_forget(agent);
 	hold_script(agent);
 	agent_ask_cause(agent);
 }

@@ -49,6 +49,19 @@ static int lock(int dirfd, int tries)
 	return fd;
 }
 
+int cr_claim_is_held(int dirfd, const struct cr_step *step)
+{
+	int fd = cr_generation_open_step(dirfd, step, 0, NULL), held;
+
+	if (fd < 0)
+		return 0;
+	held = lock(fd, 1);
+	close(fd);
+	if (held >= 0)
+		close(held);
+	return held == -EWOULDBLOCK;
+}
+
 int cr_claim_newest(int step_dirfd, struct cr_manifest *manifest)
 {
 	uint32_t *numbers = NULL;

@@ -31,6 +31,9 @@ int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
  */
 int cr_claim_peek(int dirfd, const struct cr_step *step, struct cr_error *err);
 
+/* Has an agent that lives opened the step's folder? */
+int cr_claim_is_held(int dirfd, const struct cr_step *step);
+
 /* The newest generation's manifest, cr_manifest_free() it.  0, -ENOENT: there
  * is none, or another negative errno. */
 int cr_claim_newest(int step_dirfd, struct cr_manifest *manifest);

@@ -59,6 +59,18 @@ int cr_generation_job_has_any(int dirfd, const struct cr_step *step);
 int cr_generation_job_is_put_off(int dirfd, const struct cr_step *step,
 				 uint32_t run);
 
+/*
+ * While the script of a job waits for the end of its sruns it wants to know
+ * which of their steps have ended by themselves: their agents leave a mark in
+ * the job's folder then.  Both are void functions: without a mark the step
+ * is taken for one that is to go on.
+ */
+void cr_generation_ask_over(int dirfd, const struct cr_step *step);
+void cr_generation_note_over(int dirfd, const struct cr_step *step);
+int cr_generation_is_over(int dirfd, const struct cr_step *step);
+/* Remove all marks. */
+void cr_generation_forget_over(int dirfd, const struct cr_step *step);
+
 /* Folder of generation @number.  Descriptor or -errno. */
 int cr_generation_open(int step_dirfd, uint32_t number, struct cr_error *err);
 

@@ -193,8 +193,10 @@ int cr_generation_remove_step(int dirfd, const struct cr_step *step,
 	rc = remove_step_in(job, step, err);
 	/* other steps of the job may have theirs still */
 	is_last = !rc && !has_folders(job);
-	if (is_last)
+	if (is_last) {
+		cr_generation_forget_over(dirfd, step);
 		unlinkat(job, LOCK, 0);
+	}
 	close(job);
 	name_job(name, step);
 	if (is_last)

@@ -15,10 +15,11 @@
 /* srun.c */
 int spank_cr_srun_init(spank_t spank, int argc, char **argv);
 int spank_cr_srun_init_post_opt(void);
+int spank_cr_srun_created(spank_t spank);
 
-/* srun_renew.c: variables that name the job's nodes, if they are those of an
+/* srun_renew.c: variables that name the job's nodes, if they may be those of an
  * earlier run */
-void spank_cr_srun_renew(void);
+void spank_cr_srun_renew(int was_parked);
 
 /* slurmstepd.c */
 int spank_cr_stepd_init(spank_t spank, int argc, char **argv);

@@ -39,6 +39,14 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 	}
 }
 
+/* In srun only, when the step has been created. */
+int slurm_spank_local_user_init(spank_t spank, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return spank_cr_srun_created(spank);
+}
+
 int slurm_spank_task_init_privileged(spank_t spank, int argc, char **argv)
 {
 	(void)argc;

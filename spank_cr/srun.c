@@ -15,6 +15,7 @@
 #include "identity.h"
 #include "options.h"
 #include "output.h"
+#include "park.h"
 #include "plugin.h"
 #include "step.h"
 
@@ -60,7 +61,7 @@ int spank_cr_srun_init(spank_t spank, int argc, char **argv)
 	struct cr_error err = { 0 };
 
 	if (spank_context() == S_CTX_LOCAL)
-		spank_cr_srun_renew();
+		spank_cr_srun_renew(cr_park_begin());
 	cr_config_init(&admin);
 	if (cr_config_parse_arguments(&admin, argc, argv, &err))
 		return refuse(&err);
@@ -174,5 +175,16 @@ int spank_cr_srun_init_post_opt(void)
 	}
 	if (config.is_on)
 		put_back_output();
+	if (spank_context() == S_CTX_LOCAL && cr_config_is_active(&config))
+		cr_park_allow();
+	return ESPANK_SUCCESS;
+}
+
+int spank_cr_srun_created(spank_t spank)
+{
+	uint32_t step;
+
+	if (spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS)
+		cr_park_note_step(step);
 	return ESPANK_SUCCESS;
 }

@@ -23,14 +23,14 @@ static int has_moved(void)
 	       strcmp(node, host) != 0;
 }
 
-void spank_cr_srun_renew(void)
+void spank_cr_srun_renew(int was_parked)
 {
 	static const char *const names[] = { "SLURM_JOB_NODELIST",
 					     "SLURM_NODELIST" };
 	const char *job = getenv("SLURM_JOB_ID");
 	job_info_msg_t *jobs = NULL;
 
-	if (!job || !has_moved() ||
+	if (!job || (!was_parked && !has_moved()) ||
 	    slurm_load_job(&jobs, (uint32_t)strtoul(job, NULL, 10), 0))
 		return;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

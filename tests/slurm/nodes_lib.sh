@@ -5,14 +5,14 @@
 # a phase (spank_cr/agent_hold.h), and see what that does
 
 # srun does not begin as long as there is a file `wait`.
-submit_step() # LAST OPTION...: two ranks on each of two nodes
+submit_step() # LAST OPTION...: two ranks on each of two nodes; $before: the srun
 {
 	local last=$1
 	shift
 	submit -p low -N2 --ntasks-per-node=2 "$@" <<-EOF
 	#!/bin/bash
 	while [ -e wait ]; do sleep 0.1; done
-	srun --output=rank.%t $count -n $last
+	${before:-} srun --output=rank.%t $count -n $last
 	echo "srun ended with \$?"
 	EOF
 	for rank in 0 1 2 3; do

@@ -44,7 +44,8 @@ check_begun_anew
 check_no_images
 
 say "--- a step of two nodes, one of which is cut off"
-submit_step 600
+# its srun reads a pipe, so the script begins anew each time: see $work/wait
+before=": |" submit_step 600
 hold_all gate
 requeue
 await 60 "two nodes held at the gate" are_held 2 gate

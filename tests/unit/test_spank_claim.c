@@ -156,6 +156,18 @@ static void images_that_a_living_agent_holds_are_left_alone(void **state)
 	assert_int_equal(claim(*state, 1, A), -1);
 }
 
+static void a_step_is_held_as_long_as_its_agent_lives(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = make_step(0, A);
+
+	assert_false(cr_claim_is_held(f->dirfd, &step));
+	claim(f, 0, A);
+	assert_true(cr_claim_is_held(f->dirfd, &step));
+	close(f->locks[--f->nr_locks]);
+	assert_false(cr_claim_is_held(f->dirfd, &step));
+}
+
 /* A loop of the same srun with other variables: not the one that was saved. */
 static void another_environment_alone_is_another_srun(void **state)
 {
@@ -196,6 +208,7 @@ int main(void)
 		TEST(three_in_a_ring_all_find_theirs),
 		TEST(one_whose_neighbour_had_ended_finds_its_own),
 		TEST(images_that_a_living_agent_holds_are_left_alone),
+		TEST(a_step_is_held_as_long_as_its_agent_lives),
 		TEST(another_environment_alone_is_another_srun),
 		TEST(removing_a_claimed_step_removes_its_lock),
 		TEST(an_exchange_leaves_no_empty_folder),
