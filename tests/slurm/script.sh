@@ -115,3 +115,22 @@ for moment in 2.1 2.6 3.1; do
 	[ "$(grep -cx once "$(output)")" = 12 ] || fail "a step ran twice"
 	check_no_images
 done
+
+# A mere signal, and an srun that ends before slurmctld has said that it is one:
+# the script is not left stopped.
+submit -p low -n1 <<'EOF'
+#!/bin/bash
+trap : TERM
+srun bash -c 'echo begun; sleep 3'
+echo "ended: $?"
+sleep 1
+EOF
+await 30 "first line" grep -qs begun "$(output)"
+sleep 1
+node=$(field NodeList)
+root pkill -STOP -x slurmctld
+lab exec "$node" pkill -TERM -o -x cr-shepherd
+sleep 3
+root pkill -CONT -x slurmctld
+await_end COMPLETED 30
+grep -qx 'ended: 0' "$(output)" || fail "it has not gone on"
