@@ -94,28 +94,6 @@ awk '$1 == "got" && $2 != ++n { bad = 1 }
 	END { exit bad || n != 5000 }' "$work/left" ||
 	fail "input is lost or doubled"
 
-# A loop, at whatever moment, also between two steps.
-for moment in 2.1 2.6 3.1; do
-	submit -p low -n1 <<-'EOF'
-	#!/bin/bash
-	for ((i = 0; i < 12; i++)); do
-		srun bash -c 'sleep 0.4; echo once'
-		echo "$i: $?"
-	done
-	EOF
-	await 30 "first line" grep -qs once "$(output)"
-	sleep $moment
-	requeue
-	await 60 "restart" restarts_are 1
-	await_end COMPLETED
-	for ((i = 0; i < 12; i++)); do
-		[ "$(grep -c "^$i: 0" "$(output)")" = 1 ] ||
-			fail "not once: step $i"
-	done
-	[ "$(grep -cx once "$(output)")" = 12 ] || fail "a step ran twice"
-	check_no_images
-done
-
 # A mere signal, and an srun that ends before slurmctld has said that it is one:
 # the script is not left stopped.
 submit -p low -n1 <<'EOF'
