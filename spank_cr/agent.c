@@ -55,12 +55,14 @@ static void remove_folder(struct agent *agent)
 			  err.text);
 }
 
-/* By itself, be it while it was to be saved, and not since it was told or
- * killed: a script that parks its sruns wants to know. */
-static void note_end(const struct agent *agent)
+/* Tell a script that is being saved that its srun has failed by right: the step
+ * has ended by itself, and not since it was told or killed. */
+static void note_failure(const struct agent *agent)
 {
-	if (agent->phase == AGENT_SAVED || agent->phase == AGENT_GATHERING ||
-	    agent->has_forwarded_term ||
+	int status = 0;
+
+	if (agent->step->step == CR_STEP_BATCH || agent->phase == AGENT_SAVED ||
+	    agent->phase == AGENT_GATHERING || agent->has_forwarded_term ||
 	    (agent->lead && !agent_lead_all_exited(agent)))
 		return;
 	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++) {
@@ -69,8 +71,10 @@ static void note_end(const struct agent *agent)
 		if (!rank->has_ended || (WIFSIGNALED(rank->status) &&
 					 WTERMSIG(rank->status) == SIGKILL))
 			return;
+		status |= rank->status;
 	}
-	cr_generation_note_over(agent->dirfd, agent->step);
+	if (status || agent->lead)
+		cr_generation_note_over(agent->dirfd, agent->step);
 }
 
 /* Of a step of several nodes the lead does it. */
@@ -80,8 +84,7 @@ static void clean_up(struct agent *agent)
 		agent_lead_unlisten(agent);
 	else if (agent->member)
 		return;
-	if (agent->step->step != CR_STEP_BATCH)
-		note_end(agent);
+	note_failure(agent);
 	if (is_over_for_good(agent))
 		remove_folder(agent);
 }

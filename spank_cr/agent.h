@@ -352,22 +352,21 @@ agent_restarter_find_ended(const struct agent *agent, uint32_t rank);
 void agent_restarter_close_streams(struct agent *agent);
 
 /* --- agent_clients.c: Slurm's own commands in a batch script's tree --- */
-/* True if an srun runs below @root. */
-int agent_clients_any(pid_t root);
-/* Signal all below and including @root that are not clients. */
-void agent_clients_signal_others(pid_t root, int signal);
+/* True if an srun runs there. */
+int agent_clients_any(const struct agent *agent);
+/* Signal all that are not clients. */
+void agent_clients_signal_others(const struct agent *agent, int signal);
 
-/* Of a batch script: if a client below it starts daemons of an mpirun, tell the
- * user, once, what to do instead. */
+/* If one starts daemons of an mpirun, tell the user, once, what to do
+ * instead. */
 void agent_clients_explain(struct agent *agent);
 
-/* Call @visit for each client below @root, until it returns other than 0:
- * returns that. */
-int agent_clients_each(pid_t root, int (*visit)(pid_t client));
+/* Call @visit for each client, until it returns other than 0: returns that. */
+int agent_clients_each(const struct agent *agent, int (*visit)(pid_t client));
 
 /* --- agent_output.c: see output.h --- */
-/* Remember the files that sruns below @root write to. */
-void agent_output_note(pid_t root);
+/* Remember the files that the script's sruns write to. */
+void agent_output_note(const struct agent *agent);
 /* Copy them aside; @after is called when that is done. */
 void agent_output_keep(struct agent *agent, void (*after)(struct agent *agent));
 

@@ -57,26 +57,51 @@ int agent_clients_is_parked(pid_t pid)
 	return has_name(pid, CR_PARK_NAME);
 }
 
-/* Call @visit for @pid and all below it; stops at the first that returns
- * other than 0, and returns that. */
-static int walk(pid_t pid, int depth, int (*visit)(pid_t pid, int signal),
-		int signal)
+typedef int (*visitor)(pid_t pid, int signal);
+
+static int walk(pid_t pid, pid_t without, int depth, visitor visit, int signal);
+
+static int walk_children(pid_t pid, pid_t without, int depth, visitor visit,
+			 int signal)
 {
 	char path[64];
 	FILE *file;
 	pid_t child;
-	int rc = visit(pid, signal);
+	int rc = 0;
 
-	if (rc || depth == DEPTH_MAX)
-		return rc;
-	/* children of the main thread: shells have no others */
+	/* of the main thread: shells have no others */
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
 	while (!rc && fscanf(file, "%d", &child) == 1)
-		rc = walk(child, depth + 1, visit, signal);
+		if (child != without)
+			rc = walk(child, without, depth + 1, visit, signal);
 	fclose(file);
+	return rc;
+}
+
+static int walk(pid_t pid, pid_t without, int depth, visitor visit, int signal)
+{
+	const int rc = visit(pid, signal);
+
+	return rc || depth == DEPTH_MAX ?
+		       rc :
+		       walk_children(pid, without, depth, visit, signal);
+}
+
+/* Call @visit for all of the script, also what its parent has left to init;
+ * stops at the first that returns other than 0, and returns that. */
+static int walk_script(const struct agent *agent, visitor visit, int signal)
+{
+	const pid_t root = agent->ranks[0].program;
+	int rc;
+
+	if (root <= 0)
+		return 0;
+	rc = walk(root, 0, 0, visit, signal);
+	if (!rc && agent->keeper.init > 0)
+		rc = walk_children(agent->keeper.init, root, 0, visit, signal);
 	return rc;
 }
 
@@ -101,10 +126,10 @@ static int visit_if_client(pid_t pid, int signal)
 	return is_client(pid) ? visit_each(pid) : 0;
 }
 
-int agent_clients_each(pid_t root, int (*visit)(pid_t client))
+int agent_clients_each(const struct agent *agent, int (*visit)(pid_t client))
 {
 	visit_each = visit;
-	return walk(root, 0, visit_if_client, 0);
+	return walk_script(agent, visit_if_client, 0);
 }
 
 static int signal_parked(pid_t pid, int signal)
@@ -114,14 +139,14 @@ static int signal_parked(pid_t pid, int signal)
 	return 0;
 }
 
-void agent_clients_signal_parked(pid_t root, int signal)
+void agent_clients_signal_parked(const struct agent *agent, int signal)
 {
-	walk(root, 0, signal_parked, signal);
+	walk_script(agent, signal_parked, signal);
 }
 
-int agent_clients_any(pid_t root)
+int agent_clients_any(const struct agent *agent)
 {
-	return walk(root, 0, visit_client, 0);
+	return walk_script(agent, visit_client, 0);
 }
 
 /* Does this srun start an mpirun's daemons?  Then one of its words is their
@@ -151,23 +176,20 @@ static int visit_starter(pid_t pid, int signal)
 	return is_client(pid) && starts_daemons(pid);
 }
 
-int agent_clients_any_starter(pid_t root)
+int agent_clients_any_starter(const struct agent *agent)
 {
-	return walk(root, 0, visit_starter, 0);
+	return walk_script(agent, visit_starter, 0);
 }
 
 void agent_clients_explain(struct agent *agent)
 {
-	const pid_t root = agent->ranks[0].program;
-
-	if (agent->has_explained || root <= 0 ||
-	    !walk(root, 0, visit_starter, 0))
+	if (agent->has_explained || !agent_clients_any_starter(agent))
 		return;
 	agent->has_explained = 1;
 	agent_say(agent, CR_ADVICE_MPIRUN);
 }
 
-void agent_clients_signal_others(pid_t root, int signal)
+void agent_clients_signal_others(const struct agent *agent, int signal)
 {
-	walk(root, 0, visit_other, signal);
+	walk_script(agent, visit_other, signal);
 }

@@ -47,13 +47,13 @@ static int note_client(pid_t client)
 	return 0;
 }
 
-void agent_output_note(pid_t root)
+void agent_output_note(const struct agent *agent)
 {
 	if (!outputs)
 		outputs = calloc(OUTPUTS_MAX, sizeof(*outputs));
 	nr_outputs = 0;
 	if (outputs)
-		agent_clients_each(root, note_client);
+		agent_clients_each(agent, note_client);
 }
 
 /* In a worker: for good, with the user's rights and no others. */

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "agent.h"
 #include "agent_park.h"
+#include "agent_peers.h"
 #include "claim.h"
 #include "generation.h"
 #include "park.h"
@@ -17,16 +19,34 @@
 #define SRUNS_MAX 1024
 #define GO_PAUSE_US 20000
 #define GO_TRIES 100
+#define RELEASE_MS 1000
 
 struct srun {
 	pid_t pid;
+	int is_asked;
 	int is_over; /* its step has ended by itself: it is to end, too */
 };
 
 static struct srun *sruns; /* [SRUNS_MAX] */
 static size_t nr_sruns;
-static int can_park; /* all of them */
 static int has_asked;
+static int is_spoilt; /* one cannot be saved: nor the script */
+
+static char state_of(pid_t pid)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return state;
+	/* a script's name is that of its shell */
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	fclose(file);
+	return state;
+}
 
 /* A field of /proc/PID/status, as a number to @base. */
 static uint64_t status_of(pid_t pid, const char *field, int base)
@@ -58,42 +78,46 @@ static int is_known(pid_t pid)
 /* A helper that srun has forked ends with it. */
 static int note(pid_t pid)
 {
-	if (is_known((pid_t)status_of(pid, "PPid", 10)))
+	if (is_known(pid) || is_known((pid_t)status_of(pid, "PPid", 10)))
 		return 0;
-	if (nr_sruns == SRUNS_MAX) {
-		can_park = 0;
+	if (nr_sruns == SRUNS_MAX)
 		return 1;
-	}
-	can_park &= status_of(pid, "SigCgt", 16) >> (CR_PARK_SIGNAL - 1) & 1;
 	sruns[nr_sruns++] = (struct srun){ .pid = pid };
 	return 0;
 }
 
-void agent_park_forget(struct agent *agent)
+static void spoil(const struct agent *agent, const char *why)
 {
+	agent_log(agent, LOG_INFO, "the script is not saved: %s", why);
 	nr_sruns = 0;
-	if (has_asked)
-		cr_generation_forget_over(agent->dirfd, agent->step);
-	has_asked = 0;
+	is_spoilt = 1;
 }
 
-void agent_park_note(pid_t root)
+static void ask(struct srun *srun)
+{
+	if (srun->is_asked || !agent_clients_is_running(srun->pid))
+		return;
+	/* it became one just when it was stopped */
+	if (state_of(srun->pid) == 'T')
+		kill(srun->pid, SIGCONT);
+	if (!(status_of(srun->pid, "SigCgt", 16) >> (CR_PARK_SIGNAL - 1) & 1))
+		return;
+	kill(srun->pid, CR_PARK_SIGNAL);
+	srun->is_asked = 1;
+}
+
+void agent_park_ask(struct agent *agent)
 {
 	if (!sruns)
 		sruns = calloc(SRUNS_MAX, sizeof(*sruns));
-	can_park = sruns != NULL;
-	if (sruns)
-		agent_clients_each(root, note);
-	/* mpirun is not saved anyway */
-	can_park &= !agent_clients_any_starter(root);
-}
-
-int agent_park_has_lost(void)
-{
+	/* with mpirun's a script is not saved anyway */
+	if (!sruns || is_spoilt || agent_clients_any_starter(agent))
+		return;
+	if (agent_clients_each(agent, note))
+		spoil(agent, "too many sruns");
+	has_asked |= nr_sruns > 0;
 	for (size_t i = 0; i < nr_sruns; i++)
-		if (!agent_clients_is_running(sruns[i].pid))
-			return 1;
-	return 0;
+		ask(&sruns[i]);
 }
 
 int agent_park_has_asked(void)
@@ -101,55 +125,85 @@ int agent_park_has_asked(void)
 	return has_asked;
 }
 
-int agent_park_ask(struct agent *agent)
+/* One may be on its way from running to parked, and not hear it. */
+static void release_late(evutil_socket_t fd, short what, void *arg)
 {
-	if (!can_park || !nr_sruns || agent_park_has_lost()) {
-		nr_sruns = 0;
-		return 0;
-	}
-	cr_generation_ask_over(agent->dirfd, agent->step);
-	for (size_t i = 0; i < nr_sruns; i++)
-		kill(sruns[i].pid, CR_PARK_SIGNAL);
-	return has_asked = 1;
+	struct agent *agent = arg;
+
+	(void)fd;
+	(void)what;
+	if (!has_asked)
+		agent_clients_signal_parked(agent, CR_PARK_EXIT_SIGNAL);
 }
 
-/* The number of its step, or -1. */
-static int64_t step_of(pid_t pid)
+void agent_park_release(struct agent *agent)
+{
+	const struct timeval pause = { RELEASE_MS / 1000, 0 };
+
+	for (size_t i = 0; i < nr_sruns; i++)
+		if (sruns[i].is_asked &&
+		    (agent_clients_is_running(sruns[i].pid) ||
+		     agent_clients_is_parked(sruns[i].pid)))
+			kill(sruns[i].pid, CR_PARK_EXIT_SIGNAL);
+	nr_sruns = 0;
+	is_spoilt = 0;
+	if (!has_asked)
+		return;
+	has_asked = 0;
+	event_base_once(agent->base, -1, EV_TIMEOUT, release_late, agent,
+			&pause);
+}
+
+void agent_park_give_up(struct agent *agent)
+{
+	agent_park_release(agent);
+	is_spoilt = 1;
+}
+
+/* What one that has parked says: the number of its step, or -1, and the exit
+ * code that it had. */
+static void read_parked(pid_t pid, long long *step, int *code)
 {
 	static char words[1 << 20];
 	char path[64], *word = words;
-	long long number = -1;
 	size_t length;
 	FILE *file;
 
+	*step = -1;
 	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
 	file = fopen(path, "re");
 	if (!file)
-		return -1;
+		return;
 	length = fread(words, 1, sizeof(words) - 1, file);
 	words[length] = '\0';
 	fclose(file);
 	for (; word < words + length; word += strlen(word) + 1)
-		if (sscanf(word, CR_PARK_VARIABLE "=%lld", &number) == 1)
-			return number;
-	return -1;
+		if (sscanf(word, CR_PARK_VARIABLE "=%lld %d", step, code) == 2)
+			return;
+}
+
+/* Has its step ended by itself? */
+static int is_over(struct agent *agent, const struct cr_step *step, int code)
+{
+	return code == 0 || cr_generation_is_over(agent->dirfd, step);
 }
 
 /* Is it not known yet what becomes of it? */
 static int is_srun_busy(struct agent *agent, struct srun *srun)
 {
 	struct cr_step step = *agent->step;
-	int64_t number;
+	long long number;
+	int code = 0;
 
 	if (srun->is_over)
 		return agent_clients_is_parked(srun->pid);
-	number = step_of(srun->pid);
+	read_parked(srun->pid, &number, &code);
 	if (number < 0)
 		return 0;
 	step.step = (uint32_t)number;
 	if (cr_claim_is_held(agent->dirfd, &step))
 		return 1;
-	srun->is_over = cr_generation_is_over(agent->dirfd, &step);
+	srun->is_over = is_over(agent, &step, code);
 	if (srun->is_over)
 		kill(srun->pid, CR_PARK_EXIT_SIGNAL);
 	return srun->is_over;
@@ -160,38 +214,31 @@ int agent_park_is_busy(struct agent *agent)
 	int is_busy = 0;
 
 	for (size_t i = 0; i < nr_sruns; i++) {
-		if (!sruns[i].is_over &&
-		    !agent_clients_is_parked(sruns[i].pid)) {
-			nr_sruns = 0;
+		struct srun *srun = &sruns[i];
+
+		if (agent_clients_is_running(srun->pid)) {
+			is_busy = 1;
+		} else if (srun->is_over ||
+			   agent_clients_is_parked(srun->pid)) {
+			is_busy |= is_srun_busy(agent, srun);
+		} else {
+			spoil(agent, "an srun has ended instead of parking");
 			return 0;
 		}
-		is_busy |= is_srun_busy(agent, &sruns[i]);
 	}
 	return is_busy;
 }
 
 int agent_park_is_done(struct agent *agent)
 {
-	const int is_done = nr_sruns > 0 && !agent_park_is_busy(agent);
-
-	return is_done && nr_sruns > 0 &&
-	       !agent_clients_any(agent->ranks[0].program);
+	return nr_sruns > 0 && !agent_park_is_busy(agent) && !is_spoilt &&
+	       !agent_clients_any(agent);
 }
 
-static char state_of(pid_t pid)
+static int go_on_client(pid_t pid)
 {
-	char path[64], state = '?';
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return state;
-	/* a script's name is that of its shell */
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = '?';
-	fclose(file);
-	return state;
+	kill(pid, SIGCONT);
+	return 0;
 }
 
 /* It was stopped when it was saved, and is again, but perhaps not yet. */
@@ -204,19 +251,20 @@ static void go_on(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (root > 0 && state_of(root) == 'T')
-		agent_clients_signal_others(root, SIGCONT);
-	else if (root > 0 && ++tries < GO_TRIES)
+	if (root > 0 && state_of(root) == 'T') {
+		agent_clients_signal_others(agent, SIGCONT);
+		/* it had become one just when it was stopped */
+		agent_clients_each(agent, go_on_client);
+	} else if (root > 0 && ++tries < GO_TRIES) {
 		event_base_once(agent->base, -1, EV_TIMEOUT, go_on, agent,
 				&pause);
+	}
 }
 
 void agent_park_go(struct agent *agent)
 {
-	const pid_t root = agent->ranks[0].program;
-
-	if (agent->step->step != CR_STEP_BATCH || root <= 0)
+	if (agent->step->step != CR_STEP_BATCH)
 		return;
-	agent_clients_signal_parked(root, CR_PARK_GO_SIGNAL);
+	agent_clients_signal_parked(agent, CR_PARK_GO_SIGNAL);
 	go_on(-1, 0, agent);
 }

@@ -16,44 +16,47 @@
 #define CLIENTS_POLL_MS 100
 #define CLIENTS_MARGIN 2 /* seconds before Slurm's SIGKILL */
 
-/* A batch script in which an srun runs: it cannot be saved. */
+/* A batch script in which an srun runs: it cannot be saved as it is. */
 static int has_clients(const struct agent *agent)
 {
-	return agent->step->step == CR_STEP_BATCH &&
-	       agent->ranks[0].program > 0 &&
-	       agent_clients_any(agent->ranks[0].program);
+	return agent->step->step == CR_STEP_BATCH && agent_clients_any(agent);
 }
 
-/* Root of such a script if its steps are saved, else 0. */
-static pid_t root_with_clients(const struct agent *agent)
+/* Such a script whose steps are saved. */
+static int has_saved_clients(const struct agent *agent)
 {
-	if (!has_clients(agent) ||
-	    !cr_generation_has_steps(agent->dirfd, agent->step))
-		return 0;
-	return agent->ranks[0].program;
+	return has_clients(agent) &&
+	       cr_generation_has_steps(agent->dirfd, agent->step);
 }
 
-/* Stop it all but for the sruns, which deliver what they have. */
+/*
+ * Stop a script whose steps are saved, also between two of them, but for its
+ * sruns, which deliver what they have, and park.
+ */
 static void hold_script(struct agent *agent)
 {
-	const pid_t root = root_with_clients(agent);
-
-	if (!root || agent->holds_script)
+	if (agent->step->step != CR_STEP_BATCH || agent->holds_script ||
+	    agent->ranks[0].program <= 0 ||
+	    !cr_generation_has_steps(agent->dirfd, agent->step))
 		return;
 	agent->holds_script = 1;
-	agent_clients_signal_others(root, SIGSTOP);
-	agent_output_note(root);
-	agent_park_note(root);
+	agent_clients_signal_others(agent, SIGSTOP);
+	agent_output_note(agent);
+	agent_park_ask(agent);
+}
+
+static void let_script_go(struct agent *agent)
+{
+	/* its sruns may have ended since it was stopped */
+	if (agent->holds_script)
+		agent_clients_signal_others(agent, SIGCONT);
+	agent->holds_script = 0;
+	agent_park_release(agent);
 }
 
 void agent_forward_term(struct agent *agent)
 {
-	const pid_t root = agent->ranks[0].program;
-
-	/* its sruns may have ended since it was stopped */
-	if (agent->holds_script && root > 0)
-		agent_clients_signal_others(root, SIGCONT);
-	agent->holds_script = 0;
+	let_script_go(agent);
 	if (agent->has_term)
 		agent_tell_ranks(agent, CR_MSG_FORWARD, SIGTERM);
 	agent->has_forwarded_term |= agent->has_term;
@@ -81,7 +84,7 @@ static void end_script(struct agent *agent)
 
 void agent_begin_anew(struct agent *agent, const char *why)
 {
-	agent_park_forget(agent);
+	agent_park_release(agent);
 	agent_log(agent, LOG_INFO,
 		  "%s: the script ends, and begins anew when the job starts "
 		  "again",
@@ -96,7 +99,9 @@ static void clients_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if ((root_with_clients(agent) || agent_park_is_busy(agent)) &&
+	if (agent->holds_script)
+		agent_park_ask(agent);
+	if ((has_saved_clients(agent) || agent_park_is_busy(agent)) &&
 	    agent_now_ms() < agent->clients_deadline_ms)
 		evtimer_add(agent->clients_timer, &tick);
 	else if (agent_park_is_done(agent))
@@ -105,13 +110,13 @@ static void clients_tick(evutil_socket_t fd, short what, void *arg)
 		agent_begin_anew(agent, "the script's steps are over");
 }
 
-/* Hold the script until its sruns have ended or parked.  Then save it, or, if
- * one cannot park or has been lost, end it. */
-static void wait_for_clients(struct agent *agent, int has_lost)
+/* Until the sruns of a script that is held have ended or parked.  Then save it,
+ * or, if one cannot park, end it. */
+static void wait_for_clients(struct agent *agent)
 {
 	uint32_t seconds = agent->job.kill_wait;
 
-	if (!has_lost && agent_park_ask(agent))
+	if (agent_park_has_asked())
 		agent_log(agent, LOG_INFO,
 			  "the script waits for srun: it is saved when that "
 			  "has parked");
@@ -171,16 +176,16 @@ static void end_restart(struct agent *agent)
 		agent_restart_give_up(agent, CR_ON_FAILURE_LATER);
 }
 
-/* Since SIGTERM came an srun may have ended, whose script is stopped and thinks
- * that it still runs, or have been started. */
+/* A script that is held cannot see what has become of its sruns since. */
 static void save_or_wait(struct agent *agent)
 {
-	int has_lost;
+	const int has_lost = has_lost_client(agent);
 
 	hold_script(agent);
-	has_lost = has_lost_client(agent) || agent_park_has_lost();
-	if (has_lost || agent->holds_script)
-		wait_for_clients(agent, has_lost);
+	if (has_lost)
+		agent_park_give_up(agent);
+	if (has_lost || agent_park_has_asked() || has_saved_clients(agent))
+		wait_for_clients(agent);
 	else if (has_clients(agent))
 		leave_to_slurm(agent);
 	else
@@ -244,7 +249,6 @@ void agent_handle_term(struct agent *agent)
 		agent_member_term(agent);
 		return;
 	}
-	agent_park_forget(agent);
 	hold_script(agent);
 	agent_ask_cause(agent);
 }
@@ -269,6 +273,11 @@ static void polled(struct agent *agent, const struct agent_result *result)
 	/* once is enough: at the end of the grace time comes SIGTERM */
 	if (!cr_cause_saves(result->cause, &result->job) || has_clients(agent))
 		return;
+	hold_script(agent);
+	if (has_clients(agent)) {
+		let_script_go(agent);
+		return;
+	}
 	agent_log(agent, LOG_INFO, "the job is to be preempted");
 	agent->cause = result->cause;
 	agent->job = result->job;

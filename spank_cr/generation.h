@@ -60,12 +60,11 @@ int cr_generation_job_is_put_off(int dirfd, const struct cr_step *step,
 				 uint32_t run);
 
 /*
- * While the script of a job waits for the end of its sruns it wants to know
- * which of their steps have ended by themselves: their agents leave a mark in
- * the job's folder then.  Both are void functions: without a mark the step
- * is taken for one that is to go on.
+ * A script that is saved while it waits for its sruns must know which of their
+ * steps have ended by themselves.  If srun's exit code does not tell, not being
+ * 0, that step's agent has left a mark in the job's folder (only of a batch
+ * script).  Without one the step is taken for one that is to go on.
  */
-void cr_generation_ask_over(int dirfd, const struct cr_step *step);
 void cr_generation_note_over(int dirfd, const struct cr_step *step);
 int cr_generation_is_over(int dirfd, const struct cr_step *step);
 /* Remove all marks. */

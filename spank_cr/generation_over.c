@@ -2,8 +2,7 @@
 /*
  * generation_over.c - marks of steps that have ended by themselves
  *
- *	DIR/job_12/over		it is asked which
- *	DIR/job_12/over_3	step 3 has
+ *	DIR/job_12/over_3
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,49 +13,29 @@
 #include "generation.h"
 #include "generation_folder.h"
 
-#define ASKED "over"
+#define MARK "over_"
 
 static void name_mark(char name[NAME_SIZE], const struct cr_step *step)
 {
-	snprintf(name, NAME_SIZE, ASKED "_%u", step->step);
-}
-
-static void make(int job, const char *name)
-{
-	int fd =
-		openat(job, name,
-		       O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-		       0600);
-
-	if (fd >= 0)
-		close(fd);
-}
-
-static int is_there(int job, const char *name)
-{
-	return faccessat(job, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-void cr_generation_ask_over(int dirfd, const struct cr_step *step)
-{
-	int job = cr_generation_open_job(dirfd, step, NULL);
-
-	if (job < 0)
-		return;
-	make(job, ASKED);
-	close(job);
+	snprintf(name, NAME_SIZE, MARK "%u", step->step);
 }
 
 void cr_generation_note_over(int dirfd, const struct cr_step *step)
 {
-	int job = cr_generation_open_job(dirfd, step, NULL);
+	int job, fd;
 	char name[NAME_SIZE];
 
+	if (!cr_generation_has_steps(dirfd, step))
+		return;
+	job = cr_generation_open_job(dirfd, step, NULL);
 	if (job < 0)
 		return;
 	name_mark(name, step);
-	if (is_there(job, ASKED))
-		make(job, name);
+	fd = openat(job, name,
+		    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		    0600);
+	if (fd >= 0)
+		close(fd);
 	close(job);
 }
 
@@ -68,7 +47,7 @@ int cr_generation_is_over(int dirfd, const struct cr_step *step)
 	if (job < 0)
 		return 0;
 	name_mark(name, step);
-	is_over = is_there(job, name);
+	is_over = faccessat(job, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	close(job);
 	return is_over;
 }
@@ -80,7 +59,7 @@ void cr_generation_forget_over(int dirfd, const struct cr_step *step)
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, ASKED, strlen(ASKED)))
+		if (!strncmp(entry->d_name, MARK, strlen(MARK)))
 			unlinkat(job, entry->d_name, 0);
 	if (dir)
 		closedir(dir);

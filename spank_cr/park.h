@@ -23,8 +23,8 @@
 #define CR_PARK_VARIABLE "SPANK_CR_PARKED"
 #define CR_PARK_NAME "srun-parked" /* of the process, as in /proc/PID/stat */
 
-/* Real-time signals: to one that runs, to park instead of ending; and to one
- * that has parked: go on, and end with the code after all. */
+/* Real-time signals: to one that runs, to park instead of ending; to one that
+ * has parked, to go on; and to either: end as if you had not been asked. */
 #define CR_PARK_SIGNAL 58
 #define CR_PARK_GO_SIGNAL 59
 #define CR_PARK_EXIT_SIGNAL 60

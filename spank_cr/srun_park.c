@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <slurm/slurm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #define WORDS_MAX 4096 /* arguments, or variables */
 #define FILES_MAX 1024
 #define GONE "gone on" /* instead of "STEP CODE" */
+#define WORD_PAUSE_NS 20000000
+#define WORD_TRIES 250 /* 5 s */
 
 /* As srun was started. */
 static struct {
@@ -38,7 +41,7 @@ static struct {
 	int64_t step;
 } start = { .step = -1 };
 
-static volatile sig_atomic_t is_asked;
+static volatile sig_atomic_t order; /* the last that has come, or 0 */
 
 static int read_words(const char *path, char **wordsp, size_t *lengthp)
 {
@@ -90,6 +93,9 @@ static void note_signals(void)
 	struct sigaction action;
 
 	sigprocmask(SIG_SETMASK, NULL, &start.blocked);
+	/* blocked by park() */
+	sigdelset(&start.blocked, CR_PARK_SIGNAL);
+	sigdelset(&start.blocked, CR_PARK_EXIT_SIGNAL);
 	sigemptyset(&start.ignored);
 	for (int signal = 1; signal < NSIG; signal++)
 		if (sigaction(signal, NULL, &action) == 0 &&
@@ -102,6 +108,9 @@ static void put_back_signals(void)
 	for (int signal = 1; signal < NSIG; signal++) {
 		struct sigaction action = { .sa_handler = SIG_DFL };
 
+		/* another thread could still get one, and execve() does it */
+		if (signal == CR_PARK_SIGNAL || signal == CR_PARK_EXIT_SIGNAL)
+			continue;
 		if (sigismember(&start.ignored, signal) == 1)
 			action.sa_handler = SIG_IGN;
 		sigaction(signal, &action, NULL);
@@ -156,6 +165,7 @@ static void reap(void)
 
 static __attribute__((noreturn)) void stay_parked(const char *said)
 {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t orders;
 	int code = 1, signal;
 
@@ -173,6 +183,7 @@ static __attribute__((noreturn)) void stay_parked(const char *said)
 	reap();
 	if (signal == CR_PARK_EXIT_SIGNAL)
 		_exit(code);
+	sigaction(CR_PARK_SIGNAL, &ignore, NULL); /* if it came late */
 	sigprocmask(SIG_SETMASK, &start.blocked, NULL);
 	execute((char *)CR_PARK_VARIABLE "=" GONE);
 }
@@ -205,10 +216,37 @@ int cr_park_begin(void)
 
 /* --- one that runs --- */
 
-static void asked(int signal)
+static void ordered(int signal)
 {
-	(void)signal;
-	is_asked = 1;
+	order = signal;
+}
+
+static int job_runs(void)
+{
+	const char *job = getenv("SLURM_JOB_ID");
+	job_info_msg_t *jobs = NULL;
+	int runs;
+
+	if (slurm_load_job(&jobs, (uint32_t)strtoul(job, NULL, 10), 0))
+		return 1;
+	runs = jobs->record_count == 1 &&
+	       jobs->job_array[0].job_state == JOB_RUNNING;
+	slurm_free_job_info_msg(jobs);
+	return runs;
+}
+
+/* The job loses its nodes, and the agent of its script does not know yet: this
+ * srun has failed because of it, or will be said to have. */
+static void wait_for_order(void)
+{
+	const struct timespec pause = { 0, WORD_PAUSE_NS };
+	const char *kind = getenv("ENVIRONMENT");
+
+	if (!kind || strcmp(kind, "BATCH") != 0 || !getenv("SLURM_JOB_ID") ||
+	    job_runs())
+		return;
+	for (int i = 0; i < WORD_TRIES && !order; i++)
+		nanosleep(&pause, NULL);
 }
 
 static void park(int code, void *arg)
@@ -216,8 +254,15 @@ static void park(int code, void *arg)
 	static char variable[64];
 
 	(void)arg;
-	if (!is_asked || getpid() != start.pid)
+	if (getpid() != start.pid)
 		return;
+	if (code && !order)
+		wait_for_order();
+	if (order != CR_PARK_SIGNAL)
+		return;
+	/* one that comes from now on is for stay_parked() */
+	sigaddset(&start.blocked, CR_PARK_SIGNAL);
+	sigaddset(&start.blocked, CR_PARK_EXIT_SIGNAL);
 	snprintf(variable, sizeof(variable), CR_PARK_VARIABLE "=%lld %d",
 		 (long long)start.step, code & 0xff);
 	put_back_files();
@@ -240,7 +285,7 @@ static int can_read_input_again(void)
 
 void cr_park_allow(void)
 {
-	const struct sigaction action = { .sa_handler = asked,
+	const struct sigaction action = { .sa_handler = ordered,
 					  .sa_flags = SA_RESTART };
 	Dl_info info;
 
@@ -250,6 +295,8 @@ void cr_park_allow(void)
 	if (!dladdr((void *)park, &info) || !info.dli_fname ||
 	    !dlopen(info.dli_fname, RTLD_LAZY | RTLD_NODELETE))
 		return;
+	/* the agent looks for the first: it comes last */
+	sigaction(CR_PARK_EXIT_SIGNAL, &action, NULL);
 	sigaction(CR_PARK_SIGNAL, &action, NULL);
 }
 

@@ -198,18 +198,18 @@ the_mark_of_steps_needs_a_batch_script_and_goes_with_it(void **state)
 	assert_false(exists(f, "job_12"));
 }
 
-static void which_steps_are_over_is_noted_when_asked_only(void **state)
+static void which_steps_are_over_is_noted_for_a_script_only(void **state)
 {
 	struct fixture *f = *state;
 	struct cr_step batch = { .job = 12, .step = CR_STEP_BATCH };
 	struct cr_step other = f->step;
 
 	other.step++;
-	close(cr_generation_open_step(f->dirfd, &batch, 1, &f->err));
 	close(cr_generation_open_step(f->dirfd, &f->step, 1, &f->err));
 	cr_generation_note_over(f->dirfd, &f->step);
 	assert_false(cr_generation_is_over(f->dirfd, &f->step));
-	cr_generation_ask_over(f->dirfd, &batch);
+	close(cr_generation_open_step(f->dirfd, &batch, 1, &f->err));
+	cr_generation_mark_steps(f->dirfd, &f->step, &f->err);
 	cr_generation_note_over(f->dirfd, &f->step);
 	cr_generation_remove_step(f->dirfd, &f->step, &f->err);
 	assert_true(cr_generation_is_over(f->dirfd, &f->step));
@@ -224,7 +224,7 @@ static void marks_of_steps_that_are_over_go_with_the_job(void **state)
 	struct cr_step batch = { .job = 12, .step = CR_STEP_BATCH };
 
 	close(cr_generation_open_step(f->dirfd, &batch, 1, &f->err));
-	cr_generation_ask_over(f->dirfd, &batch);
+	cr_generation_mark_steps(f->dirfd, &f->step, &f->err);
 	cr_generation_note_over(f->dirfd, &f->step);
 	cr_generation_remove_step(f->dirfd, &f->step, &f->err);
 	assert_true(exists(f, "job_12/over_0"));
@@ -418,7 +418,7 @@ int main(void)
 		TEST(removing_a_step_removes_empty_folders),
 		TEST(removing_a_step_leaves_other_steps),
 		TEST(the_mark_of_steps_needs_a_batch_script_and_goes_with_it),
-		TEST(which_steps_are_over_is_noted_when_asked_only),
+		TEST(which_steps_are_over_is_noted_for_a_script_only),
 		TEST(marks_of_steps_that_are_over_go_with_the_job),
 		TEST(a_restart_is_put_off_in_one_run_only),
 		TEST(folders_of_others_are_refused),
