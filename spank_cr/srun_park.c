@@ -229,7 +229,8 @@ static int job_runs(void)
 
 	if (slurm_load_job(&jobs, (uint32_t)strtoul(job, NULL, 10), 0))
 		return 1;
-	runs = jobs->record_count == 1 &&
+	/* more than one: components of a heterogeneous job */
+	runs = jobs->record_count > 0 &&
 	       jobs->job_array[0].job_state == JOB_RUNNING;
 	slurm_free_job_info_msg(jobs);
 	return runs;
