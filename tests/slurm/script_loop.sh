@@ -19,7 +19,7 @@ check_loop()
 		[ "$(grep -c "^$i: 0" "$(output)")" = 1 ] ||
 			fail "not once: step $i"
 	done
-	[ "$(grep -cx once "$(output)")" = $steps ] || fail "a step ran twice"
+	[ "$(grep -cx once "$(output)")" = "$steps" ] || fail "a step ran twice"
 	check_no_images
 }
 
