@@ -75,6 +75,7 @@ await()
 # submit OPTION...: sbatch the script on standard input; sets $job
 submit()
 {
+	step=
 	cat >"$work/script"
 	job=$(user sbatch --parsable --chdir="/shared/$test_name" \
 		--output=%j.out "$@" "/shared/$test_name/script")
@@ -200,11 +201,11 @@ requeue()
 
 # --- checkpoints ------------------------------------------------------------
 
-manifests() # [FOLDER]: of this job, oldest first
+manifests() # [FOLDER]: of this job, or of its $step only, oldest first
 {
 	{ # what is just being removed is no failure
 		find "${1:-$shared/cr}" -type f \
-			-path "*/job_$job/*/manifest.json" \
+			-path "*/job_$job/${step:-*}/gen_*/manifest.json" \
 			-printf '%T@ %p\n' 2>/dev/null || :
 	} | sort -n | cut -d' ' -f2-
 }

@@ -15,6 +15,7 @@ export SLURM_DISTRIBUTION=\$(cat layout)
 srun --output=rank.%t $count -n 600
 echo "srun ended with \$?"
 EOF2
+step=step_0 # the script has manifests, too
 await 60 "two generations" has_generations 2
 check_runs_on 0 1 2 3
 
