@@ -12,7 +12,8 @@ echo block >"$work/layout"
 submit -p low -N2 --ntasks-per-node=2 --cr-interval=2 <<EOF2
 #!/bin/bash
 export SLURM_DISTRIBUTION=\$(cat layout)
-srun --output=rank.%t $count -n 600
+# it reads a pipe, so the script begins anew each time, and reads layout
+: | srun --output=rank.%t $count -n 600
 echo "srun ended with \$?"
 EOF2
 step=step_0 # the script has manifests, too
