@@ -281,8 +281,7 @@ static void interval_tick(evutil_socket_t fd, short what, void *arg)
 	if (agent->phase != AGENT_RUNNING || agent->saver ||
 	    agent->is_suspended || (!agent->member && !any_runs(agent)))
 		return;
-	if (agent->step->step == CR_STEP_BATCH &&
-	    agent_clients_any(agent))
+	if (agent->step->step == CR_STEP_BATCH && agent_clients_any(agent))
 		return; /* its steps have their own */
 	agent_save(agent, 0);
 }

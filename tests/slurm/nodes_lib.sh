@@ -15,7 +15,8 @@ submit_step() # LAST OPTION...: two ranks on each of two nodes; $before: the sru
 	${before:-} srun --output=rank.%t $count -n $last
 	echo "srun ended with \$?"
 	EOF
-	step=step_0 # the script has manifests, too
+	# shellcheck disable=SC2034 # the script has manifests, too: lib.sh
+	step=step_0
 	for rank in 0 1 2 3; do
 		await 60 "output of rank $rank" has_counted 5 "$work/rank.$rank"
 	done
