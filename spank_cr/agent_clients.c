@@ -18,28 +18,41 @@
 
 #define DEPTH_MAX 64
 
-/* Has process @pid that name?  A zombie has none: its parent, which we hold,
- * does not reap it. */
-static int has_name(pid_t pid, const char *wanted)
+/* Put the name of process @pid into @name; its state, '?' if it is gone. */
+static char read_stat(pid_t pid, char name[32])
 {
-	const size_t length = strlen(wanted);
-	char path[64], line[256] = "", state = 'Z';
-	const char *name, *end;
+	char path[64], line[256] = "", state = '?';
+	const char *begin, *end;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
-		return 0;
+		return '?';
 	if (!fgets(line, sizeof(line), file))
 		line[0] = '\0';
 	fclose(file);
-	name = strchr(line, '(');
+	begin = strchr(line, '(');
 	end = strrchr(line, ')');
-	if (!name || !end || sscanf(end + 1, " %c", &state) != 1)
-		return 0;
-	return state != 'Z' && end - name == (ssize_t)length + 1 &&
-	       !strncmp(name + 1, wanted, length);
+	if (!begin || !end || sscanf(end + 1, " %c", &state) != 1)
+		return '?';
+	snprintf(name, 32, "%.*s", (int)(end - begin - 1), begin + 1);
+	return state;
+}
+
+/* A zombie has no name: its parent, which we hold, does not reap it. */
+static int has_name(pid_t pid, const char *wanted)
+{
+	char name[32], state = read_stat(pid, name);
+
+	return state != '?' && state != 'Z' && !strcmp(name, wanted);
+}
+
+int agent_clients_is_stopped(pid_t pid)
+{
+	char name[32];
+
+	return read_stat(pid, name) == 'T';
 }
 
 static int is_client(pid_t pid)
@@ -81,13 +94,16 @@ static int walk_children(pid_t pid, pid_t without, int depth, visitor visit,
 	return rc;
 }
 
+/* What stops goes from the top down: nobody starts a child behind our back.
+ * What goes on, from below: a parent that waits for stopped children, a shell
+ * with job control, finds none. */
 static int walk(pid_t pid, pid_t without, int depth, visitor visit, int signal)
 {
-	const int rc = visit(pid, signal);
+	int rc = signal == SIGCONT ? 0 : visit(pid, signal);
 
-	return rc || depth == DEPTH_MAX ?
-		       rc :
-		       walk_children(pid, without, depth, visit, signal);
+	if (!rc && depth < DEPTH_MAX)
+		rc = walk_children(pid, without, depth, visit, signal);
+	return !rc && signal == SIGCONT ? visit(pid, signal) : rc;
 }
 
 /* Call @visit for all of the script, also what its parent has left to init;
@@ -114,6 +130,13 @@ static int visit_client(pid_t pid, int signal)
 static int visit_other(pid_t pid, int signal)
 {
 	if (!is_client(pid) && !agent_clients_is_parked(pid))
+		kill(pid, signal);
+	return 0;
+}
+
+static int visit_stopped(pid_t pid, int signal)
+{
+	if (agent_clients_is_stopped(pid))
 		kill(pid, signal);
 	return 0;
 }
@@ -192,4 +215,9 @@ void agent_clients_explain(struct agent *agent)
 void agent_clients_signal_others(const struct agent *agent, int signal)
 {
 	walk_script(agent, visit_other, signal);
+}
+
+void agent_clients_continue_stopped(const struct agent *agent)
+{
+	walk_script(agent, visit_stopped, SIGCONT);
 }

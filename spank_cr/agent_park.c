@@ -32,22 +32,6 @@ static size_t nr_sruns;
 static int has_asked;
 static int is_spoilt; /* one cannot be saved: nor the script */
 
-static char state_of(pid_t pid)
-{
-	char path[64], state = '?';
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return state;
-	/* a script's name is that of its shell */
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = '?';
-	fclose(file);
-	return state;
-}
-
 /* A field of /proc/PID/status, as a number to @base. */
 static uint64_t status_of(pid_t pid, const char *field, int base)
 {
@@ -98,7 +82,7 @@ static void ask(struct srun *srun)
 	if (srun->is_asked || !agent_clients_is_running(srun->pid))
 		return;
 	/* it became one just when it was stopped */
-	if (state_of(srun->pid) == 'T')
+	if (agent_clients_is_stopped(srun->pid))
 		kill(srun->pid, SIGCONT);
 	if (!(status_of(srun->pid, "SigCgt", 16) >> (CR_PARK_SIGNAL - 1) & 1))
 		return;
@@ -164,9 +148,7 @@ void agent_park_give_up(struct agent *agent)
  * code that it had. */
 static void read_parked(pid_t pid, long long *step, int *code)
 {
-	static char words[1 << 20];
-	char path[64], *word = words;
-	size_t length;
+	char path[64];
 	FILE *file;
 
 	*step = -1;
@@ -174,12 +156,10 @@ static void read_parked(pid_t pid, long long *step, int *code)
 	file = fopen(path, "re");
 	if (!file)
 		return;
-	length = fread(words, 1, sizeof(words) - 1, file);
-	words[length] = '\0';
+	/* it is the first */
+	if (fscanf(file, CR_PARK_VARIABLE "=%lld %d", step, code) != 2)
+		*step = -1;
 	fclose(file);
-	for (; word < words + length; word += strlen(word) + 1)
-		if (sscanf(word, CR_PARK_VARIABLE "=%lld %d", step, code) == 2)
-			return;
 }
 
 /* Has its step ended by itself? */
@@ -235,35 +215,31 @@ int agent_park_is_done(struct agent *agent)
 	       !agent_clients_any(agent);
 }
 
-static int go_on_client(pid_t pid)
-{
-	kill(pid, SIGCONT);
-	return 0;
-}
-
-/* It was stopped when it was saved, and is again, but perhaps not yet. */
+/*
+ * What was stopped when it was saved is again, but perhaps not yet.  A client
+ * is if it became one just then; none that runs is told: srun would say so.
+ */
 static void go_on(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval pause = { 0, GO_PAUSE_US };
 	struct agent *agent = arg;
-	const pid_t root = agent->ranks[0].program;
 	static int tries;
 
 	(void)fd;
 	(void)what;
-	if (root > 0 && state_of(root) == 'T') {
-		agent_clients_signal_others(agent, SIGCONT);
-		/* it had become one just when it was stopped */
-		agent_clients_each(agent, go_on_client);
-	} else if (root > 0 && ++tries < GO_TRIES) {
+	if (agent->is_suspended || agent->holds_script)
+		return;
+	agent_clients_continue_stopped(agent);
+	if (++tries < GO_TRIES)
 		event_base_once(agent->base, -1, EV_TIMEOUT, go_on, agent,
 				&pause);
-	}
 }
 
 void agent_park_go(struct agent *agent)
 {
-	if (agent->step->step != CR_STEP_BATCH)
+	/* another program has not been stopped by us */
+	if (agent->step->step != CR_STEP_BATCH ||
+	    !cr_generation_has_steps(agent->dirfd, agent->step))
 		return;
 	agent_clients_signal_parked(agent, CR_PARK_GO_SIGNAL);
 	go_on(-1, 0, agent);

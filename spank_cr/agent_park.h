@@ -12,6 +12,9 @@ struct agent;
 /* --- agent_clients.c --- */
 int agent_clients_is_running(pid_t pid);
 int agent_clients_is_parked(pid_t pid);
+int agent_clients_is_stopped(pid_t pid);
+/* Continue all that is stopped, clients and others. */
+void agent_clients_continue_stopped(const struct agent *agent);
 void agent_clients_signal_parked(const struct agent *agent, int signal);
 /* Does any start an mpirun's daemons? */
 int agent_clients_any_starter(const struct agent *agent);

@@ -36,7 +36,7 @@
  * been parked before and goes on. */
 int cr_park_begin(void);
 /* It may be asked to park from now on.  Not if standard input is something
- * that cannot be read again, a pipe, say. */
+ * that cannot be read again, a pipe, say, or it names nodes. */
 void cr_park_allow(void);
 /* The step that it has created. */
 void cr_park_note_step(uint32_t step);

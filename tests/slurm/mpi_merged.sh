@@ -8,12 +8,14 @@ source "$(dirname "$0")/mpi_lib.sh"
 
 use_stress -s -u 30000
 times=${MPI_MOVES:-3}
+user mkfifo "/shared/$test_name/input"
 submit -p low --nodes=2 --ntasks-per-node=2 <<-EOF
 #!/bin/bash
 export OMPI_MCA_pml=ob1 OMPI_MCA_osc=pt2pt OMPI_MCA_mpi_yield_when_idle=1
 unset SLURM_NTASKS_PER_NODE SLURM_TASKS_PER_NODE
 [ ! -e together ] || export SLURM_NNODES=1 SLURM_JOB_NUM_NODES=1
-srun --mpi=pmix --overcommit --ntasks=4 $stress
+# it reads what cannot be read again, so the script begins anew each time
+srun --mpi=pmix --overcommit --ntasks=4 $stress <>input
 echo "srun ended with \$?"
 EOF
 

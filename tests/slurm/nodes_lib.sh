@@ -5,14 +5,14 @@
 # a phase (spank_cr/agent_hold.h), and see what that does
 
 # srun does not begin as long as there is a file `wait`.
-submit_step() # LAST OPTION...: two ranks on each of two nodes; $before: the srun
+submit_step() # LAST OPTION...: two ranks on each of two nodes; $input: srun's
 {
 	local last=$1
 	shift
 	submit -p low -N2 --ntasks-per-node=2 "$@" <<-EOF
 	#!/bin/bash
 	while [ -e wait ]; do sleep 0.1; done
-	${before:-} srun --output=rank.%t $count -n $last
+	srun --output=rank.%t $count -n $last ${input:+<>$input}
 	echo "srun ended with \$?"
 	EOF
 	# shellcheck disable=SC2034 # the script has manifests, too: lib.sh

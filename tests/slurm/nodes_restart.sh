@@ -9,11 +9,12 @@ source "$(dirname "$0")/nodes_lib.sh"
 
 use_test_agent
 echo block >"$work/layout"
+user mkfifo "/shared/$test_name/input"
 submit -p low -N2 --ntasks-per-node=2 --cr-interval=2 <<EOF2
 #!/bin/bash
 export SLURM_DISTRIBUTION=\$(cat layout)
-# it reads a pipe, so the script begins anew each time, and reads layout
-: | srun --output=rank.%t $count -n 600
+# it reads what cannot be read again, so the script begins anew each time
+srun --output=rank.%t $count -n 600 <>input
 echo "srun ended with \$?"
 EOF2
 step=step_0 # the script has manifests, too

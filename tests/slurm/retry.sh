@@ -44,8 +44,9 @@ check_begun_anew
 check_no_images
 
 say "--- a step of two nodes, one of which is cut off"
-# its srun reads a pipe, so the script begins anew each time: see $work/wait
-before=": |" submit_step 600
+# its srun reads what cannot be read again, so the script begins anew each time
+user mkfifo "/shared/$test_name/input"
+input=input submit_step 600
 hold_all gate
 requeue
 await 60 "two nodes held at the gate" are_held 2 gate
