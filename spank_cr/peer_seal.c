@@ -5,9 +5,13 @@
 #include <errno.h>
 #include <munge.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "peer_seal.h"
+
+#define PAUSE_NS 100000000
 
 /* Decoding leaves the credential's own options in its context. */
 struct cr_seal {
@@ -108,6 +112,90 @@ int cr_seal_open(struct cr_seal *seal, const char *text, uint32_t uid,
 				  made_by);
 	else
 		rc = cr_peer_decode(bytes, (size_t)length, message, err);
+	free(bytes);
+	return rc;
+}
+
+/* --- seals --- */
+
+/* True as long as munged may come back; waits a moment then. */
+static int may_come_back(munge_err_t why, const struct timespec *began)
+{
+	const struct timespec pause = { 0, PAUSE_NS };
+	struct timespec now;
+
+	if (errno_of(why) != -EIO)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((now.tv_sec - began->tv_sec) * 1000 +
+		    (now.tv_nsec - began->tv_nsec) / 1000000 >=
+	    CR_SEAL_PATIENCE_MS)
+		return 0;
+	nanosleep(&pause, NULL);
+	return 1;
+}
+
+static int no_answer(munge_err_t why, struct cr_error *err)
+{
+	return cr_error_set(err, -ETIMEDOUT,
+			    "munged does not answer for %d s: %s",
+			    CR_SEAL_PATIENCE_MS / 1000, munge_strerror(why));
+}
+
+int cr_seal_sign(struct cr_seal *seal, const char *words, char **textp,
+		 struct cr_error *err)
+{
+	struct timespec began;
+	munge_err_t why;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	do {
+		why = munge_encode(textp, seal->ctx, words, (int)strlen(words));
+	} while (may_come_back(why, &began));
+	return why == EMUNGE_SUCCESS ? 0 : no_answer(why, err);
+}
+
+/* Origin and contents have been checked with these, too. */
+static int is_genuine(munge_err_t why)
+{
+	return why == EMUNGE_SUCCESS || why == EMUNGE_CRED_EXPIRED ||
+	       why == EMUNGE_CRED_REWOUND || why == EMUNGE_CRED_REPLAYED;
+}
+
+static int check_words(munge_err_t why, uid_t made_by, uint32_t uid,
+		       int is_same, struct cr_error *err)
+{
+	if (errno_of(why) == -EIO)
+		return no_answer(why, err);
+	if (!is_genuine(why))
+		return cr_error_set(err, -ENOKEY, "%s", munge_strerror(why));
+	if (made_by != uid)
+		return cr_error_set(err, -EPERM, "it was made by uid %u",
+				    made_by);
+	return is_same ? 0 :
+			 cr_error_set(err, -EBADMSG, "it says something else");
+}
+
+int cr_seal_verify(struct cr_seal *seal, const char *text, uint32_t uid,
+		   const char *words, struct cr_error *err)
+{
+	struct timespec began;
+	uid_t made_by = (uid_t)-1;
+	void *bytes = NULL;
+	munge_err_t why;
+	int length = 0, rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &began);
+	do {
+		free(bytes);
+		bytes = NULL;
+		why = munge_decode(text, seal->open_ctx, &bytes, &length,
+				   &made_by, NULL);
+	} while (may_come_back(why, &began));
+	rc = check_words(why, made_by, uid,
+			 bytes && (size_t)length == strlen(words) &&
+				 !memcmp(bytes, words, strlen(words)),
+			 err);
 	free(bytes);
 	return rc;
 }

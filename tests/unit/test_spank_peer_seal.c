@@ -3,93 +3,30 @@
  * test_spank_peer_seal.c - sealed messages, with a munged of our own
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "own_munged.h"
 #include "peer_seal.h"
 
 #define NOBODY 65534
 
-static char folder[64], socket_path[96];
-static pid_t munged;
 static const struct cr_peer_message sample = { .type = CR_PEER_TERM,
 					       .job = 12,
 					       .session = 1,
 					       .sequence = 1,
 					       .text = "n2" };
 
-static char *path_of(const char *option, const char *name)
-{
-	char *path = NULL;
-
-	if (asprintf(&path, "%s%s/%s", option, folder, name) < 0)
-		abort();
-	return path;
-}
-
-static void write_key(void)
-{
-	char *path = path_of("", "key");
-	uint8_t key[128];
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0400);
-
-	assert_int_equal(getrandom(key, sizeof(key), 0), sizeof(key));
-	assert_int_equal(write(fd, key, sizeof(key)), sizeof(key));
-	close(fd);
-	free(path);
-}
-
-static int start_munged(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/test_seal.XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	chmod(folder, 0755);
-	snprintf(socket_path, sizeof(socket_path), "%s/socket", folder);
-	write_key();
-	munged = fork();
-	if (munged == 0) {
-		if (!freopen("/dev/null", "w", stderr))
-			_exit(126);
-		execlp("munged", "munged", "--foreground", "--force",
-		       path_of("--key-file=", "key"),
-		       path_of("--socket=", "socket"),
-		       path_of("--pid-file=", "pid"),
-		       path_of("--log-file=", "log"),
-		       path_of("--seed-file=", "seed"), NULL);
-		_exit(127);
-	}
-	for (int i = 0; i < 1000 && access(socket_path, F_OK) < 0; i++)
-		usleep(10000);
-	return access(socket_path, F_OK);
-}
-
-static int stop_munged(void **state)
-{
-	char command[128];
-
-	(void)state;
-	kill(munged, SIGTERM);
-	waitpid(munged, NULL, 0);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
-}
-
 static char *close_one(int ttl)
 {
-	struct cr_seal *seal = cr_seal_create(socket_path, ttl);
+	struct cr_seal *seal = cr_seal_create(munged_socket, ttl);
 	struct cr_error err = { 0 };
 	char *text = NULL;
 
@@ -103,7 +40,7 @@ static char *close_one(int ttl)
 
 static int open_one(const char *text, struct cr_peer_message *m)
 {
-	struct cr_seal *seal = cr_seal_create(socket_path, CR_SEAL_TTL);
+	struct cr_seal *seal = cr_seal_create(munged_socket, CR_SEAL_TTL);
 	struct cr_error err = { 0 };
 	int rc = cr_seal_open(seal, text, geteuid(), m, &err);
 
@@ -175,7 +112,7 @@ static char *close_as_nobody(void)
 		if (setgid(NOBODY) || setuid(NOBODY))
 			_exit(1);
 		/* for root to open */
-		struct cr_seal *seal = cr_seal_create(socket_path, 60);
+		struct cr_seal *seal = cr_seal_create(munged_socket, 60);
 
 		if (!seal || cr_seal_allow(seal, 0) ||
 		    cr_seal_close(seal, &sample, &made, NULL))
