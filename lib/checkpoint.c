@@ -263,6 +263,8 @@ int cr_checkpoint_commit(struct cr_checkpoint *checkpoint, struct cr_error *err)
 	checkpoint->stats.stored_bytes = written.stored_bytes;
 	checkpoint->stats.kernel_bytes = written.kernel_bytes;
 	checkpoint->stats.file_bytes = written.file_bytes;
+	checkpoint->stats.monotonic_ns = checkpoint->head.monotonic_ns;
+	checkpoint->stats.boottime_ns = checkpoint->head.boottime_ns;
 	checkpoint->stage = CR_CHECKPOINT_COMMITTED;
 	return 0;
 }

@@ -121,6 +121,8 @@ struct cr_checkpoint_stats {
 	uint64_t freeze_ns, collect_ns, memory_ns, commit_ns;
 	uint64_t memory_bytes, zero_bytes, stored_bytes, file_bytes;
 	uint64_t kernel_bytes; /* of stored_bytes: by the kernel engine */
+	uint64_t monotonic_ns, boottime_ns; /* the tree's clocks, as in the
+					     * image's head */
 	uint64_t cow_shared_bytes; /* saved once for several tasks */
 };
 

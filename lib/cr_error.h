@@ -7,7 +7,7 @@
  * only prefix it, and whoever is at the top (main, a SPANK hook) logs it once.
  *
  * Each errno has one meaning in this project (docs/admin.md has them):
- *	EBADMSG		the image is damaged
+ *	EBADMSG		the image is damaged, or was altered
  *	ENODATA		the image is cut short
  *	EPROTONOSUPPORT	the image is newer than this program
  *	EEXIST		a vpid of the tree is taken
@@ -18,6 +18,8 @@
  *	EAGAIN		in the way for the moment: may work a moment later
  *	ESTALE		a file is not what it was when the image was written
  *	ETIMEDOUT	a peer did not arrive in time
+ *	ENOKEY		nobody vouches for it: the manifest is not sealed, or with
+ *			a key that munge does not know
  */
 #ifndef CR_ERROR_H
 #define CR_ERROR_H

@@ -236,6 +236,9 @@ static int setup(struct agent *agent, struct cr_error *err)
 	agent->base = event_base_new();
 	if (!agent->base)
 		return cr_error_set(err, -ENOMEM, "no event loop");
+	agent->seal = cr_seal_create(NULL, CR_SEAL_TTL);
+	if (!agent->seal)
+		return cr_error_set(err, -ENOMEM, "no memory for seals");
 	rc = agent_folder_open(agent, err);
 	agent->image_node = agent->step->node;
 	if (!rc)
@@ -289,6 +292,7 @@ int main(void)
 	static struct agent agent = { .stepd = STEPD_FD,
 				      .dirfd = -1,
 				      .step_dirfd = -1,
+				      .image_fd = -1,
 				      .relay = { .control = -1,
 						 .session = -1 } };
 	struct cr_error err = { 0 };

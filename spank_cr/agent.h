@@ -78,6 +78,7 @@ struct agent_result {
 	uint32_t generation; /* save */
 	int is_saved; /* save: it counts; @err is a warning */
 	struct cr_checkpoint_stats stats; /* save */
+	int64_t digest_us; /* save and restart: to read all of the image */
 	uint32_t nr_roots; /* restart; pid_t pids[nr_local_ranks] follow,
 			    * 0 for ranks without one */
 };
@@ -129,7 +130,8 @@ struct agent {
 	/* a step of several nodes: agent_peers.h; else all NULL */
 	struct agent_lead *lead; /* on node 0 */
 	struct agent_member *member;
-	struct cr_seal *seal;
+
+	struct cr_seal *seal; /* of messages to other nodes, and of manifests */
 
 	/* restart */
 	int is_restart; /* ranks are to wait for it */
@@ -138,7 +140,10 @@ struct agent {
 	int is_keeper_used; /* pids and clocks in there are used up */
 	uint32_t *candidates; /* generations to try, newest first */
 	size_t nr_candidates, next_candidate;
-	struct cr_image *image; /* of the one being tried */
+	int image_fd; /* of the one being tried, nothing of it read yet; or -1
+		       */
+	struct cr_image *image; /* the same, in the worker */
+	int64_t digest_us; /* in a worker: see struct agent_result */
 	struct cr_manifest *manifest; /* of the same */
 	uint64_t monotonic_ns, boottime_ns; /* clocks of the same */
 	struct agent_keeper restart_keeper; /* where it is tried */
@@ -194,6 +199,9 @@ int agent_groups_choose(struct agent *agent, struct cr_error *err);
 /* 0; or if it cannot be used, CR_SETUP_WITHOUT, or -errno: the step fails, and
  * the job is held if it has something to go on from. */
 int agent_folder_open(struct agent *agent, struct cr_error *err);
+/* What there is to go on from cannot be used for now: have the job queued again
+ * and held.  Returns the code of @err, which says so then. */
+int agent_folder_hold(struct agent *agent, struct cr_error *err);
 /* True also if that cannot be told. */
 int agent_folder_has_images(const struct agent *agent);
 /* There are images: does Slurm say that the job has never run before?  Then
@@ -208,6 +216,9 @@ int agent_image_open_next(struct agent *agent);
 int agent_image_open(struct agent *agent, uint32_t number,
 		     struct cr_error *err);
 void agent_image_close(struct agent *agent);
+/* In a worker: digest all of it, and open it as an image if it is the one that
+ * its manifest means.  Takes as long as to read it. */
+int agent_image_verify(struct agent *agent, struct cr_error *err);
 /* --- agent_tcp.c: in workers --- */
 /* This node's addresses, and, when the tree is saved, ends of connections to
  * other nodes.  0 or a negative errno. */
@@ -318,6 +329,13 @@ int agent_manifest_init(const struct agent *agent, struct cr_manifest *manifest,
 /* The image is written. */
 int agent_manifest_note_size(int dirfd, struct cr_manifest *manifest,
 			     struct cr_error *err);
+/* ... and will not change: read all of it, if manifests are sealed. */
+int agent_manifest_note_digest(struct agent *agent, int dirfd,
+			       const struct cr_checkpoint *checkpoint,
+			       struct cr_manifest *manifest,
+			       struct cr_error *err);
+/* What manifests are sealed with; NULL: they are not. */
+struct cr_seal *agent_manifest_seal(const struct agent *agent);
 
 /* --- agent_saver.c: the worker that saves, of any step --- */
 /* As agent_work_fn: save into a new generation (of several nodes: into

@@ -36,7 +36,8 @@ static int read_left(const struct agent *agent, uint32_t node,
 	int rc;
 
 	cr_manifest_name_left(name, node);
-	rc = cr_manifest_read_as(agent->step_dirfd, name, part, err);
+	rc = cr_manifest_read_as(agent->step_dirfd, name, part,
+				 agent_manifest_seal(agent), err);
 	if (!rc)
 		part->generation = agent->lead->generation;
 	return rc;
@@ -61,13 +62,24 @@ static int check_image(int dirfd, const struct cr_manifest *part,
 	return 0;
 }
 
-static int read_part(int dirfd, uint32_t node, struct cr_manifest *part,
+/* It is sealed when its image is saved. */
+static int read_part(const struct agent *agent, int dirfd, uint32_t node,
+		     int is_saved, struct cr_manifest *part,
 		     struct cr_error *err)
 {
+	const struct agent_peer *peer = &agent->lead->peers[node];
 	char name[CR_MANIFEST_NAME_MAX];
+	int rc;
 
 	cr_manifest_name_part(name, node);
-	return cr_manifest_read_as(dirfd, name, part, err);
+	rc = cr_manifest_read_as(dirfd, name, part,
+				 is_saved ? agent_manifest_seal(agent) : NULL,
+				 err);
+	if (rc || !is_saved)
+		return rc;
+	if (part->images[0].size != peer->image_size)
+		rc = cr_error_set(err, -ESTALE, "%s is not its last one", name);
+	return rc ? rc : check_image(dirfd, part, err);
 }
 
 static int add_node(const struct agent *agent, int dirfd, uint32_t node,
@@ -81,14 +93,10 @@ static int add_node(const struct agent *agent, int dirfd, uint32_t node,
 	if (peer->state == AGENT_PEER_LEFT)
 		rc = read_left(agent, node, &part, err);
 	else
-		rc = read_part(dirfd, node, &part, err);
+		rc = read_part(agent, dirfd, node, is_saved, &part, err);
 	if (!rc && part.images[0].node != node)
 		rc = cr_error_set(err, -ESTALE, "a part of node %u",
 				  part.images[0].node);
-	if (!rc && is_saved) {
-		part.images[0].size = peer->image_size;
-		rc = check_image(dirfd, &part, err);
-	}
 	if (!rc)
 		rc = cr_manifest_add(whole, &part, err);
 	cr_manifest_free(&part);
@@ -146,7 +154,9 @@ void agent_commit(struct agent *agent, struct agent_result *result)
 	dirfd = gather(agent, 1, &whole, &result->err);
 	agent_hold("commit", NULL);
 	rc = dirfd < 0 ? dirfd :
-			 cr_manifest_commit(dirfd, &whole, &result->err);
+			 cr_manifest_commit(dirfd, &whole,
+					    agent_manifest_seal(agent),
+					    &result->err);
 	agent_hold("committed", NULL);
 	if (rc == -EEXIST)
 		cr_error_set(&result->err, rc,

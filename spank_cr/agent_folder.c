@@ -155,6 +155,11 @@ static int do_without(struct agent *agent, struct cr_error *err)
 	ask_restart_count(agent);
 	if (!agent->step->restart_count)
 		return CR_SETUP_WITHOUT;
+	return agent_folder_hold(agent, err);
+}
+
+int agent_folder_hold(struct agent *agent, struct cr_error *err)
+{
 	agent->refused = *err;
 	if (!hold_job(agent))
 		return err->code;

@@ -75,7 +75,11 @@ void agent_lead_next_candidate(struct agent *agent)
 	}
 	begin_round(agent);
 	if (agent_image_open_next(agent)) {
-		agent_lead_give_up(agent, on_failure, agent->refused.text);
+		agent_lead_give_up(agent,
+				   agent_retry(agent, &agent->refused) ?
+					   CR_ON_FAILURE_LATER :
+					   on_failure,
+				   agent->refused.text);
 		return;
 	}
 	lead->generation = agent->candidates[agent->next_candidate - 1];

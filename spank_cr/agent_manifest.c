@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * agent_manifest.c - this node's part of a manifest, as far as it is known
- * before the trees are looked at; and the image's size afterwards
+ * before the trees are looked at; and the image's size and digest afterwards
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "agent.h"
+#include "agent_peers.h"
+#include "agent_sync.h"
 #include "manifest.h"
 
 static void note_ended(const struct agent *agent, struct cr_manifest *manifest)
@@ -57,4 +59,35 @@ int agent_manifest_note_size(int dirfd, struct cr_manifest *manifest,
 		return cr_error_errno(err, "stat the image");
 	manifest->images[0].size = (uint64_t)st.st_size;
 	return 0;
+}
+
+struct cr_seal *agent_manifest_seal(const struct agent *agent)
+{
+	return agent->config->seal ? agent->seal : NULL;
+}
+
+int agent_manifest_note_digest(struct agent *agent, int dirfd,
+			       const struct cr_checkpoint *checkpoint,
+			       struct cr_manifest *manifest,
+			       struct cr_error *err)
+{
+	struct cr_manifest_image *image = &manifest->images[0];
+	const int64_t began_us = agent_now_us();
+	struct cr_checkpoint_stats stats;
+	int fd, rc;
+
+	if (!agent->config->seal)
+		return 0;
+	fd = openat(dirfd, image->name,
+		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return cr_error_errno(err, "open %s", image->name);
+	rc = cr_digest_file(fd, image->size, agent_sync_is_aborted,
+			    image->digest, err);
+	close(fd);
+	agent->digest_us = agent_now_us() - began_us;
+	cr_checkpoint_stats(checkpoint, &stats);
+	image->monotonic_ns = stats.monotonic_ns;
+	image->boottime_ns = stats.boottime_ns;
+	return rc;
 }

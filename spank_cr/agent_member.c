@@ -77,7 +77,7 @@ static void save(struct agent *agent)
 static void go(struct agent *agent, enum cr_member_phase before)
 {
 	agent_sync_go(agent);
-	if (before == CR_MEMBER_AT_GATE && !agent->image)
+	if (before == CR_MEMBER_AT_GATE && agent->image_fd < 0)
 		agent_restart_ended(agent);
 }
 
@@ -202,8 +202,7 @@ int agent_member_start(struct agent *agent, struct cr_error *err)
 	struct agent_member *member = calloc(1, sizeof(*member));
 
 	agent->member = member;
-	agent->seal = cr_seal_create(NULL, CR_SEAL_TTL);
-	if (!member || !agent->seal)
+	if (!member)
 		return cr_error_set(err, -ENOMEM, "no memory");
 	member->sync_fd = -1;
 	member->heard_ms = agent_now_ms();

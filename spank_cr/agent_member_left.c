@@ -41,7 +41,8 @@ static void write_left(struct agent *agent)
 	cr_manifest_name_left(name, step->node);
 	if (!image.ranks || count_ended(agent, &part) ||
 	    agent_tcp_note_addresses(agent, &part, &err) ||
-	    cr_manifest_write_as(agent->step_dirfd, name, &part, &err))
+	    cr_manifest_write_as(agent->step_dirfd, name, &part,
+				 agent_manifest_seal(agent), &err))
 		agent_log(agent, LOG_WARNING, "%s: %s", name, err.text);
 	free(part.addresses);
 	free(part.ended);

@@ -121,7 +121,7 @@ void agent_member_start_restart(struct agent *agent)
 {
 	struct agent_member *member = agent->member;
 
-	if (!agent->image)
+	if (agent->image_fd < 0)
 		agent_member_event(agent, CR_MEMBER_EV_ARRIVED);
 	else if (agent_restart_start(agent, &member->why))
 		agent_member_event(agent, CR_MEMBER_EV_FAILED);

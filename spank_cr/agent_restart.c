@@ -13,7 +13,6 @@
 #include "agent_park.h"
 #include "agent_peers.h"
 #include "agent_sync.h"
-#include "cr_image.h"
 #include "generation.h"
 #include "manifest.h"
 
@@ -59,7 +58,10 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 	release(agent);
 	agent->phase = AGENT_RUNNING;
 	agent_status_write(agent);
-	agent_log(agent, LOG_INFO, "restarted %u rank trees", result->nr_roots);
+	agent_log(agent, LOG_INFO,
+		  "restarted %u rank trees; their image was verified in %lld "
+		  "ms",
+		  result->nr_roots, (long long)result->digest_us / 1000);
 	if (agent->refused.code)
 		agent_say(agent,
 			  "the newest checkpoint could not be restarted (%s): "
@@ -123,7 +125,9 @@ static void renew_keeper(struct agent *agent)
 static void try_next(struct agent *agent)
 {
 	if (agent_image_open_next(agent)) {
-		give_up(agent, agent->config->on_failure);
+		give_up(agent, agent_retry(agent, &agent->refused) ?
+				       CR_ON_FAILURE_LATER :
+				       agent->config->on_failure);
 		return;
 	}
 	renew_keeper(agent);
@@ -184,7 +188,7 @@ static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 		keep[nr_keep++] = agent->ranks[i].status_socket;
 	}
 	keep[nr_keep++] = agent->relay.session;
-	keep[nr_keep++] = cr_image_fd(agent->image);
+	keep[nr_keep++] = agent->image_fd;
 	keep[nr_keep++] = agent->restart_keeper.init_fd;
 	keep[nr_keep++] = sync_fd;
 	/* a keeper that no shepherd knows lives as long as the restarter */
@@ -210,7 +214,7 @@ int agent_restart_renew(struct agent *agent, struct cr_error *err)
 	(void)err;
 	if (!agent->is_keeper_used && agent->keeper_generation == generation)
 		return 0;
-	if (agent->image)
+	if (agent->image_fd >= 0)
 		renew_keeper(agent);
 	agent->is_keeper_used = 0;
 	agent->keeper_generation = generation;
@@ -247,6 +251,27 @@ void agent_restart(struct agent *agent)
 	failed(agent, &err);
 }
 
+/*
+ * None can be used.  What only lacks its seal, or somebody who knows it, is not
+ * lost for that: its job waits until it can be used, or the admin has said that
+ * it may be.  For what is damaged the program begins anew.
+ */
+static int all_refused(struct agent *agent, struct cr_error *err)
+{
+	free(agent->candidates);
+	agent->candidates = NULL;
+	if (!agent->nr_candidates)
+		return 0;
+	*err = agent->refused;
+	if (err->code == -ENOKEY)
+		return agent_folder_hold(agent, err);
+	if (err->code == -ETIMEDOUT)
+		agent->requeue_later = agent_retry(agent, err);
+	else if (agent->config->on_failure != CR_ON_FAILURE_FAIL)
+		return 0;
+	return cr_error_prefix(err, "no checkpoint can be restarted");
+}
+
 int agent_restart_choose(struct agent *agent, struct cr_error *err)
 {
 	int rc;
@@ -268,12 +293,5 @@ int agent_restart_choose(struct agent *agent, struct cr_error *err)
 			agent->candidates[agent->next_candidate - 1];
 		return 0;
 	}
-	free(agent->candidates);
-	agent->candidates = NULL;
-	if (agent->nr_candidates &&
-	    agent->config->on_failure == CR_ON_FAILURE_FAIL) {
-		*err = agent->refused;
-		return cr_error_prefix(err, "no checkpoint can be restarted");
-	}
-	return 0;
+	return all_refused(agent, err);
 }

@@ -136,6 +136,8 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 	if (agent->member)
 		agent_sync_use(agent->member->worker_fd);
 	if (!rc)
+		rc = agent_image_verify(agent, err);
+	if (!rc)
 		rc = cr_restart(agent->image, &options, restarted, err);
 	free(roots);
 	return rc;
@@ -162,6 +164,7 @@ void agent_restarter_work(struct agent *agent, struct agent_result *result)
 	agent_relay_tell(agent, CR_MSG_RELAY_GO, NULL);
 	agent_relay_close_session(agent);
 	result->nr_roots = (uint32_t)restarted.nr_roots;
+	result->digest_us = agent->digest_us;
 	agent_worker_report(result, pids);
 	agent_restarter_close_streams(agent);
 	agent_image_close(agent);

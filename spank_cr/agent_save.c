@@ -176,11 +176,14 @@ static void outcome(struct agent *agent, const struct cr_error *failure,
 			  result->generation, result->err.text);
 	agent_log(agent, LOG_INFO,
 		  "checkpoint %u: %u tasks, %u threads, %llu bytes, frozen for "
-		  "%llu ms%s",
+		  "%llu ms%s; written in %llu ms, digested in %lld ms",
 		  result->generation, stats->nr_tasks, stats->nr_threads,
 		  (unsigned long long)stats->file_bytes,
 		  (unsigned long long)stats->frozen_ns / 1000000,
-		  agent->save_is_final ? ", ended" : "");
+		  agent->save_is_final ? ", ended" : "",
+		  (unsigned long long)(stats->memory_ns + stats->commit_ns) /
+			  1000000,
+		  (long long)result->digest_us / 1000);
 	if (agent->save_is_final)
 		agent_save_for_good(agent);
 }

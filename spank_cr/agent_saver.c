@@ -2,10 +2,11 @@
 /*
  * agent_saver.c - the worker that saves the trees of this node
  *
- * Image, then manifest, and only then are the trees ended (or thawed).  If it
- * dies before, the kernel lets the trees go on.  Of a step of several nodes it
- * writes its part of the manifest first, waits for the others in between, and
- * the lead agent commits.
+ * Image, its digest, then the manifest, and only then are the trees ended.
+ * Those that are to go on do so once the image is there.  If it dies before,
+ * the kernel lets the trees go on.  Of a step of several nodes it writes its
+ * part of the manifest first, waits for the others in between, and the lead
+ * agent commits.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -54,24 +55,32 @@ static int decide(int dirfd, struct cr_error *err)
 			    "reached");
 }
 
-/* All but memory is known: may it be saved?  The image's size follows. */
+static int write_part(const struct agent *agent, int dirfd,
+		      const struct cr_manifest *manifest, struct cr_seal *seal,
+		      struct cr_error *err)
+{
+	char name[CR_MANIFEST_NAME_MAX];
+
+	cr_manifest_name_part(name, agent->step->node);
+	return cr_manifest_write_as(dirfd, name, manifest, seal, err);
+}
+
+/* All but memory is known: may it be saved?  Whose part it is matters once it
+ * is whole. */
 static int tell_part(const struct agent *agent, int dirfd,
 		     const struct cr_manifest *manifest, struct cr_error *err)
 {
-	char name[CR_MANIFEST_NAME_MAX];
-	int rc;
+	int rc = write_part(agent, dirfd, manifest, NULL, err);
 
-	cr_manifest_name_part(name, agent->step->node);
-	rc = cr_manifest_write_as(dirfd, name, manifest, err);
 	if (rc)
 		return rc;
 	return agent_sync_pass(CR_BARRIER_ENDS, manifest->nr_ends, err);
 }
 
-/* Our image is there: wait for the verdict. */
-static int await_verdict(int dirfd, uint64_t size, struct cr_error *err)
+/* Our image is there, and our part is whole: wait for the verdict. */
+static int await_verdict(int dirfd, struct cr_error *err)
 {
-	switch (agent_sync_reach(CR_BARRIER_SAVED, size)) {
+	switch (agent_sync_reach(CR_BARRIER_DIGESTED, 0)) {
 	case AGENT_SYNC_GO:
 		return 0;
 	case AGENT_SYNC_LOST:
@@ -85,15 +94,13 @@ static int await_verdict(int dirfd, uint64_t size, struct cr_error *err)
 static int publish(const struct agent *agent, int dirfd,
 		   struct cr_manifest *manifest, struct cr_error *err)
 {
-	int rc = 0;
+	struct cr_seal *seal = agent_manifest_seal(agent);
+	int rc;
 
-	if (manifest->images[0].name[0])
-		rc = agent_manifest_note_size(dirfd, manifest, err);
-	if (rc)
-		return rc;
-	if (agent->member)
-		return await_verdict(dirfd, manifest->images[0].size, err);
-	return cr_manifest_write(dirfd, manifest, err);
+	if (!agent->member)
+		return cr_manifest_write(dirfd, manifest, seal, err);
+	rc = write_part(agent, dirfd, manifest, seal, err);
+	return rc ? rc : await_verdict(dirfd, err);
 }
 
 /*
@@ -118,6 +125,7 @@ static int between_queues(void *arg, struct cr_error *err)
 struct saving {
 	struct agent *agent;
 	struct cr_manifest *manifest;
+	struct cr_error warning;
 };
 
 /* The tree is frozen, perhaps once more. */
@@ -153,8 +161,30 @@ static int save_frozen(struct saving *saving, struct cr_checkpoint *checkpoint,
 	if (!rc)
 		rc = cr_checkpoint_commit(checkpoint, err);
 	if (!rc)
-		rc = publish(agent, dirfd, manifest, err);
+		rc = agent_manifest_note_size(dirfd, manifest, err);
+	if (!rc)
+		rc = agent_sync_pass(CR_BARRIER_SAVED, manifest->images[0].size,
+				     err);
 	return rc;
+}
+
+/*
+ * The image is as it will be.  Who is to go on need not wait for its digest,
+ * nor the relay; that a process would not go on is a warning, if it counts.
+ */
+static int finish_image(struct saving *saving, struct cr_checkpoint *checkpoint,
+			int dirfd, struct cr_error *err)
+{
+	struct agent *agent = saving->agent;
+	int rc;
+
+	if (!agent->save_is_final) {
+		cr_checkpoint_thaw(checkpoint, &saving->warning);
+		agent_relay_close_session(agent);
+	}
+	rc = agent_manifest_note_digest(agent, dirfd, checkpoint,
+					saving->manifest, err);
+	return rc ? rc : publish(agent, dirfd, saving->manifest, err);
 }
 
 /*
@@ -162,21 +192,23 @@ static int save_frozen(struct saving *saving, struct cr_checkpoint *checkpoint,
  * can fail.  A process that does not end at once, waiting for a file system,
  * say, is a warning.
  */
-static void let_go(struct agent *agent, struct cr_checkpoint *checkpoint,
+static void let_go(const struct saving *saving,
+		   struct cr_checkpoint *checkpoint,
 		   struct agent_result *result)
 {
+	struct agent *agent = saving->agent;
+
 	result->is_saved = 1;
+	result->digest_us = agent->digest_us;
 	/* what was tried again, and worked, may have left its words */
-	result->err = (struct cr_error){ 0 };
-	if (agent->save_is_final)
+	result->err = saving->warning;
+	if (agent->save_is_final) {
 		agent_relay_tell(agent, CR_MSG_RELAY_HOLD, &result->err);
-	if (!checkpoint)
-		return;
-	if (agent->save_is_final)
-		cr_checkpoint_end(checkpoint, &result->err);
-	else
-		cr_checkpoint_thaw(checkpoint, &result->err);
-	cr_checkpoint_stats(checkpoint, &result->stats);
+		if (checkpoint)
+			cr_checkpoint_end(checkpoint, &result->err);
+	}
+	if (checkpoint)
+		cr_checkpoint_stats(checkpoint, &result->stats);
 }
 
 /* Of several nodes the others wait, frozen, and give up after their timeout. */
@@ -196,7 +228,7 @@ static int save_tree(struct agent *agent, int dirfd,
 {
 	const struct cr_step *step = agent->step;
 	struct cr_checkpoint *checkpoint = NULL;
-	struct saving saving = { agent, manifest };
+	struct saving saving = { .agent = agent, .manifest = manifest };
 	cpu_set_t cpus;
 	struct cr_checkpoint_options options = {
 		.roots = roots,
@@ -230,7 +262,9 @@ static int save_tree(struct agent *agent, int dirfd,
 	if (!rc)
 		rc = save_frozen(&saving, checkpoint, dirfd, &result->err);
 	if (!rc)
-		let_go(agent, checkpoint, result);
+		rc = finish_image(&saving, checkpoint, dirfd, &result->err);
+	if (!rc)
+		let_go(&saving, checkpoint, result);
 	cr_checkpoint_close(checkpoint);
 	return rc;
 }
@@ -239,6 +273,7 @@ static int save_tree(struct agent *agent, int dirfd,
 static int save_ended(struct agent *agent, int dirfd,
 		      struct cr_manifest *manifest, struct agent_result *result)
 {
+	const struct saving saving = { .agent = agent };
 	struct cr_error *err = &result->err;
 	int rc = agent_sync_pass(CR_BARRIER_FROZEN, 0, err);
 
@@ -248,9 +283,11 @@ static int save_ended(struct agent *agent, int dirfd,
 	if (!rc)
 		rc = tell_part(agent, dirfd, manifest, err);
 	if (!rc)
+		rc = agent_sync_pass(CR_BARRIER_SAVED, 0, err);
+	if (!rc)
 		rc = publish(agent, dirfd, manifest, err);
 	if (!rc)
-		let_go(agent, NULL, result);
+		let_go(&saving, NULL, result);
 	return rc;
 }
 

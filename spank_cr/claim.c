@@ -75,7 +75,7 @@ int cr_claim_newest(int step_dirfd, struct cr_manifest *manifest)
 	free(numbers);
 	if (fd < 0)
 		return fd;
-	rc = cr_manifest_read(fd, manifest, NULL);
+	rc = cr_manifest_read(fd, manifest, NULL, NULL);
 	close(fd);
 	return rc;
 }

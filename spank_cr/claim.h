@@ -35,7 +35,8 @@ int cr_claim_peek(int dirfd, const struct cr_step *step, struct cr_error *err);
 int cr_claim_is_held(int dirfd, const struct cr_step *step);
 
 /* The newest generation's manifest, cr_manifest_free() it.  0, -ENOENT: there
- * is none, or another negative errno. */
+ * is none, or another negative errno.  To choose by: whether it is genuine is
+ * looked at when it is restarted from. */
 int cr_claim_newest(int step_dirfd, struct cr_manifest *manifest);
 
 #endif /* CLAIM_H */

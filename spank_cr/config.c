@@ -164,6 +164,20 @@ static int set_retries(struct cr_config *config, const char *value,
 			  CR_CONFIG_RETRIES_MAX, err);
 }
 
+static int set_seal(struct cr_config *config, const char *value,
+		    struct cr_error *err)
+{
+	if (!strcmp(value, "yes"))
+		config->seal = 1;
+	else if (!strcmp(value, "no"))
+		config->seal = 0;
+	else
+		return cr_error_set(err, -EINVAL,
+				    "seal '%s' is neither 'yes' nor 'no'",
+				    value);
+	return 0;
+}
+
 static const struct setting settings[CR_NR_SETTINGS] = {
 	[CR_SETTING_ON] = { "on", "SPANK_CR", set_on },
 	[CR_SETTING_DIR] = { "dir", "SPANK_CR_DIR", set_dir },
@@ -180,6 +194,7 @@ static const struct setting settings[CR_NR_SETTINGS] = {
 	[CR_SETTING_POLL] = { "poll", NULL, set_poll },
 	[CR_SETTING_TIMEOUT] = { "timeout", NULL, set_timeout },
 	[CR_SETTING_RETRIES] = { "retries", NULL, set_retries },
+	[CR_SETTING_SEAL] = { "seal", NULL, set_seal },
 };
 
 const char *cr_setting_name(enum cr_setting setting)
@@ -200,6 +215,7 @@ void cr_config_init(struct cr_config *config)
 	config->poll = CR_CONFIG_POLL_DEFAULT;
 	config->timeout = CR_CONFIG_TIMEOUT_DEFAULT;
 	config->retries = CR_CONFIG_RETRIES_DEFAULT;
+	config->seal = 1;
 	config->compression = CR_COMPRESS_NONE;
 	config->on_failure = CR_ON_FAILURE_RESTART;
 }

@@ -39,6 +39,7 @@ enum cr_setting {
 	CR_SETTING_POLL,
 	CR_SETTING_TIMEOUT,
 	CR_SETTING_RETRIES,
+	CR_SETTING_SEAL,
 	CR_NR_SETTINGS,
 };
 
@@ -60,6 +61,7 @@ struct cr_config {
 			       * of several nodes is saved or restarted */
 	unsigned int retries; /* runs of the job that a restart may fail in, one
 			       * after the other, for a reason that may pass */
+	int seal; /* manifests are sealed, and believed only if they are */
 	int compression; /* enum cr_compression */
 	int on_failure; /* enum cr_on_failure */
 	int tcp_close; /* TCP connections that lead out of the step are reset at

@@ -26,63 +26,104 @@ void cr_manifest_init(struct cr_manifest *manifest, const struct cr_step *step)
 	strcpy(manifest->identity, step->identity);
 }
 
-static int write_manifest(int dirfd, const char *name, int once,
-			  const struct cr_manifest *manifest,
-			  struct cr_error *err)
+/* Sealed, if it is to be; free(3) it.  NULL: it cannot be. */
+static char *make_text(const struct cr_manifest *manifest, struct cr_seal *seal,
+		       struct cr_error *err)
 {
 	json_t *json = cr_manifest_pack(manifest);
-	char *text;
+	char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+	char *sealed;
+
+	json_decref(json);
+	if (!text)
+		cr_error_set(err, -ENOMEM, "no memory for the manifest");
+	if (!text || !seal)
+		return text;
+	sealed = cr_manifest_seal(seal, text, err);
+	free(text);
+	return sealed;
+}
+
+static int write_manifest(int dirfd, const char *name, int once,
+			  const struct cr_manifest *manifest,
+			  struct cr_seal *seal, struct cr_error *err)
+{
+	struct cr_error why = { 0 };
+	char *text = make_text(manifest, seal, &why);
 	int rc;
 
-	text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 	if (!text)
-		rc = cr_error_set(err, -ENOMEM, "no memory for the manifest");
-	else
-		rc = cr_manifest_write_text(dirfd, name, once, text, err);
+		return cr_error_set(err, why.code, "%s", why.text);
+	rc = cr_manifest_write_text(dirfd, name, once, text, err);
 	free(text);
-	json_decref(json);
 	return rc;
 }
 
 int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
-		      struct cr_error *err)
+		      struct cr_seal *seal, struct cr_error *err)
 {
-	return write_manifest(dirfd, CR_MANIFEST_NAME, 0, manifest, err);
+	return write_manifest(dirfd, CR_MANIFEST_NAME, 0, manifest, seal, err);
 }
 
 int cr_manifest_write_as(int dirfd, const char *name,
 			 const struct cr_manifest *manifest,
-			 struct cr_error *err)
+			 struct cr_seal *seal, struct cr_error *err)
 {
-	return write_manifest(dirfd, name, 0, manifest, err);
+	return write_manifest(dirfd, name, 0, manifest, seal, err);
 }
 
 int cr_manifest_commit(int dirfd, const struct cr_manifest *manifest,
-		       struct cr_error *err)
+		       struct cr_seal *seal, struct cr_error *err)
 {
-	return write_manifest(dirfd, CR_MANIFEST_NAME, 1, manifest, err);
+	return write_manifest(dirfd, CR_MANIFEST_NAME, 1, manifest, seal, err);
+}
+
+static int parse(const char *name, const char *text,
+		 struct cr_manifest *manifest, struct cr_error *err)
+{
+	json_error_t why;
+	json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+	int rc;
+
+	if (!json)
+		return cr_error_set(err, -EBADMSG, "%s is not JSON: %s", name,
+				    why.text);
+	rc = cr_manifest_unpack(json, manifest, err);
+	json_decref(json);
+	return rc;
+}
+
+/* A seal says nothing about an image without a digest. */
+static int check_digests(const struct cr_manifest *manifest, const char *name,
+			 struct cr_error *err)
+{
+	for (size_t i = 0; i < manifest->nr_images; i++)
+		if (manifest->images[i].name[0] &&
+		    !manifest->images[i].digest[0])
+			return cr_error_set(err, -ENOKEY,
+					    "%s has no digest of %s", name,
+					    manifest->images[i].name);
+	return 0;
 }
 
 int cr_manifest_read_as(int dirfd, const char *name,
-			struct cr_manifest *manifest, struct cr_error *err)
+			struct cr_manifest *manifest, struct cr_seal *seal,
+			struct cr_error *err)
 {
-	json_error_t why;
 	char *text = NULL;
-	json_t *json;
 	int rc;
 
 	memset(manifest, 0, sizeof(*manifest));
 	rc = cr_manifest_read_text(dirfd, name, &text, err);
 	if (rc)
 		return rc;
-	json = json_loads(text, JSON_REJECT_DUPLICATES, &why);
-	if (!json)
-		rc = cr_error_set(err, -EBADMSG, "%s is not JSON: %s", name,
-				  why.text);
-	else
-		rc = cr_manifest_unpack(json, manifest, err);
-	json_decref(json);
+	if (seal)
+		rc = cr_manifest_check_seal(seal, name, text, err);
+	if (!rc)
+		rc = parse(name, text, manifest, err);
 	free(text);
+	if (!rc && seal && (rc = check_digests(manifest, name, err)))
+		cr_manifest_free(manifest);
 	return rc;
 }
 
@@ -99,9 +140,10 @@ static int is_whole(const struct cr_manifest *manifest)
 }
 
 int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
-		     struct cr_error *err)
+		     struct cr_seal *seal, struct cr_error *err)
 {
-	int rc = cr_manifest_read_as(dirfd, CR_MANIFEST_NAME, manifest, err);
+	int rc = cr_manifest_read_as(dirfd, CR_MANIFEST_NAME, manifest, seal,
+				     err);
 
 	if (rc || is_whole(manifest))
 		return rc;

@@ -15,6 +15,7 @@
 
 #include "cr_error.h"
 #include "cr_tcp.h"
+#include "image_digest.h"
 #include "step.h"
 
 #define CR_MANIFEST_NAME "manifest.json"
@@ -33,6 +34,10 @@ struct cr_manifest_image {
 	uint32_t node; /* index in the step */
 	uint64_t size; /* bytes */
 	char name[CR_MANIFEST_NAME_MAX]; /* "": its ranks had all ended */
+	char digest[CR_DIGEST_SIZE]; /* of the file; "": not known */
+	/* of the saved tree, only with a digest: then nothing of the image has
+	 * to be read before it is known to be genuine */
+	uint64_t monotonic_ns, boottime_ns;
 	/* Ranks of that node: "0-3,8".  NULL: not known (of one node).  Freed
 	 * with the manifest. */
 	char *ranks;
@@ -95,32 +100,43 @@ struct cr_manifest {
 /* What it takes over from the step, and the time; no arrays, all else 0. */
 void cr_manifest_init(struct cr_manifest *manifest, const struct cr_step *step);
 
-/* Make @manifest durable in @dirfd under its name. 0 or a negative errno. */
+/*
+ * What is written is sealed with @seal (peer_seal.h), and what is read must
+ * have been, by root; NULL: neither.
+ */
+struct cr_seal;
+
+/* Make @manifest durable in @dirfd under its name. 0 or a negative errno
+ * (-ETIMEDOUT: munged does not answer). */
 int cr_manifest_write(int dirfd, const struct cr_manifest *manifest,
-		      struct cr_error *err);
+		      struct cr_seal *seal, struct cr_error *err);
 
 /*
  * Read and check the one in @dirfd.  On success the arrays belong to the
  * caller: cr_manifest_free().
- * Returns 0, -ENOENT (no generation), -EBADMSG (not a manifest, or not
- * consistent), -EPROTONOSUPPORT (newer), -EPERM (somebody else's file).
+ * Returns 0, -ENOENT (no generation), -EBADMSG (not a manifest, not
+ * consistent, or altered since it was sealed), -EPROTONOSUPPORT (newer), -EPERM
+ * (somebody else's file, or sealed by somebody else), -ENOKEY (not sealed, or
+ * an image without a digest; or munge knows its key not or no more), -ETIMEDOUT
+ * (munged does not answer).
  */
 int cr_manifest_read(int dirfd, struct cr_manifest *manifest,
-		     struct cr_error *err);
+		     struct cr_seal *seal, struct cr_error *err);
 
 /* The same under another name, and without ado: a part. */
 int cr_manifest_write_as(int dirfd, const char *name,
 			 const struct cr_manifest *manifest,
-			 struct cr_error *err);
+			 struct cr_seal *seal, struct cr_error *err);
 int cr_manifest_read_as(int dirfd, const char *name,
-			struct cr_manifest *manifest, struct cr_error *err);
+			struct cr_manifest *manifest, struct cr_seal *seal,
+			struct cr_error *err);
 
 /*
  * Commit: as cr_manifest_write(), but never in place of anything that is
  * there.  -EEXIST: the generation was given up before (or is complete).
  */
 int cr_manifest_commit(int dirfd, const struct cr_manifest *manifest,
-		       struct cr_error *err);
+		       struct cr_seal *seal, struct cr_error *err);
 
 /*
  * Give the generation in @dirfd up for good: cr_manifest_commit() fails from

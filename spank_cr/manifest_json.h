@@ -21,6 +21,15 @@ int cr_manifest_write_text(int dirfd, const char *name, int once,
 int cr_manifest_read_text(int dirfd, const char *name, char **textp,
 			  struct cr_error *err);
 
+/* --- manifest_seal.c --- */
+/* @text, which cr_manifest_pack() has made, sealed; free(3) it.  NULL: it
+ * cannot be. */
+char *cr_manifest_seal(struct cr_seal *seal, const char *text,
+		       struct cr_error *err);
+/* Is @text, of file @name, sealed?  As cr_manifest_read(). */
+int cr_manifest_check_seal(struct cr_seal *seal, const char *name,
+			   const char *text, struct cr_error *err);
+
 /* --- manifest_pack.c; NULL without memory --- */
 json_t *cr_manifest_pack(const struct cr_manifest *manifest);
 /* A step's command as manifests have it. */

@@ -6,19 +6,31 @@
 
 #include "manifest_json.h"
 
+static void pack_digest(const struct cr_manifest_image *image, json_t *json)
+{
+	if (!image->digest[0])
+		return;
+	json_object_set_new(json, "digest", json_string(image->digest));
+	json_object_set_new(json, "monotonic_ns",
+			    json_integer((json_int_t)image->monotonic_ns));
+	json_object_set_new(json, "boottime_ns",
+			    json_integer((json_int_t)image->boottime_ns));
+}
+
 static json_t *pack_images(const struct cr_manifest *manifest)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < manifest->nr_images; i++) {
 		const struct cr_manifest_image *image = &manifest->images[i];
+		json_t *json =
+			json_pack("{sI ss sI ss*}", "node",
+				  (json_int_t)image->node, "name", image->name,
+				  "size", (json_int_t)image->size, "ranks",
+				  image->ranks);
 
-		json_array_append_new(array,
-				      json_pack("{sI ss sI ss*}", "node",
-						(json_int_t)image->node, "name",
-						image->name, "size",
-						(json_int_t)image->size,
-						"ranks", image->ranks));
+		pack_digest(image, json);
+		json_array_append_new(array, json);
 	}
 	return array;
 }

@@ -71,6 +71,19 @@ static void unpack_ranks(const json_t *json, struct cr_manifest_image *image,
 		*bad = 1;
 }
 
+static void unpack_digest(const json_t *json, struct cr_manifest_image *image,
+			  int *bad)
+{
+	if (!json_object_get(json, "digest"))
+		return;
+	if (cr_json_text(json, "digest", image->digest,
+			 sizeof(image->digest)) ||
+	    !cr_digest_is_valid(image->digest))
+		*bad = 1;
+	image->monotonic_ns = get_u64(json, "monotonic_ns", bad);
+	image->boottime_ns = get_u64(json, "boottime_ns", bad);
+}
+
 static void unpack_image(const json_t *json, void *to, int *bad)
 {
 	struct cr_manifest_image *image = to;
@@ -80,6 +93,7 @@ static void unpack_image(const json_t *json, void *to, int *bad)
 	if (cr_json_text(json, "name", image->name, sizeof(image->name)) ||
 	    image->name[0] == '.' || strchr(image->name, '/'))
 		*bad = 1;
+	unpack_digest(json, image, bad);
 	unpack_ranks(json, image, bad);
 }
 

@@ -52,6 +52,11 @@ static const struct field lead[CR_NR_LEAD_PHASES][CR_NR_LEAD_EVENTS] = {
 		LEV(ABSENT) = L(IDLE, ABORT),
 	},
 	[CR_LEAD_SAVE] = {
+		LEV(ALL) = L(DIGEST, PASS),
+		LEV(FAILED) = L(IDLE, ABORT),
+		LEV(ABSENT) = L(IDLE, ABORT),
+	},
+	[CR_LEAD_DIGEST] = {
 		LEV(ALL) = L(COMMIT, COMMIT),
 		LEV(FAILED) = L(IDLE, ABORT),
 		LEV(ABSENT) = L(IDLE, ABORT),
@@ -127,8 +132,16 @@ static const struct field member[CR_NR_MEMBER_PHASES][CR_NR_MEMBER_EVENTS] = {
 		ABORTABLE,
 		MEV(ARRIVED) = M(SAVED, TELL),
 	},
-	/* the lead may have committed: only it or the manifest can tell */
 	[CR_MEMBER_SAVED] = {
+		ABORTABLE,
+		MEV(PASS) = M(DIGESTING, GO),
+	},
+	[CR_MEMBER_DIGESTING] = {
+		ABORTABLE,
+		MEV(ARRIVED) = M(DIGESTED, TELL),
+	},
+	/* the lead may have committed: only it or the manifest can tell */
+	[CR_MEMBER_DIGESTED] = {
 		MEV(CHECKPOINT) = M(THAWING, THAW),
 		MEV(PASS) = M(ENDING, GO),
 		MEV(ABORT) = M(THAWING, THAW),
@@ -210,6 +223,7 @@ enum cr_barrier cr_lead_barrier(enum cr_lead_phase phase)
 		[CR_LEAD_ENDS] = CR_BARRIER_ENDS,
 		[CR_LEAD_MATCH] = CR_BARRIER_MATCHED,
 		[CR_LEAD_SAVE] = CR_BARRIER_SAVED,
+		[CR_LEAD_DIGEST] = CR_BARRIER_DIGESTED,
 		[CR_LEAD_COMMIT] = CR_BARRIER_COMMITTED,
 		[CR_LEAD_JOIN] = CR_BARRIER_READY,
 		[CR_LEAD_RESTORE] = CR_BARRIER_GATE,
@@ -228,7 +242,9 @@ enum cr_barrier cr_member_barrier(enum cr_member_phase phase)
 		[CR_MEMBER_LISTING] = CR_BARRIER_ENDS,
 		[CR_MEMBER_LISTED] = CR_BARRIER_MATCHED,
 		[CR_MEMBER_SAVING] = CR_BARRIER_SAVED,
-		[CR_MEMBER_SAVED] = CR_BARRIER_COMMITTED,
+		[CR_MEMBER_SAVED] = CR_BARRIER_SAVED,
+		[CR_MEMBER_DIGESTING] = CR_BARRIER_DIGESTED,
+		[CR_MEMBER_DIGESTED] = CR_BARRIER_COMMITTED,
 		[CR_MEMBER_JOINING] = CR_BARRIER_READY,
 		[CR_MEMBER_READY] = CR_BARRIER_READY,
 		[CR_MEMBER_RESTORING] = CR_BARRIER_GATE,
@@ -241,8 +257,8 @@ enum cr_barrier cr_member_barrier(enum cr_member_phase phase)
 const char *cr_lead_phase_name(enum cr_lead_phase phase)
 {
 	static const char *const names[CR_NR_LEAD_PHASES] = {
-		"idle",	 "prepare", "freeze", "queues", "ends",
-		"match", "save",    "commit", "join",	"restore",
+		"idle", "prepare", "freeze", "queues", "ends",	  "match",
+		"save", "digest",  "commit", "join",   "restore",
 	};
 
 	return phase < CR_NR_LEAD_PHASES ? names[phase] : "?";
@@ -251,10 +267,10 @@ const char *cr_lead_phase_name(enum cr_lead_phase phase)
 const char *cr_member_phase_name(enum cr_member_phase phase)
 {
 	static const char *const names[CR_NR_MEMBER_PHASES] = {
-		"idle",	   "freezing", "frozen",    "reading",
-		"read",	   "listing",  "listed",    "saving",
-		"saved",   "deciding", "ending",    "thawing",
-		"joining", "ready",    "restoring", "at gate",
+		"idle",	    "freezing",	 "frozen",  "reading", "read",
+		"listing",  "listed",	 "saving",  "saved",   "digesting",
+		"digested", "deciding",	 "ending",  "thawing", "joining",
+		"ready",    "restoring", "at gate",
 	};
 
 	return phase < CR_NR_MEMBER_PHASES ? names[phase] : "?";
@@ -263,8 +279,8 @@ const char *cr_member_phase_name(enum cr_member_phase phase)
 const char *cr_barrier_name(enum cr_barrier barrier)
 {
 	static const char *const names[CR_NR_BARRIERS] = {
-		"none",	 "frozen",    "queues", "ends", "matched",
-		"saved", "committed", "ready",	"gate",
+		"none",	 "frozen",   "queues",	  "ends",  "matched",
+		"saved", "digested", "committed", "ready", "gate",
 	};
 
 	return barrier < CR_NR_BARRIERS ? names[barrier] : "?";

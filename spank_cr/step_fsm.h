@@ -23,7 +23,8 @@ enum cr_barrier {
 	CR_BARRIER_QUEUES, /* all send queues are read, no receive queue is */
 	CR_BARRIER_ENDS, /* all ends of TCP connections are known */
 	CR_BARRIER_MATCHED, /* ... and belong together: images are written */
-	CR_BARRIER_SAVED, /* all images are durable */
+	CR_BARRIER_SAVED, /* all images are durable: who goes on, goes on */
+	CR_BARRIER_DIGESTED, /* ... and their digests known */
 	CR_BARRIER_COMMITTED, /* the manifest is in place: no way back */
 	/* of a restart, in this order */
 	CR_BARRIER_READY, /* ranks are there, the image is open */
@@ -41,6 +42,7 @@ enum cr_lead_phase {
 	CR_LEAD_ENDS,
 	CR_LEAD_MATCH, /* does a connection lead out of the step? */
 	CR_LEAD_SAVE,
+	CR_LEAD_DIGEST, /* of a periodic one, programs run again */
 	CR_LEAD_COMMIT, /* the manifest is being put in place */
 	CR_LEAD_JOIN, /* of a restart: nodes and their ranks come */
 	CR_LEAD_RESTORE,
@@ -86,7 +88,9 @@ enum cr_member_phase {
 	CR_MEMBER_LISTING, /* receive queues, and so all ends of connections */
 	CR_MEMBER_LISTED,
 	CR_MEMBER_SAVING,
-	CR_MEMBER_SAVED, /* from here on it cannot abort by itself */
+	CR_MEMBER_SAVED,
+	CR_MEMBER_DIGESTING,
+	CR_MEMBER_DIGESTED, /* from here on it cannot abort by itself */
 	CR_MEMBER_DECIDING, /* the lead is lost: look whether it committed */
 	CR_MEMBER_ENDING, /* committed: being ended, or thawed if periodic */
 	CR_MEMBER_THAWING, /* given up: the worker cleans up */

@@ -124,7 +124,8 @@ static void write_parts(uint32_t nr)
 	for (uint32_t i = 0; i < nr; i++) {
 		fill_part(&part, i, nr);
 		cr_manifest_name_part(name, i);
-		need(cr_manifest_write_as(dirfd, name, &part, &err), &err);
+		need(cr_manifest_write_as(dirfd, name, &part, NULL, &err),
+		     &err);
 		cr_manifest_free(&part);
 	}
 }
@@ -139,7 +140,7 @@ static void gather(struct cr_manifest *whole, uint32_t nr, double us[2])
 	for (uint32_t i = 0; i < nr; i++) {
 		begin = now_us();
 		cr_manifest_name_part(name, i);
-		need(cr_manifest_read_as(dirfd, name, &part, &err), &err);
+		need(cr_manifest_read_as(dirfd, name, &part, NULL, &err), &err);
 		middle = now_us();
 		need(cr_manifest_add(whole, &part, &err), &err);
 		us[0] += middle - begin;
@@ -168,9 +169,9 @@ static void measure(uint32_t nr)
 	us[2] = now_us();
 	need(cr_connections_check(&whole, &err), &err);
 	us[3] = now_us();
-	need(cr_manifest_commit(dirfd, &whole, &err), &err);
+	need(cr_manifest_commit(dirfd, &whole, NULL, &err), &err);
 	us[4] = now_us();
-	need(cr_manifest_read(dirfd, &again, &err), &err);
+	need(cr_manifest_read(dirfd, &again, NULL, &err), &err);
 	us[5] = now_us();
 	need(cr_connections_peers(&again, 0, NULL, 0, &peers, &nr_peers, &err),
 	     &err);

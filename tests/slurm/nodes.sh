@@ -50,9 +50,9 @@ requeue
 await_held "$lead" committed
 lab exec head /run/spank_cr/bin/cr status --dir /shared/cr "$job.0" |
 	tee "$work/status"
-[ "$(grep -c ' saved ' "$work/status")" = 2 ] || fail "cr status: not saved"
+[ "$(grep -c ' digested ' "$work/status")" = 2 ] || fail "cr status: not digested"
 lab exec head /run/spank_cr/bin/cr status --json --dir /shared/cr "$job" |
-	grep -q '"phase": "saved"' || fail "cr status --json"
+	grep -q '"phase": "digested"' || fail "cr status --json"
 kill_agent "$lead"
 await_log "the manifest will tell"
 release "$lead" committed

@@ -85,7 +85,7 @@ static void leave_image(struct fixture *f, uint32_t number,
 
 	strcpy(manifest.identity, identity);
 	gen = cr_generation_create(fd, &manifest.generation, NULL);
-	assert_int_equal(cr_manifest_write(gen, &manifest, NULL), 0);
+	assert_int_equal(cr_manifest_write(gen, &manifest, NULL, NULL), 0);
 	close(gen);
 	close(fd);
 }
@@ -106,7 +106,8 @@ static int claim(struct fixture *f, uint32_t number, const char *identity)
 	assert_int_equal(cr_generation_list(fd, &numbers, &nr, NULL), 0);
 	if (nr) {
 		gen = cr_generation_open(fd, numbers[0], NULL);
-		assert_int_equal(cr_manifest_read(gen, &manifest, NULL), 0);
+		assert_int_equal(cr_manifest_read(gen, &manifest, NULL, NULL),
+				 0);
 		left = (int)manifest.step;
 		cr_manifest_free(&manifest);
 		close(gen);

@@ -40,6 +40,8 @@ static void good_values_are_taken(void **state)
 		{ CR_SETTING_LOG, "/var/log/a" },
 		{ CR_SETTING_POLL, "0" },
 		{ CR_SETTING_POLL, "3600" },
+		{ CR_SETTING_SEAL, "yes" },
+		{ CR_SETTING_SEAL, "no" },
 	};
 
 	(void)state;
@@ -77,6 +79,7 @@ static void bad_values_are_refused_with_a_sentence(void **state)
 		{ CR_SETTING_KEEP, "101" },
 		{ CR_SETTING_COMPRESS, "gzip" },
 		{ CR_SETTING_ON_FAILURE, "ignore" },
+		{ CR_SETTING_SEAL, "perhaps" },
 		{ CR_SETTING_TCP, "" },
 		{ CR_SETTING_TCP, "reset" },
 		{ CR_SETTING_AGENT, "agent" },

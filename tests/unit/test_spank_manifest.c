@@ -96,8 +96,9 @@ static void what_is_written_is_read(void **state)
 	struct fixture *f = *state;
 	struct cr_manifest m;
 
-	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL), 0);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL),
+			 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), 0);
 	assert_int_equal(m.generation, 3);
 	assert_int_equal(m.job, 12);
 	assert_int_equal(m.step, 0xfffffffbu);
@@ -125,8 +126,9 @@ static void a_step_without_ranks_is_read(void **state)
 	struct cr_manifest m;
 
 	f->manifest.nr_ranks = 0;
-	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL), 0);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL),
+			 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), 0);
 	cr_manifest_free(&m);
 }
 
@@ -149,7 +151,7 @@ static void no_damage_crashes_the_reader(void **state)
 	ssize_t length;
 	int fd;
 
-	cr_manifest_write(f->dirfd, &f->manifest, NULL);
+	cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL);
 	fd = openat(f->dirfd, CR_MANIFEST_NAME, O_RDONLY);
 	length = read(fd, whole, sizeof(whole) - 1);
 	close(fd);
@@ -157,7 +159,7 @@ static void no_damage_crashes_the_reader(void **state)
 		memcpy(text, whole, (size_t)i);
 		text[i] = '\0';
 		write_text(f, text);
-		assert_int_equal(cr_manifest_read(f->dirfd, &m, &err),
+		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, &err),
 				 -EBADMSG);
 		assert_null(m.images);
 	}
@@ -165,7 +167,7 @@ static void no_damage_crashes_the_reader(void **state)
 		memcpy(text, whole, (size_t)length + 1);
 		text[i] ^= 0x01;
 		write_text(f, text);
-		cr_manifest_read(f->dirfd, &m, &err);
+		cr_manifest_read(f->dirfd, &m, NULL, &err);
 		cr_manifest_free(&m);
 	}
 }
@@ -179,14 +181,14 @@ static void what_is_not_consistent_is_refused(void **state)
 
 	for (size_t i = 0; i < NR(names); i++) {
 		strcpy(f->image.name, names[i]);
-		cr_manifest_write(f->dirfd, &f->manifest, NULL);
-		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL),
+		cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL);
+		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL),
 				 -EBADMSG);
 	}
 	strcpy(f->image.name, "node_0.img");
 	f->manifest.nr_nodes = 2;
-	cr_manifest_write(f->dirfd, &f->manifest, NULL);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -EBADMSG);
+	cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), -EBADMSG);
 }
 
 static void a_connection_that_cannot_be_is_refused(void **state)
@@ -201,8 +203,8 @@ static void a_connection_that_cannot_be_is_refused(void **state)
 		f->end.end.fin_sent = i == 2 ? 2 : 0;
 		f->end.end.fin_received = i == 3 ? 2 : 0;
 		f->address.prefix = i == 4 ? 129 : 24;
-		cr_manifest_write(f->dirfd, &f->manifest, NULL);
-		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL),
+		cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL);
+		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL),
 				 -EBADMSG);
 	}
 }
@@ -218,7 +220,7 @@ static void a_manifest_without_connections_is_read(void **state)
 		      "\"restart_count\": 0, \"time\": 1, \"identity\": "
 		      "\"\", \"command\": \"a\", \"images\": [{\"node\": 0, "
 		      "\"size\": 1, \"name\": \"node_0.img\"}]}");
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), 0);
 	assert_int_equal(m.nr_addresses, 0);
 	assert_int_equal(m.nr_ends, 0);
 	cr_manifest_free(&m);
@@ -230,7 +232,7 @@ static void a_newer_format_is_refused(void **state)
 	struct cr_manifest m;
 
 	write_text(f, "{\"format\": 2}");
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL),
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL),
 			 -EPROTONOSUPPORT);
 }
 
@@ -241,7 +243,7 @@ static void a_link_is_not_followed(void **state)
 
 	assert_int_equal(symlinkat("/etc/passwd", f->dirfd, CR_MANIFEST_NAME),
 			 0);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -ELOOP);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), -ELOOP);
 }
 
 static void another_users_file_is_refused(void **state)
@@ -251,9 +253,9 @@ static void another_users_file_is_refused(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	cr_manifest_write(f->dirfd, &f->manifest, NULL);
+	cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL);
 	assert_int_equal(fchownat(f->dirfd, CR_MANIFEST_NAME, 1, 1, 0), 0);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -EPERM);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), -EPERM);
 }
 
 static void only_its_own_step_matches(void **state)
@@ -324,8 +326,8 @@ static void a_strange_command_matches_after_reading(void **state)
 				.command = "a b\xff\n" };
 	struct cr_manifest m;
 
-	cr_manifest_write(f->dirfd, &f->manifest, NULL);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), 0);
 	assert_int_equal(cr_manifest_match(&m, &step, NULL), 0);
 	cr_manifest_free(&m);
 }
@@ -343,7 +345,7 @@ static void a_write_that_fails_leaves_no_manifest(void **state)
 
 	for (size_t i = 0; i < NR(points); i++) {
 		setenv("CR_FAULT", points[i].fault, 1);
-		assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest,
+		assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL,
 						   NULL),
 				 points[i].code);
 		unsetenv("CR_FAULT");
@@ -354,7 +356,8 @@ static void a_write_that_fails_leaves_no_manifest(void **state)
 					   0),
 				 -1);
 	}
-	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL), 0);
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL),
+			 0);
 }
 #endif
 
@@ -382,10 +385,10 @@ static void parts_become_a_whole(void **state)
 			f->image.name[0] = '\0'; /* all had ended there */
 		cr_manifest_name_part(name, node);
 		assert_int_equal(cr_manifest_write_as(f->dirfd, name, &part,
-						      NULL),
+						      NULL, NULL),
 				 0);
 		assert_int_equal(cr_manifest_read_as(f->dirfd, name, &again,
-						     NULL),
+						     NULL, NULL),
 				 0);
 		unlinkat(f->dirfd, name, 0);
 		assert_int_equal(cr_manifest_add(&whole, &again, NULL), 0);
@@ -394,9 +397,9 @@ static void parts_become_a_whole(void **state)
 				 -ESTALE);
 		cr_manifest_free(&again);
 	}
-	assert_int_equal(cr_manifest_commit(f->dirfd, &whole, NULL), 0);
+	assert_int_equal(cr_manifest_commit(f->dirfd, &whole, NULL, NULL), 0);
 	cr_manifest_free(&whole);
-	assert_int_equal(cr_manifest_read(f->dirfd, &again, NULL), 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &again, NULL, NULL), 0);
 	assert_int_equal(again.nr_images, 2);
 	assert_string_equal(cr_manifest_image(&again, 0)->ranks, "0-1");
 	assert_string_equal(cr_manifest_image(&again, 1)->name, "");
@@ -442,8 +445,9 @@ static void without_all_nodes_it_is_no_manifest(void **state)
 	struct cr_manifest m;
 
 	f->manifest.nr_nodes = 2;
-	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL), 0);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), -EBADMSG);
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL, NULL),
+			 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), -EBADMSG);
 }
 
 static void what_is_forbidden_cannot_be_committed(void **state)
@@ -452,7 +456,7 @@ static void what_is_forbidden_cannot_be_committed(void **state)
 
 	assert_int_equal(cr_manifest_forbid(f->dirfd, NULL), 0);
 	assert_int_equal(cr_manifest_forbid(f->dirfd, NULL), 0);
-	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL),
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL, NULL),
 			 -EEXIST);
 	/* and no half file is left */
 	assert_int_equal(unlinkat(f->dirfd, CR_MANIFEST_NAME, 0), 0);
@@ -463,11 +467,12 @@ static void what_is_committed_cannot_be_forbidden(void **state)
 	struct fixture *f = *state;
 	struct cr_manifest m;
 
-	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL), 0);
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL, NULL),
+			 0);
 	assert_int_equal(cr_manifest_forbid(f->dirfd, NULL), -EEXIST);
-	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL),
+	assert_int_equal(cr_manifest_commit(f->dirfd, &f->manifest, NULL, NULL),
 			 -EEXIST);
-	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL), 0);
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), 0);
 	cr_manifest_free(&m);
 }
 

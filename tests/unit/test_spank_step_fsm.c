@@ -86,7 +86,7 @@ static void a_failure_ends_every_phase(void **state)
 
 static void a_member_may_not_abort_what_may_be_committed(void **state)
 {
-	enum cr_member_phase phase = CR_MEMBER_SAVED;
+	enum cr_member_phase phase = CR_MEMBER_DIGESTED;
 
 	(void)state;
 	assert_int_equal(cr_member_step(&phase, CR_MEMBER_EV_LEAD_LOST),
@@ -193,7 +193,8 @@ static void member_does(struct world *w, int i, enum cr_member_event event)
 static int is_working(enum cr_member_phase phase)
 {
 	return phase == CR_MEMBER_FREEZING || phase == CR_MEMBER_READING ||
-	       phase == CR_MEMBER_LISTING || phase == CR_MEMBER_SAVING;
+	       phase == CR_MEMBER_LISTING || phase == CR_MEMBER_SAVING ||
+	       phase == CR_MEMBER_DIGESTING;
 }
 
 /* One of all that may happen next; 0 if it may not. */
@@ -226,7 +227,7 @@ static int happen(struct world *w, int what, int i)
 		return 1;
 	case 4:
 		if (!is_working(w->member[i]) &&
-		    w->member[i] != CR_MEMBER_SAVED)
+		    w->member[i] != CR_MEMBER_DIGESTED)
 			return 0;
 		member_does(w, i, CR_MEMBER_EV_FAILED);
 		return 1;
