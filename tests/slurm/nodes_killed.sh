@@ -44,8 +44,8 @@ submit_step 2000 --cr-interval=2
 await 60 "a generation" has_generations 1
 lost="its agent has died or cannot be reached"
 lead_lost="the agent of node 0 has died or cannot be reached"
-cases="frozen:1 queues:0 ends:1 ends:0 write:1 saved:0"
-[ "${1:-}" != all ] || cases="$(echo {frozen,queues,ends,write,saved}:{0,1})"
+cases="frozen:1 queues:0 ends:1 ends:0 write:1 saved:0 digested:0"
+[ "${1:-}" != all ] || cases="$(echo {frozen,queues,ends,write,saved,digested}:{0,1})"
 for case in $cases; do
 	text=$lost
 	[ "${case#*:}" = 1 ] || text=$lead_lost
