@@ -18,8 +18,7 @@
  *	EAGAIN		in the way for the moment: may work a moment later
  *	ESTALE		a file is not what it was when the image was written
  *	ETIMEDOUT	a peer did not arrive in time
- *	ENOKEY		nobody vouches for it: the manifest is not sealed, or with
- *			a key that munge does not know
+ *	ENOKEY		nobody vouches for it: no seal, or one of another key
  */
 #ifndef CR_ERROR_H
 #define CR_ERROR_H
