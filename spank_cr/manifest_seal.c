@@ -88,23 +88,26 @@ static int take_off(const char *text, char **plainp, char **credentialp)
 static int verify(struct cr_seal *seal, const char *name, const char *plain,
 		  const char *credential, struct cr_error *err)
 {
+	struct cr_error why = { 0 }; /* @err cannot be printed into itself */
 	char words[WORDS_SIZE];
 	int rc = make_words(plain, words);
 
 	if (rc)
 		return cr_error_set(err, rc, "no memory for %s", name);
-	rc = cr_seal_verify(seal, credential, geteuid(), words, err);
+	rc = cr_seal_verify(seal, credential, geteuid(), words, &why);
 	if (rc == -ENOKEY)
 		return cr_error_set(err, rc,
 				    "the seal of %s is not of this cluster, or "
 				    "of before munge's key was changed "
 				    "(%.100s); " ACCEPT,
-				    name, err ? err->text : "");
+				    name, why.text);
 	if (rc == -EBADMSG)
 		return cr_error_set(err, rc,
 				    "%s has been altered since it was sealed",
 				    name);
-	return rc ? cr_error_prefix(err, "the seal of %s", name) : 0;
+	return rc ? cr_error_set(err, rc, "the seal of %s: %s", name,
+				 why.text) :
+		    0;
 }
 
 int cr_manifest_check_seal(struct cr_seal *seal, const char *name,

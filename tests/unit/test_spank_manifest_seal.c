@@ -258,6 +258,8 @@ static void what_only_looks_like_a_seal_is_refused(void **state)
 		write_text(f, text, strlen(text));
 		assert_int_equal(read_it(f, &err), -ENOKEY);
 		assert_non_null(strstr(err.text, "seal=no"));
+		/* what munge says of it */
+		assert_non_null(strstr(err.text, "(Invalid "));
 	}
 }
 
