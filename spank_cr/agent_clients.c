@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "advice.h"
 #include "agent.h"
@@ -55,9 +56,39 @@ int agent_clients_is_stopped(pid_t pid)
 	return read_stat(pid, name) == 'T';
 }
 
+static int is_srun(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !strcmp(slash ? slash + 1 : path, "srun");
+}
+
+/* A script around srun that has its name is not one: then its shell is the
+ * program, and the first word. */
+static int is_program(pid_t pid)
+{
+	char path[64], word[4096] = "";
+	ssize_t length;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	length = readlink(path, word, sizeof(word) - 1);
+	word[length > 0 ? length : 0] = '\0';
+	if (is_srun(word))
+		return 1;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	length = (ssize_t)fread(word, 1, sizeof(word) - 1, file);
+	word[length] = '\0';
+	fclose(file);
+	return is_srun(word);
+}
+
 static int is_client(pid_t pid)
 {
-	return has_name(pid, "srun");
+	return has_name(pid, "srun") && is_program(pid);
 }
 
 int agent_clients_is_running(pid_t pid)
