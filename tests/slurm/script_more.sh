@@ -88,7 +88,7 @@ EOT2
 jobs+=("$job")
 move_all
 
-[ "$(cat "$work/beside")" = done ] || fail "it did not run on"
+[ "$(cat "$work/beside")" = "done" ] || fail "it did not run on"
 [ "$(paste -sd , "$work/here")" = 'one two' ] || fail "the here-document is lost"
 [ "$(cat "$work/words")" = '5000 5000 4999' ] || fail "words are lost"
 [ "$(basename "$(cat "$work/kept")")" = script ] || fail "a descriptor is lost"
