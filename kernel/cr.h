@@ -91,6 +91,7 @@ u64 cr_identity_of_namespaces(const void *proxy, const void *users,
 long cr_look(unsigned long argument);
 long cr_files(unsigned long argument);
 long cr_maps(unsigned long argument);
+long cr_open_mapped(unsigned long argument);
 long cr_regs(unsigned long argument);
 
 #endif /* CR_H */

@@ -64,6 +64,8 @@ static long cr_ioctl(struct file *file, unsigned int call,
 		return cr_files(argument);
 	case CR_IOC_MAPS:
 		return cr_maps(argument);
+	case CR_IOC_OPEN_MAPPED:
+		return cr_open_mapped(argument);
 	case CR_IOC_REGS:
 		return cr_regs(argument);
 	default:

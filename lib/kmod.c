@@ -235,6 +235,14 @@ int cr_kmod_maps(struct cr_kmod *kmod, pid_t pid, struct cr_ioc_maps *maps)
 	return call_about(kmod, pid, CR_IOC_MAPS, maps, &maps->mem_fd);
 }
 
+int cr_kmod_open_mapped(struct cr_kmod *kmod, pid_t pid, uint64_t address)
+{
+	struct cr_ioc_open_mapped call = { .address = address };
+	int rc = call_about(kmod, pid, CR_IOC_OPEN_MAPPED, &call, &call.mem_fd);
+
+	return rc < 0 ? rc : call.fd;
+}
+
 int cr_kmod_regs(struct cr_kmod *kmod, struct cr_ioc_regs *regs)
 {
 	return ioctl(kmod->device, CR_IOC_REGS, regs) < 0 ? -errno : 0;

@@ -89,6 +89,10 @@ int cr_kmod_look(struct cr_kmod *kmod, pid_t pid, pid_t tid,
 int cr_kmod_files(struct cr_kmod *kmod, pid_t pid, struct cr_ioc_files *files);
 int cr_kmod_maps(struct cr_kmod *kmod, pid_t pid, struct cr_ioc_maps *maps);
 
+/* The file without a name that is mapped at @address of process @pid; returns
+ * a descriptor. */
+int cr_kmod_open_mapped(struct cr_kmod *kmod, pid_t pid, uint64_t address);
+
 /* Registers of a thread that this thread traces.  @regs says which, and where
  * its extended state is to go. */
 int cr_kmod_regs(struct cr_kmod *kmod, struct cr_ioc_regs *regs);

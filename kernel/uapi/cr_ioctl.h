@@ -384,8 +384,30 @@ struct cr_ioc_regs {
 	__u64 regs[27]; /* out: NT_PRSTATUS, struct user_regs_struct */
 };
 
+#define CR_IOC_MAPS _IOWR(CR_IOC_MAGIC, 27, struct cr_ioc_maps)
 #define CR_IOC_REGS _IOWR(CR_IOC_MAGIC, 28, struct cr_ioc_regs)
 
-#define CR_IOC_MAPS _IOWR(CR_IOC_MAGIC, 27, struct cr_ioc_maps)
+/*
+ * Open the file that is mapped at @address of a process, for reading: one
+ * without a name, as shared memory, which /proc/PID/map_files opens only for
+ * who has CAP_CHECKPOINT_RESTORE over the node.
+ *
+ * -EBADF	@mem_fd is not open for reading
+ * -EPERM	it is no /proc/PID/mem
+ * -ESRCH	the process has no memory any more
+ * -ENOENT	no file is mapped there
+ * -EACCES	it has a name, is no regular file, or may not be read
+ * -EINTR	the caller is being killed
+ * else		as open(2)
+ */
+struct cr_ioc_open_mapped {
+	__s32 mem_fd;
+	__u32 flags; /* 0 */
+	__u64 address;
+	__s32 fd; /* out: close-on-exec */
+	__u32 reserved; /* 0 */
+};
+
+#define CR_IOC_OPEN_MAPPED _IOWR(CR_IOC_MAGIC, 29, struct cr_ioc_open_mapped)
 
 #endif /* CR_IOCTL_H */

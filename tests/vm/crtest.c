@@ -156,6 +156,7 @@ int main(int argc, char **argv)
 		{ "checkpoint", crtest_checkpoint },
 		{ "ask", crtest_ask },
 		{ "look", crtest_look },
+		{ "mapped", crtest_mapped },
 		{ "regs", crtest_regs },
 		{ "fuzz", crtest_fuzz },
 	};

@@ -24,8 +24,8 @@ struct crtest_case {
 };
 
 extern const struct crtest_case crtest_protocol[], crtest_memory[],
-	crtest_checkpoint[], crtest_ask[], crtest_look[], crtest_regs[],
-	crtest_fuzz[];
+	crtest_checkpoint[], crtest_ask[], crtest_look[], crtest_mapped[],
+	crtest_regs[], crtest_fuzz[];
 
 /* End the case, as failed. */
 #define crtest_fail(...)                                        \

@@ -27,7 +27,7 @@ struct fuzz {
 	time_t until;
 	int device[DEVICES];
 	int fds[8]; /* images, a pipe, memory, nonsense */
-	char *memory;
+	char *memory, *shared;
 };
 
 static uint32_t pick(unsigned int *seed, uint32_t below)
@@ -152,7 +152,20 @@ static void call_look(const struct fuzz *fuzz, unsigned int *seed, int device)
 				    .xstate = at,
 				    .xstate_length = pick(seed, 70000) };
 
-	switch (pick(seed, 4)) {
+	struct cr_ioc_open_mapped mapped = {
+		.mem_fd = any_fd(fuzz, seed),
+		.flags = mostly_none(seed),
+		.address = pick(seed, 5) ?
+				   (uintptr_t)fuzz->shared :
+				   (uint64_t)rand_r(seed) << pick(seed, 18),
+		.reserved = mostly_none(seed)
+	};
+
+	switch (pick(seed, 5)) {
+	case 4:
+		if (ioctl(device, CR_IOC_OPEN_MAPPED, &mapped) == 0)
+			close(mapped.fd);
+		break;
 	case 3:
 		ioctl(device, CR_IOC_REGS, &regs);
 		break;
@@ -252,6 +265,8 @@ static void fuzz_process(unsigned int seed, time_t until)
 	fuzz.memory = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(fuzz.memory, 1, PAGES * 2048);
+	fuzz.shared = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (int i = 0; i < DEVICES; i++)
 		fuzz.device[i] = crtest_device();
 	crtest_is(pipe2(fds, O_NONBLOCK), 0);
