@@ -55,7 +55,8 @@ static int start_munged(void **state)
 	munged_pid = fork();
 	if (munged_pid == 0) {
 		/* the kernel sends SIGHUP to all of an orphaned group that
-		 * somebody is stopped in: to CTest's, where it leads a session */
+		 * somebody is stopped in: to CTest's, where it leads a session
+		 */
 		setpgid(0, 0);
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(126);
