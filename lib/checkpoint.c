@@ -63,7 +63,7 @@ static void free_spaces(struct cr_checkpoint *checkpoint)
 		if (space->content)
 			munmap(space->content, space->wire.length);
 		free(space->owners);
-		free(space->path);
+		cr_mapped_forget(&space->mapped);
 		free(space);
 	}
 	free(checkpoint->spaces);

@@ -150,10 +150,15 @@ static int read_family(const struct cr_memory_source *source, uint64_t address,
 static int read_object(const struct cr_memory_source *source, uint64_t address,
 		       void *buffer, size_t length)
 {
+	const struct cr_save_space *space = space_of(source);
 	size_t left = length;
 	int rc;
 
-	rc = read_file(space_of(source)->path, address, buffer, &left);
+	if (!space->mapped.path[0]) {
+		memcpy(buffer, (const char *)space->content + address, length);
+		return 0;
+	}
+	rc = read_file(space->mapped.path, address, buffer, &left);
 	memset((char *)buffer + length - left, 0, left);
 	return rc;
 }

@@ -20,6 +20,7 @@
 #include "cr_checkpoint.h"
 #include "cr_image_write.h"
 #include "image_wire.h"
+#include "mapped.h"
 #include "procfs.h"
 #include "runs.h"
 #include "vma_list.h"
@@ -109,7 +110,7 @@ struct cr_owner {
 struct cr_save_space {
 	struct cr_wire_space wire;
 	uint64_t device, inode; /* SHMEM, SYSV */
-	char *path; /* of an object: to open it, while the tree is frozen */
+	struct cr_mapped mapped; /* of an object, while the tree is frozen */
 	void *content; /* shared mapping of ours that has it; or NULL */
 	struct cr_memory_source source;
 	struct cr_runs runs;
@@ -292,7 +293,8 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 		      struct cr_error *err);
 /* Of an object that no task has mapped: its wire.length bytes are at @content,
  * in a shared mapping of ours, which is unmapped with the space. */
-int cr_space_set_content(struct cr_save_space *space, void *content,
+int cr_space_set_content(struct cr_checkpoint *checkpoint,
+			 struct cr_save_space *space, void *content,
 			 struct cr_error *err);
 /* Pages of the task to be saved in its own space, sorted; @exact are those of
  * them that are kept even if they are zero.  After cr_collect_families(). */

@@ -66,7 +66,7 @@ static int add_space(struct cr_checkpoint *checkpoint,
 	space->wire.sysv_mode = found->perm->mode;
 	space->wire.sysv_uid = found->perm->uid;
 	space->wire.sysv_gid = found->perm->gid;
-	return cr_space_set_content(space, content, err);
+	return cr_space_set_content(checkpoint, space, content, err);
 }
 
 static void *new_content(uint64_t length)

@@ -34,6 +34,7 @@ uint32_t cr_new_space(struct cr_checkpoint *checkpoint, enum cr_space_kind kind,
 		return 0;
 	checkpoint->spaces[checkpoint->nr_spaces++] = space;
 	space->wire.id = (uint32_t)checkpoint->nr_spaces;
+	space->mapped.fd = -1;
 	space->wire.kind = kind;
 	space->wire.length = length;
 	space->wire.file = file;
@@ -122,34 +123,33 @@ static int find_data(struct cr_save_space *space, int fd, uint64_t length)
 }
 
 /* The object is mapped at [@start, @end) of process @pid. */
-static int look_into(pid_t pid, uint64_t start, uint64_t end,
-		     struct cr_save_space *space, struct cr_error *err)
+static int look_into(struct cr_kmod *kmod, pid_t pid, uint64_t start,
+		     uint64_t end, struct cr_save_space *space,
+		     struct cr_error *err)
 {
-	struct stat st;
-	int fd, rc;
+	struct stat st = { 0 };
+	int fd = -1, rc;
 
-	if (asprintf(&space->path, "/proc/%d/map_files/%llx-%llx", pid,
-		     (unsigned long long)start, (unsigned long long)end) < 0) {
-		space->path = NULL;
-		return cr_error_set(err, -ENOMEM, "out of memory");
-	}
-	fd = open(space->path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return cr_error_errno(err, "%s", space->path);
-	if (fstat(fd, &st) < 0) {
-		rc = cr_error_errno(err, "%s", space->path);
-		goto out;
-	}
+	rc = cr_mapped_find(kmod, pid, start, end, &space->mapped);
+	if (rc == 0)
+		fd = open(space->mapped.path, O_RDONLY | O_CLOEXEC);
+	if (rc == 0 && (fd < 0 || fstat(fd, &st) < 0))
+		rc = -errno;
+	if (rc == 0)
+		rc = find_data(space, fd, (uint64_t)st.st_size);
 	space->wire.length = (uint64_t)st.st_size;
-	rc = find_data(space, fd, space->wire.length);
-	if (rc < 0)
-		cr_error_set(err, rc, "%s: %s", space->path, strerror(-rc));
-out:
-	close(fd);
-	return rc;
+	if (fd >= 0)
+		close(fd);
+	return rc == 0 ?
+		       0 :
+		       cr_error_set(err, rc,
+				    "shared memory at %#llx of process %d: %s",
+				    (unsigned long long)start, pid,
+				    strerror(-rc));
 }
 
-int cr_space_set_content(struct cr_save_space *space, void *content,
+int cr_space_set_content(struct cr_checkpoint *checkpoint,
+			 struct cr_save_space *space, void *content,
 			 struct cr_error *err)
 {
 	const uint64_t start = (uint64_t)content, length = space->wire.length;
@@ -157,9 +157,15 @@ int cr_space_set_content(struct cr_save_space *space, void *content,
 	int rc;
 
 	space->content = content;
-	rc = look_into(getpid(), start, end, space, err);
+	rc = look_into(checkpoint->kmod, getpid(), start, end, space, err);
 	space->wire.length = length;
-	return rc;
+	if (rc != -EPERM)
+		return rc;
+	/* where it has holes cannot be seen, then */
+	space->mapped.path[0] = '\0';
+	return cr_runs_add(&space->runs, 0, end - start) < 0 ?
+		       cr_error_set(err, -ENOMEM, "out of memory") :
+		       0;
 }
 
 int cr_collect_shared(struct cr_checkpoint *checkpoint,
@@ -186,7 +192,8 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 	while (1ull << shift < map->page_size)
 		shift++;
 	space->wire.huge_shift = map->page_size > CR_WIRE_PAGE ? shift : 0;
-	rc = look_into(task->pid, map->start, map->end, space, err);
+	rc = look_into(checkpoint->kmod, task->pid, map->start, map->end, space,
+		       err);
 	if (rc == 0 && kind == CR_SPACE_SYSV)
 		rc = ask_segment(task, space, err);
 	return rc;

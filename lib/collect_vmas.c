@@ -185,9 +185,9 @@ static int find_file(struct cr_checkpoint *checkpoint,
 }
 
 /* The object behind a mapping: a file, or a space. */
-static int find_object(struct cr_checkpoint *checkpoint,
-		       struct cr_save_task *task, const struct cr_proc_map *map,
-		       struct cr_wire_vma *vma, struct cr_error *err)
+static int find_any(struct cr_checkpoint *checkpoint, struct cr_save_task *task,
+		    const struct cr_proc_map *map, struct cr_wire_vma *vma,
+		    struct cr_error *err)
 {
 	switch (vma->kind) {
 	case CR_VMA_FILE_PRIVATE:
@@ -202,6 +202,24 @@ static int find_object(struct cr_checkpoint *checkpoint,
 	default:
 		return 0;
 	}
+}
+
+/* The same; one that we have no right to open is refused by name. */
+static int find_object(struct cr_checkpoint *checkpoint,
+		       struct cr_save_task *task, const struct cr_proc_map *map,
+		       struct cr_wire_vma *vma, struct cr_error *err)
+{
+	int rc = find_any(checkpoint, task, map, vma, err);
+
+	if (rc != -EPERM)
+		return rc;
+	cr_refuse(checkpoint,
+		  "process %u, %#llx-%#llx: %s is a file without a name: only "
+		  "root, or the kernel's module (/dev/cr), can open it",
+		  task->link.vpid, (unsigned long long)map->start,
+		  (unsigned long long)map->end,
+		  map->path[0] ? map->path : "shared memory");
+	return 0;
 }
 
 static int add_vma(struct cr_checkpoint *checkpoint, struct cr_save_task *task,

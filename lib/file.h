@@ -19,6 +19,7 @@
 #include "cr_image.h"
 #include "cr_image_write.h"
 #include "files.h"
+#include "mapped.h"
 #include "image_wire.h"
 #include "saved.h"
 
@@ -43,6 +44,7 @@ struct cr_file {
 	uint32_t vpid;
 	int number; /* ... and under which descriptor; -1: unopened */
 	char *name; /* of the link, "exe"; for unopened ones */
+	struct cr_mapped mapped; /* for map_files */
 	int stream; /* 0..2: a root has it there and may be guessed; -1 */
 	uint32_t stream_rank;
 	struct cr_file *next_of_inode; /* ring, of files with the same inode */
@@ -189,6 +191,10 @@ int cr_fdinfo_number(const char *text, const char *key, int base,
 /* Open the inode of our descriptor @fd anew with @flags: another description,
  * with a position of its own.  Returns a descriptor or a negative errno. */
 int cr_file_reopen(int fd, int flags);
+
+/* files_add.c: a name by which what is saved as @file can be opened anew. */
+#define CR_FILE_NAME_MAX 128
+void cr_file_name(const struct cr_file *file, char name[CR_FILE_NAME_MAX]);
 
 /* files_open.c: the same with what process @file->pid may do, not root. -EACCES
  * if it may not and the file is not its user's own either. */

@@ -96,14 +96,12 @@ static int any_of_ring(const struct cr_file *file,
 static int open_source(const struct cr_file *file)
 {
 	const int flags = O_RDONLY | O_NONBLOCK;
-	char name[128];
+	char name[CR_FILE_NAME_MAX];
 	int fd;
 
 	if (!is_ring_readable(file))
 		return cr_file_open_as_task(file, flags);
-	if (file->fd >= 0)
-		return cr_file_reopen(file->fd, flags);
-	snprintf(name, sizeof(name), "/proc/%d/%s", file->pid, file->name);
+	cr_file_name(file, name);
 	fd = open(name, flags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }

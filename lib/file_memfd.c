@@ -25,12 +25,12 @@ struct wire_memfd {
 
 static int get_seals(const struct cr_file *file)
 {
-	char name[128];
+	char name[CR_FILE_NAME_MAX];
 	int fd, seals;
 
 	if (file->fd >= 0)
 		return fcntl(file->fd, F_GET_SEALS);
-	snprintf(name, sizeof(name), "/proc/%d/%s", file->pid, file->name);
+	cr_file_name(file, name);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;

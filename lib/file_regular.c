@@ -83,10 +83,10 @@ static int read_head(int fd, struct wire_build *build)
 static int save_build(struct cr_file *file, struct cr_error *err)
 {
 	struct wire_build build;
-	char name[128];
+	char name[CR_FILE_NAME_MAX];
 	int fd, is_program;
 
-	snprintf(name, sizeof(name), "/proc/%d/%s", file->pid, file->name);
+	cr_file_name(file, name);
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return 0;

@@ -67,11 +67,20 @@ static void set_early_options(const struct cr_wire_unix *head, int fd)
 	set_int(fd, SO_SNDBUFFORCE, FILL_BUFFER);
 }
 
-/* The kernel doubles buffer sizes that it is given. */
+/* The kernel doubles buffer sizes that it is given.  Without CAP_NET_ADMIN
+ * there is a limit, which the program had, too. */
+static void set_buffer(int fd, int option, int forced, uint32_t size)
+{
+	const int half = (int)(size / 2);
+
+	if (setsockopt(fd, SOL_SOCKET, forced, &half, sizeof(half)) < 0)
+		set_int(fd, option, half);
+}
+
 void cr_unix_set_options(const struct cr_wire_unix *head, int fd)
 {
-	set_int(fd, SO_SNDBUFFORCE, (int)(head->send_buffer / 2));
-	set_int(fd, SO_RCVBUFFORCE, (int)(head->receive_buffer / 2));
+	set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, head->send_buffer);
+	set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, head->receive_buffer);
 	set_int(fd, SO_RCVLOWAT, (int)head->receive_low);
 	set_timeout(fd, SO_RCVTIMEO, head->receive_timeout_us);
 	set_timeout(fd, SO_SNDTIMEO, head->send_timeout_us);

@@ -20,6 +20,8 @@
 
 #define SEND_BUFFER (8 << 20) /* bytes; more than any message */
 
+_Static_assert(offsetof(struct ucred, pid) == 0, "send_as_us()");
+
 static int set_passcred(int fd, int on)
 {
 	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ?
@@ -78,18 +80,20 @@ static int take_first(int fd, void *buffer, size_t size, struct taken *taken)
 	return 0;
 }
 
-/* Who had sent it has died: no pid is his. */
-static void send_as_us(struct msghdr *header)
+/* Who had sent it has died (@code ESRCH): no pid is theirs.  Or is nobody in
+ * our user namespace (EINVAL), which is so, too, if nobody was told; or cannot
+ * be named by who is not root (EPERM): to lose it would be worse. */
+static void send_as_us(struct msghdr *header, int code)
 {
-	const pid_t pid = getpid();
+	const struct ucred us = { getpid(), getuid(), getgid() };
+	const size_t length = code == ESRCH ? sizeof(us.pid) : sizeof(us);
 	struct cmsghdr *control;
 
 	for (control = CMSG_FIRSTHDR(header); control;
 	     control = CMSG_NXTHDR(header, control))
 		if (control->cmsg_level == SOL_SOCKET &&
 		    control->cmsg_type == SCM_CREDENTIALS)
-			memcpy(CMSG_DATA(control) + offsetof(struct ucred, pid),
-			       &pid, sizeof(pid));
+			memcpy(CMSG_DATA(control), &us, length);
 }
 
 static int send_with_room(int fd, struct taken *taken)
@@ -101,8 +105,8 @@ static int send_with_room(int fd, struct taken *taken)
 	getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &before, &length);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof(large));
 	n = sendmsg(fd, &taken->header, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && errno == ESRCH) {
-		send_as_us(&taken->header);
+	if (n < 0 && (errno == ESRCH || errno == EINVAL || errno == EPERM)) {
+		send_as_us(&taken->header, errno);
 		n = sendmsg(fd, &taken->header, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	rc = n < 0 ? -errno : 0;

@@ -26,12 +26,24 @@ void cr_file_free(struct cr_file *file)
 		return;
 	if (file->fd >= 0)
 		close(file->fd);
+	cr_mapped_forget(&file->mapped);
 	cr_file_content_free(file->content);
 	free(file->path);
 	free(file->data);
 	free(file->link);
 	free(file->name);
 	free(file);
+}
+
+void cr_file_name(const struct cr_file *file, char name[CR_FILE_NAME_MAX])
+{
+	if (file->fd >= 0)
+		snprintf(name, CR_FILE_NAME_MAX, "/proc/self/fd/%d", file->fd);
+	else if (file->mapped.path[0])
+		snprintf(name, CR_FILE_NAME_MAX, "%s", file->mapped.path);
+	else
+		snprintf(name, CR_FILE_NAME_MAX, "/proc/%d/%s", file->pid,
+			 file->name);
 }
 
 static char *read_link(const char *name, struct cr_error *err)
@@ -61,6 +73,7 @@ static struct cr_file *file_new(pid_t pid, uint32_t vpid, const char *link,
 		return NULL;
 	}
 	file->fd = -1;
+	file->mapped.fd = -1;
 	file->number = -1;
 	file->stream = -1;
 	file->pid = pid;
@@ -142,22 +155,18 @@ static int give_id(struct cr_file_table *table, struct cr_file *file,
 /* Where the file is: only asked for one that is new. */
 static int look_up(struct cr_file *file, struct cr_error *err)
 {
+	char name[CR_FILE_NAME_MAX];
 	struct statfs fs;
-	char name[128];
-	int rc;
 
-	if (file->fd < 0)
-		snprintf(name, sizeof(name), "/proc/%d/%s", file->pid,
-			 file->name);
-	else
+	if (!file->link) {
 		snprintf(name, sizeof(name), "/proc/%d/fd/%d", file->pid,
 			 file->number);
-	if (!file->link)
 		file->link = read_link(name, err);
+	}
 	if (!file->link)
 		return err ? err->code : -EIO;
-	rc = file->fd < 0 ? statfs(name, &fs) : fstatfs(file->fd, &fs);
-	if (rc == 0)
+	cr_file_name(file, name);
+	if (statfs(name, &fs) == 0)
 		file->filesystem = (long)fs.f_type;
 	return 0;
 }
@@ -251,12 +260,32 @@ int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 	return rc;
 }
 
-static struct cr_file *new_link(pid_t pid, uint32_t vpid, const char *link,
+/* stat(2) of what the link leads to. */
+static int look_at(const struct cr_file_table *table, struct cr_file *file)
+{
+	char name[CR_FILE_NAME_MAX];
+	unsigned long long start, end;
+	int rc;
+
+	if (sscanf(file->name, "map_files/%llx-%llx", &start, &end) == 2) {
+		rc = cr_mapped_find(table->options.kmod, file->pid, start, end,
+				    &file->mapped);
+		if (rc < 0) {
+			errno = -rc;
+			return -1;
+		}
+	}
+	cr_file_name(file, name);
+	return stat(name, &file->stat);
+}
+
+static struct cr_file *new_link(const struct cr_file_table *table, pid_t pid,
+				uint32_t vpid, const char *link,
 				struct cr_error *err)
 {
 	struct cr_file *file;
 	struct stat how;
-	char name[128];
+	char name[CR_FILE_NAME_MAX];
 
 	snprintf(name, sizeof(name), "/proc/%d/%s", pid, link);
 	file = file_new(pid, vpid, name, err);
@@ -268,7 +297,7 @@ static struct cr_file *new_link(pid_t pid, uint32_t vpid, const char *link,
 		cr_error_set(err, -ENOMEM, "out of memory");
 		goto fail;
 	}
-	if (stat(name, &file->stat) < 0 || lstat(name, &how) < 0) {
+	if (look_at(table, file) < 0 || lstat(name, &how) < 0) {
 		cr_error_errno(err, "stat %s", name);
 		goto fail;
 	}
@@ -288,7 +317,7 @@ int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 	struct cr_file *file, *found;
 	int is_new, is_writable, rc = 0;
 
-	file = new_link(pid, vpid, link, err);
+	file = new_link(table, pid, vpid, link, err);
 	if (!file)
 		return err ? err->code : -EIO;
 	is_writable = file->is_writable;

@@ -104,14 +104,10 @@ static int reopen_as(const struct cr_file *file, int flags,
 		     const struct cr_proc_status *status)
 {
 	struct cr_file_rights rights;
-	char name[128];
+	char name[CR_FILE_NAME_MAX];
 	int fd;
 
-	if (file->fd >= 0)
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", file->fd);
-	else
-		snprintf(name, sizeof(name), "/proc/%d/%s", file->pid,
-			 file->name);
+	cr_file_name(file, name);
 	fd = take(status->uid[3], status->gid[3], status->nr_groups,
 		  status->groups, &rights);
 	if (fd < 0)

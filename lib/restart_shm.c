@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "cr_image.h"
+#include "kmod.h"
+#include "mapped.h"
 #include "restart_mm.h"
 
 int cr_mm_fill_object(struct cr_restarter *restarter,
@@ -32,12 +34,17 @@ int cr_mm_fill_object(struct cr_restarter *restarter,
 static int open_mapping(struct cr_restarter *restarter, void *base,
 			uint64_t length)
 {
-	char path[80];
-	int fd, high;
+	struct cr_kmod *kmod = NULL;
+	struct cr_mapped mapped;
+	int fd, high, rc;
 
-	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx",
-		 (unsigned long)base, (unsigned long)base + length);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	cr_kmod_open(CR_ENGINE_AUTO, &kmod, NULL);
+	rc = cr_mapped_find(kmod, getpid(), (uint64_t)(uintptr_t)base,
+			    (uint64_t)(uintptr_t)base + length, &mapped);
+	cr_kmod_close(kmod);
+	errno = -rc;
+	fd = rc < 0 ? -1 : open(mapped.path, O_RDWR | O_CLOEXEC);
+	cr_mapped_forget(&mapped);
 	if (fd < 0)
 		return -1;
 	high = fcntl(fd, F_DUPFD_CLOEXEC, restarter->fd_floor);

@@ -18,6 +18,7 @@
 #include "restart_list.h"
 
 #define NR_CAPS 64
+#define GROUPS_ROOM 256 /* who is in more gets them by a call */
 #define SCHED_FLAG_RESET_ON_FORK 1 /* linux/sched.h */
 #define ROBUST_LIST_HEAD 24 /* sizeof(struct robust_list_head) */
 
@@ -112,6 +113,17 @@ static void add_capabilities(const struct cr_wire_creds *creds,
 				    PR_CAP_AMBIENT_RAISE, cap, 0);
 }
 
+/* In the user namespace of an ordinary user setgroups() is forbidden, and what
+ * this user has is seen as at saving. */
+static int has_groups(const struct cr_saved_thread *thread)
+{
+	const size_t nr = thread->thread->nr_groups;
+	gid_t groups[GROUPS_ROOM];
+
+	return getgroups(GROUPS_ROOM, groups) == (int)nr &&
+	       !memcmp(groups, thread->groups, nr * sizeof(groups[0]));
+}
+
 /*
  * Bounding set before capset() takes CAP_SETPCAP, ids before it takes
  * CAP_SETUID; SECBIT_NO_SETUID_FIXUP keeps the capabilities over setresuid().
@@ -127,8 +139,9 @@ static void add_credentials(const struct cr_saved_thread *thread,
 
 	cr_list_add(list, CR_OP_CALL, what, SYS_prctl, PR_SET_SECUREBITS,
 		    SECBIT_NO_SETUID_FIXUP, 0, 0);
-	cr_list_add(list, CR_OP_CALL, what, SYS_setgroups,
-		    thread->thread->nr_groups, (uint64_t)groups, 0, 0);
+	if (!has_groups(thread))
+		cr_list_add(list, CR_OP_CALL, what, SYS_setgroups,
+			    thread->thread->nr_groups, (uint64_t)groups, 0, 0);
 	cr_list_add(list, CR_OP_CALL, what, SYS_setresgid, creds->rgid,
 		    creds->egid, creds->sgid, 0);
 	cr_list_add(list, CR_OP_CALL, what, SYS_setresuid, creds->ruid,

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "cr_checkpoint.h"
+#include "rootless.h"
 #include "target.h"
 
 enum key {
@@ -77,6 +78,8 @@ int cmd_check(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	options.tcp_close = arguments.tcp_close;
 	rc = cr_target(arguments.pid, &root, &options, &err);
+	if (rc == 0)
+		rc = cr_rootless_join(root.pid, &err);
 	if (rc == 0)
 		rc = cr_checkpoint_open(&options, &checkpoint, &err);
 	cr_target_hold_signals(SIG_BLOCK);

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "cr_checkpoint.h"
 #include "image_wire.h"
+#include "rootless.h"
 #include "target.h"
 
 enum {
@@ -198,6 +199,8 @@ int cmd_checkpoint(int argc, char **argv)
 	argp_err_exit_status = CR_EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
 	rc = cr_target(arguments.pid, &root, &arguments.options, &err);
+	if (rc == 0)
+		rc = cr_rootless_join(root.pid, &err);
 	if (rc == 0)
 		rc = cr_checkpoint_open(&arguments.options, &checkpoint, &err);
 	if (rc == 0)

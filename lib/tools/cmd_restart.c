@@ -3,8 +3,8 @@
  * cmd_restart.c - cr restart: make a saved tree run again
  *
  * A tree that was saved in namespaces of its own gets new ones; another gets
- * its old pids among ours, if they are free.  This command stays as parent of
- * the tree's roots and ends as the first root ends.
+ * its old pids among ours, if they are free and root wants it.  This command
+ * stays as parent of the tree's roots and ends as the first root ends.
  */
 #include <argp.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include "cr_namespace.h"
 #include "cr_restart.h"
 #include "image_wire.h"
+#include "rootless.h"
 #include "supervise.h"
 
 #define NUMBER_MAX 1000000
@@ -35,6 +36,7 @@ struct arguments {
 	const char *image;
 	int detach;
 	int in_place;
+	int is_rootless;
 	struct cr_restart_options restart;
 };
 
@@ -111,7 +113,11 @@ static int make_world(struct cr_image *image, struct arguments *arguments,
 	if (rc < 0)
 		return rc;
 	memcpy(&head, record.payload, sizeof(head));
-	if (!(head.flags & CR_HEAD_F_PIDNS) || arguments->in_place)
+	/* an ordinary user can choose no pid among the node's */
+	if (arguments->is_rootless && arguments->in_place)
+		return cr_error_set(err, -EPERM, "--in-place takes root");
+	if (!arguments->is_rootless &&
+	    (!(head.flags & CR_HEAD_F_PIDNS) || arguments->in_place))
 		return cr_namespace_clocks(head.monotonic_ns, head.boottime_ns,
 					   err);
 	rc = cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER,
@@ -129,7 +135,10 @@ static int restart_tree(struct arguments *arguments, struct cr_namespace *ns,
 	struct cr_image *image = NULL;
 	int rc;
 
-	rc = cr_image_open(AT_FDCWD, arguments->image, &image, err);
+	rc = cr_rootless_begin(err);
+	arguments->is_rootless = rc > 0;
+	if (rc >= 0)
+		rc = cr_image_open(AT_FDCWD, arguments->image, &image, err);
 	if (!rc)
 		rc = make_world(image, arguments, ns, err);
 	if (rc < 0)

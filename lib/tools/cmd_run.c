@@ -13,6 +13,7 @@
 
 #include "command.h"
 #include "cr_namespace.h"
+#include "rootless.h"
 #include "supervise.h"
 
 struct arguments {
@@ -65,7 +66,8 @@ int cmd_run(int argc, char **argv)
 
 	argp_err_exit_status = CR_EXIT_USAGE;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
-	if (cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER, 0, 0, &ns,
+	if (cr_rootless_begin(&err) < 0 ||
+	    cr_namespace_create(CR_NAMESPACE_DIES_WITH_CALLER, 0, 0, &ns,
 				&err) < 0)
 		return cr_command_fail(&err);
 	cr_supervise_begin();
