@@ -42,6 +42,15 @@ int cr_file_content_fill(struct cr_file_restore *restore,
 	return rc < 0 ? cr_error_prefix(err, "content of %s", saved->path) : 0;
 }
 
+/* As it is where it is still there, also if it is another user's. */
+static int has_owner(const struct cr_wire_file *wire, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_uid == wire->uid &&
+	       st.st_gid == wire->gid && st.st_mode == wire->mode;
+}
+
 /* What its user may not give away stays theirs: without set-id bits, which
  * would be another's. */
 static int set_owner(const struct cr_file_restore *restore,
@@ -51,8 +60,11 @@ static int set_owner(const struct cr_file_restore *restore,
 	const struct cr_wire_file *wire = saved->file;
 	struct cr_file_rights rights;
 	mode_t mode = wire->mode & 07777;
-	int rc = cr_file_take_rights(restore, &rights);
+	int rc;
 
+	if (has_owner(wire, fd))
+		return 0;
+	rc = cr_file_take_rights(restore, &rights);
 	if (rc < 0)
 		return cr_error_set(err, rc, "%s: %s", saved->path,
 				    strerror(-rc));
