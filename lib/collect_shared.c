@@ -122,15 +122,15 @@ static int find_data(struct cr_save_space *space, int fd, uint64_t length)
 	return 0;
 }
 
-/* The object is mapped at [@start, @end) of process @pid. */
-static int look_into(struct cr_kmod *kmod, pid_t pid, uint64_t start,
-		     uint64_t end, struct cr_save_space *space,
+/* The object is mapped at @map of process @pid. */
+static int look_into(struct cr_kmod *kmod, pid_t pid,
+		     const struct cr_proc_map *map, struct cr_save_space *space,
 		     struct cr_error *err)
 {
 	struct stat st = { 0 };
 	int fd = -1, rc;
 
-	rc = cr_mapped_find(kmod, pid, start, end, &space->mapped);
+	rc = cr_mapped_find(kmod, pid, map, &space->mapped);
 	if (rc == 0)
 		fd = open(space->mapped.path, O_RDONLY | O_CLOEXEC);
 	if (rc == 0 && (fd < 0 || fstat(fd, &st) < 0))
@@ -144,7 +144,7 @@ static int look_into(struct cr_kmod *kmod, pid_t pid, uint64_t start,
 		       0 :
 		       cr_error_set(err, rc,
 				    "shared memory at %#llx of process %d: %s",
-				    (unsigned long long)start, pid,
+				    (unsigned long long)map->start, pid,
 				    strerror(-rc));
 }
 
@@ -153,17 +153,18 @@ int cr_space_set_content(struct cr_checkpoint *checkpoint,
 			 struct cr_error *err)
 {
 	const uint64_t start = (uint64_t)content, length = space->wire.length;
-	const uint64_t end = cr_page_up(start + length);
+	const struct cr_proc_map map = { .start = start,
+					 .end = cr_page_up(start + length) };
 	int rc;
 
 	space->content = content;
-	rc = look_into(checkpoint->kmod, getpid(), start, end, space, err);
+	rc = look_into(checkpoint->kmod, getpid(), &map, space, err);
 	space->wire.length = length;
 	if (rc != -EPERM)
 		return rc;
 	/* where it has holes cannot be seen, then */
 	space->mapped.path[0] = '\0';
-	return cr_runs_add(&space->runs, 0, end - start) < 0 ?
+	return cr_runs_add(&space->runs, 0, map.end - start) < 0 ?
 		       cr_error_set(err, -ENOMEM, "out of memory") :
 		       0;
 }
@@ -192,8 +193,7 @@ int cr_collect_shared(struct cr_checkpoint *checkpoint,
 	while (1ull << shift < map->page_size)
 		shift++;
 	space->wire.huge_shift = map->page_size > CR_WIRE_PAGE ? shift : 0;
-	rc = look_into(checkpoint->kmod, task->pid, map->start, map->end, space,
-		       err);
+	rc = look_into(checkpoint->kmod, task->pid, map, space, err);
 	if (rc == 0 && kind == CR_SPACE_SYSV)
 		rc = ask_segment(task, space, err);
 	return rc;

@@ -155,7 +155,6 @@ static int find_file(struct cr_checkpoint *checkpoint,
 		     uint32_t *idp, struct cr_error *err)
 {
 	struct cr_known_file *known = checkpoint->known_files;
-	char link[64];
 	int rc;
 
 	for (size_t i = 0; i < checkpoint->nr_known_files; i++, known++)
@@ -165,10 +164,8 @@ static int find_file(struct cr_checkpoint *checkpoint,
 			*idp = known->id;
 			return 0;
 		}
-	snprintf(link, sizeof(link), "map_files/%llx-%llx",
-		 (unsigned long long)map->start, (unsigned long long)map->end);
-	rc = cr_file_table_add_link(checkpoint->files, task->pid,
-				    task->link.vpid, link, idp, err);
+	rc = cr_file_table_add_mapped(checkpoint->files, task->pid,
+				      task->link.vpid, map, idp, err);
 	if (rc < 0 || map->is_shared ||
 	    cr_array_grow(&checkpoint->known_files, checkpoint->nr_known_files,
 			  sizeof(*known)) < 0)

@@ -192,7 +192,7 @@ int cr_fdinfo_number(const char *text, const char *key, int base,
  * with a position of its own.  Returns a descriptor or a negative errno. */
 int cr_file_reopen(int fd, int flags);
 
-/* files_add.c: a name by which what is saved as @file can be opened anew. */
+/* A name by which what is saved as @file can be opened anew. */
 #define CR_FILE_NAME_MAX 128
 void cr_file_name(const struct cr_file *file, char name[CR_FILE_NAME_MAX]);
 

@@ -23,6 +23,7 @@ struct cr_external;
 struct cr_image;
 struct cr_image_writer;
 struct cr_kmod;
+struct cr_proc_map;
 struct cr_restart_external;
 struct cr_root;
 
@@ -67,13 +68,18 @@ int cr_file_table_add_task(struct cr_file_table *table, pid_t pid,
 			   uint32_t vpid, struct cr_wire_fd **fdsp,
 			   size_t *nr_fdsp, struct cr_error *err);
 
-/* What the link /proc/PID/@link leads to ("exe", "cwd", "root",
- * "map_files/START-END"); *@idp is its object. */
+/* What the link /proc/PID/@link leads to ("exe", "cwd", "root"); *@idp is its
+ * object. */
 int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 			   uint32_t vpid, const char *link, uint32_t *idp,
 			   struct cr_error *err);
 
-/* The same, not for map_files, where the module has told the @identity of the
+/* The same of the file that is mapped at @map. */
+int cr_file_table_add_mapped(struct cr_file_table *table, pid_t pid,
+			     uint32_t vpid, const struct cr_proc_map *map,
+			     uint32_t *idp, struct cr_error *err);
+
+/* As cr_file_table_add_link(), where the module has told the @identity of the
  * path; 0: it has not. */
 int cr_file_table_add_path(struct cr_file_table *table, pid_t pid,
 			   uint32_t vpid, const char *link, uint64_t identity,

@@ -17,6 +17,7 @@
 #include "array.h"
 #include "cr_checkpoint.h"
 #include "file.h"
+#include "procfs.h"
 
 #define LINK_MAX_LENGTH 4096
 
@@ -33,17 +34,6 @@ void cr_file_free(struct cr_file *file)
 	free(file->link);
 	free(file->name);
 	free(file);
-}
-
-void cr_file_name(const struct cr_file *file, char name[CR_FILE_NAME_MAX])
-{
-	if (file->fd >= 0)
-		snprintf(name, CR_FILE_NAME_MAX, "/proc/self/fd/%d", file->fd);
-	else if (file->mapped.path[0])
-		snprintf(name, CR_FILE_NAME_MAX, "%s", file->mapped.path);
-	else
-		snprintf(name, CR_FILE_NAME_MAX, "/proc/%d/%s", file->pid,
-			 file->name);
 }
 
 static char *read_link(const char *name, struct cr_error *err)
@@ -261,14 +251,14 @@ int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 }
 
 /* stat(2) of what the link leads to. */
-static int look_at(const struct cr_file_table *table, struct cr_file *file)
+static int look_at(const struct cr_file_table *table, struct cr_file *file,
+		   const struct cr_proc_map *map)
 {
 	char name[CR_FILE_NAME_MAX];
-	unsigned long long start, end;
 	int rc;
 
-	if (sscanf(file->name, "map_files/%llx-%llx", &start, &end) == 2) {
-		rc = cr_mapped_find(table->options.kmod, file->pid, start, end,
+	if (map) {
+		rc = cr_mapped_find(table->options.kmod, file->pid, map,
 				    &file->mapped);
 		if (rc < 0) {
 			errno = -rc;
@@ -279,8 +269,10 @@ static int look_at(const struct cr_file_table *table, struct cr_file *file)
 	return stat(name, &file->stat);
 }
 
+/* @map: the mapping that the link is of, or NULL. */
 static struct cr_file *new_link(const struct cr_file_table *table, pid_t pid,
 				uint32_t vpid, const char *link,
+				const struct cr_proc_map *map,
 				struct cr_error *err)
 {
 	struct cr_file *file;
@@ -297,27 +289,26 @@ static struct cr_file *new_link(const struct cr_file_table *table, pid_t pid,
 		cr_error_set(err, -ENOMEM, "out of memory");
 		goto fail;
 	}
-	if (look_at(table, file) < 0 || lstat(name, &how) < 0) {
+	if (look_at(table, file, map) < 0 || lstat(name, &how) < 0) {
 		cr_error_errno(err, "stat %s", name);
 		goto fail;
 	}
 	/* The link shows the access mode that the mapping was made with. */
-	file->is_writable =
-		!strncmp(link, "map_files/", 10) && (how.st_mode & S_IWUSR);
+	file->is_writable = map && (how.st_mode & S_IWUSR);
 	return file;
 fail:
 	cr_file_free(file);
 	return NULL;
 }
 
-int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
-			   uint32_t vpid, const char *link, uint32_t *idp,
-			   struct cr_error *err)
+static int add_link(struct cr_file_table *table, pid_t pid, uint32_t vpid,
+		    const char *link, const struct cr_proc_map *map,
+		    uint32_t *idp, struct cr_error *err)
 {
 	struct cr_file *file, *found;
 	int is_new, is_writable, rc = 0;
 
-	file = new_link(table, pid, vpid, link, err);
+	file = new_link(table, pid, vpid, link, map, err);
 	if (!file)
 		return err ? err->code : -EIO;
 	is_writable = file->is_writable;
@@ -333,19 +324,22 @@ int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
 	return rc;
 }
 
-int cr_file_table_add_path(struct cr_file_table *table, pid_t pid,
-			   uint32_t vpid, const char *link, uint64_t identity,
-			   uint32_t *idp, struct cr_error *err)
+int cr_file_table_add_link(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, const char *link, uint32_t *idp,
+			   struct cr_error *err)
 {
-	int rc;
+	return add_link(table, pid, vpid, link, NULL, idp, err);
+}
 
-	*idp = cr_file_known(table, identity);
-	if (*idp)
-		return 0;
-	rc = cr_file_table_add_link(table, pid, vpid, link, idp, err);
-	if (rc == 0)
-		cr_file_note_known(table, identity, *idp);
-	return rc;
+int cr_file_table_add_mapped(struct cr_file_table *table, pid_t pid,
+			     uint32_t vpid, const struct cr_proc_map *map,
+			     uint32_t *idp, struct cr_error *err)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "map_files/%llx-%llx",
+		 (unsigned long long)map->start, (unsigned long long)map->end);
+	return add_link(table, pid, vpid, link, map, idp, err);
 }
 
 /* Descriptor @stream of the holder of @root's streams; a closed one is left

@@ -131,6 +131,17 @@ int cr_fdinfo_number(const char *text, const char *key, int base,
 	return -ENOENT;
 }
 
+void cr_file_name(const struct cr_file *file, char name[CR_FILE_NAME_MAX])
+{
+	if (file->fd >= 0)
+		snprintf(name, CR_FILE_NAME_MAX, "/proc/self/fd/%d", file->fd);
+	else if (file->mapped.path[0])
+		snprintf(name, CR_FILE_NAME_MAX, "%s", file->mapped.path);
+	else
+		snprintf(name, CR_FILE_NAME_MAX, "/proc/%d/%s", file->pid,
+			 file->name);
+}
+
 int cr_file_reopen(int fd, int flags)
 {
 	char name[64];

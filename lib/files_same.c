@@ -135,6 +135,21 @@ void cr_file_note_known(struct cr_file_table *table, uint64_t identity,
 		free(known);
 }
 
+int cr_file_table_add_path(struct cr_file_table *table, pid_t pid,
+			   uint32_t vpid, const char *link, uint64_t identity,
+			   uint32_t *idp, struct cr_error *err)
+{
+	int rc;
+
+	*idp = cr_file_known(table, identity);
+	if (*idp)
+		return 0;
+	rc = cr_file_table_add_link(table, pid, vpid, link, idp, err);
+	if (rc == 0)
+		cr_file_note_known(table, identity, *idp);
+	return rc;
+}
+
 int cr_file_check_kcmp(struct cr_error *err)
 {
 	if (same_description(0, 0) == 0 || errno == EBADF)

@@ -15,16 +15,12 @@
 #include "mapped.h"
 #include "procfs.h"
 
-/* The mapping of process @pid that begins at @start: 1, or 0 if there is none.
- */
-static int find_map(pid_t pid, uint64_t start, struct cr_proc_map *map)
+/* Our own mapping that begins at @start: 1, or 0 if there is none. */
+static int find_own(uint64_t start, struct cr_proc_map *map)
 {
-	char path[64];
-	FILE *file;
+	FILE *file = fopen("/proc/self/smaps", "re");
 	int rc;
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
-	file = fopen(path, "re");
 	if (!file)
 		return 0;
 	do {
@@ -44,46 +40,45 @@ static int is_same_file(int fd, const struct cr_proc_map *map)
 
 	if (page == MAP_FAILED)
 		return 0;
-	is_same = find_map(getpid(), (uint64_t)(uintptr_t)page, &ours) &&
+	is_same = find_own((uint64_t)(uintptr_t)page, &ours) &&
 		  ours.inode == map->inode && ours.major == map->major &&
 		  ours.minor == map->minor;
 	munmap(page, 1);
 	return is_same;
 }
 
-static int open_by_name(pid_t pid, uint64_t start)
+static int open_by_name(pid_t pid, const struct cr_proc_map *map)
 {
 	char path[PATH_MAX + 64];
-	struct cr_proc_map map;
 	int fd;
 
-	if (!find_map(pid, start, &map) || map.path[0] != '/')
+	if (map->path[0] != '/')
 		return -EPERM;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, map.path);
+	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, map->path);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd >= 0 && is_same_file(fd, &map))
+	if (fd >= 0 && is_same_file(fd, map))
 		return fd;
 	if (fd >= 0)
 		close(fd);
 	return -EPERM;
 }
 
-int cr_mapped_find(struct cr_kmod *kmod, pid_t pid, uint64_t start,
-		   uint64_t end, struct cr_mapped *mapped)
+int cr_mapped_find(struct cr_kmod *kmod, pid_t pid,
+		   const struct cr_proc_map *map, struct cr_mapped *mapped)
 {
 	struct stat st;
 
 	mapped->fd = -1;
 	snprintf(mapped->path, sizeof(mapped->path),
-		 "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)start,
-		 (unsigned long long)end);
+		 "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)map->start, (unsigned long long)map->end);
 	if (stat(mapped->path, &st) == 0)
 		return 0;
 	if (errno != EPERM)
 		return -errno;
-	mapped->fd = open_by_name(pid, start);
+	mapped->fd = open_by_name(pid, map);
 	if (mapped->fd < 0 && kmod)
-		mapped->fd = cr_kmod_open_mapped(kmod, pid, start);
+		mapped->fd = cr_kmod_open_mapped(kmod, pid, map->start);
 	if (mapped->fd < 0)
 		return mapped->fd;
 	snprintf(mapped->path, sizeof(mapped->path), "/proc/self/fd/%d",

@@ -5,10 +5,10 @@
 #ifndef MAPPED_H
 #define MAPPED_H
 
-#include <stdint.h>
 #include <sys/types.h>
 
 struct cr_kmod;
+struct cr_proc_map;
 
 /* Where it can be opened, and looked at by stat(2). */
 struct cr_mapped {
@@ -17,7 +17,8 @@ struct cr_mapped {
 };
 
 /*
- * The file that is mapped at [@start, @end) of process @pid.
+ * The file that is mapped at @map of process @pid.  Of a mapping that has no
+ * name in a file system @map->start and @map->end are enough.
  *
  * /proc/PID/map_files leads there, for who has CAP_CHECKPOINT_RESTORE over the
  * node (proc_map_files_get_link() in fs/proc/base.c).  Others find it by its
@@ -26,8 +27,8 @@ struct cr_mapped {
  *
  * Returns 0; -EPERM: there is no way for us; or as open(2).
  */
-int cr_mapped_find(struct cr_kmod *kmod, pid_t pid, uint64_t start,
-		   uint64_t end, struct cr_mapped *mapped);
+int cr_mapped_find(struct cr_kmod *kmod, pid_t pid,
+		   const struct cr_proc_map *map, struct cr_mapped *mapped);
 void cr_mapped_forget(struct cr_mapped *mapped); /* keeps errno */
 
 #endif /* MAPPED_H */

@@ -19,6 +19,7 @@
 #include "cr_image.h"
 #include "kmod.h"
 #include "mapped.h"
+#include "procfs.h"
 #include "restart_mm.h"
 
 int cr_mm_fill_object(struct cr_restarter *restarter,
@@ -34,13 +35,15 @@ int cr_mm_fill_object(struct cr_restarter *restarter,
 static int open_mapping(struct cr_restarter *restarter, void *base,
 			uint64_t length)
 {
+	const uint64_t start = (uint64_t)(uintptr_t)base;
+	const struct cr_proc_map map = { .start = start,
+					 .end = start + length };
 	struct cr_kmod *kmod = NULL;
 	struct cr_mapped mapped;
 	int fd, high, rc;
 
 	cr_kmod_open(CR_ENGINE_AUTO, &kmod, NULL);
-	rc = cr_mapped_find(kmod, getpid(), (uint64_t)(uintptr_t)base,
-			    (uint64_t)(uintptr_t)base + length, &mapped);
+	rc = cr_mapped_find(kmod, getpid(), &map, &mapped);
 	cr_kmod_close(kmod);
 	errno = -rc;
 	fd = rc < 0 ? -1 : open(mapped.path, O_RDWR | O_CLOEXEC);

@@ -44,7 +44,7 @@ static int stat_link(pid_t pid, const char *name, struct stat *st)
 	return stat(path, st);
 }
 
-static int is_same(pid_t a, pid_t b, const char *name)
+int cr_target_is_same(pid_t a, pid_t b, const char *name)
 {
 	struct stat left, right;
 
@@ -100,7 +100,7 @@ static pid_t find_init(pid_t pid)
 		return 0;
 	while ((other = next_process(dir)) > 0)
 		if (status_number(other, "NSpid") == 1 &&
-		    is_same(other, pid, "ns/pid"))
+		    cr_target_is_same(other, pid, "ns/pid"))
 			break;
 	closedir(dir);
 	return other;
@@ -129,13 +129,13 @@ int cr_target(pid_t pid, struct cr_root *root,
 	root->pid = pid;
 	if (status_number(pid, "Pid") < 0)
 		return cr_error_set(err, -ESRCH, "no process %d", pid);
-	if (is_same(pid, getpid(), "exe")) {
+	if (cr_target_is_same(pid, getpid(), "exe")) {
 		root->pid = find_program(pid);
 		if (!root->pid)
 			return cr_error_set(err, -ESRCH,
 					    "process %d runs no program", pid);
 	}
-	if (!is_same(root->pid, getpid(), "ns/pid")) {
+	if (!cr_target_is_same(root->pid, getpid(), "ns/pid")) {
 		options->init = find_init(root->pid);
 		if (options->init == root->pid)
 			return cr_error_set(

@@ -19,6 +19,10 @@
 int cr_target(pid_t pid, struct cr_root *root,
 	      struct cr_checkpoint_options *options, struct cr_error *err);
 
+/* Do /proc/@a/@name and /proc/@b/@name lead to the same?  0 also if one cannot
+ * be looked at. */
+int cr_target_is_same(pid_t a, pid_t b, const char *name);
+
 /*
  * Keep SIGINT, SIGTERM and SIGHUP waiting (@how SIG_BLOCK), or let them come
  * again (SIG_UNBLOCK): while a tree is being looked at, its threads make calls

@@ -34,6 +34,7 @@
 #include "cr_image_write.h"
 #include "files.h"
 #include "image_wire.h"
+#include "procfs.h"
 #include "saved.h"
 
 #define SCENE_TASKS 4
@@ -45,7 +46,9 @@ struct scene {
 	void (*open_all)(int task); /* in each task to be saved */
 	void (*between)(void); /* after they are dead; or NULL */
 	void (*check)(int task); /* in each restored task */
-	const char *links[4]; /* to be saved and opened too, of task 0 */
+	struct {
+		uint64_t start, end;
+	} mapped[4]; /* files to be saved and opened too, of task 0 */
 	uid_t uid; /* whose rights the tasks have, as saved */
 	int guess_streams;
 	pid_t stream_holder;
@@ -62,7 +65,7 @@ struct scene {
 struct scene_shared {
 	struct cr_file_place places[SCENE_FILES];
 	pid_t pids[SCENE_TASKS];
-	uint32_t links[4]; /* ids of the links */
+	uint32_t mapped[4]; /* ids of those */
 	int is_leader[SCENE_TASKS]; /* of a session */
 	int nr_restored;
 	struct cr_error err;
@@ -225,11 +228,16 @@ static inline int scene_collect(struct scene *scene,
 			  cr_file_table_locks(table, pid, &saving->locks[i],
 					      &saving->nr_locks[i], err);
 	}
-	for (i = 0; i < 4 && scene->links[i] && rc == 0; i++)
-		rc = cr_file_table_add_link(table, shared->pids[0],
-					    (uint32_t)shared->pids[0],
-					    scene->links[i], &shared->links[i],
-					    err);
+	for (i = 0; i < 4 && scene->mapped[i].end && rc == 0; i++) {
+		const struct cr_proc_map map = {
+			.start = scene->mapped[i].start,
+			.end = scene->mapped[i].end,
+		};
+
+		rc = cr_file_table_add_mapped(table, shared->pids[0],
+					      (uint32_t)shared->pids[0], &map,
+					      &shared->mapped[i], err);
+	}
 	return rc ? rc : cr_file_table_finish(table, err);
 }
 
@@ -386,7 +394,7 @@ static inline int scene_open_link(struct cr_file_restore *restore, int i,
 	int j, fd;
 
 	for (j = 0; j < 2; j++) {
-		fd = cr_files_open(restore, shared->links[i], 1, 1, err);
+		fd = cr_files_open(restore, shared->mapped[i], 1, 1, err);
 		if (fd < 0)
 			return fd;
 		if (fd < SCENE_FLOOR || dup2(fd, 20 + 2 * i + j) < 0)
@@ -422,7 +430,7 @@ static inline void scene_restore_task(struct scene *scene,
 	if (shared->err.code)
 		_exit(2);
 	rc = cr_files_restore(&restore, &saved->tasks[task], &shared->err);
-	for (i = 0; i < 4 && scene->links[i] && rc == 0 && task == 0; i++)
+	for (i = 0; i < 4 && scene->mapped[i].end && rc == 0 && task == 0; i++)
 		rc = scene_open_link(&restore, i, &shared->err);
 	rc = rc ? rc :
 		  cr_files_lock(&restore, &saved->tasks[task], &shared->err);

@@ -211,7 +211,7 @@ static void another_build_of_a_library_is_stale(void **state)
 {
 	struct scene scene = { .open_all = map_library,
 			       .check = check_library,
-			       .links = { "map_files/10000000-10001000" } };
+			       .mapped = { { 0x10000000, 0x10001000 } } };
 
 	(void)state;
 	assert_scene(&scene);

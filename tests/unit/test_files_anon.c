@@ -194,7 +194,7 @@ static void a_memfd_that_is_only_mapped_is_opened(void **state)
 {
 	struct scene scene = { .open_all = open_memfds,
 			       .check = check_mapped,
-			       .links = { "map_files/10000000-10002000" } };
+			       .mapped = { { 0x10000000, 0x10002000 } } };
 
 	(void)state;
 	assert_scene(&scene);

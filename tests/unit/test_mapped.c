@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "mapped.h"
+#include "procfs.h"
 
 #define LENGTH 8192u
 #define ORDINARY 4711
@@ -28,8 +29,22 @@
 struct scene {
 	char folder[64], name[96];
 	struct stat stat;
-	uint64_t start;
+	struct cr_proc_map map;
 };
+
+/* What smaps says of our mapping at @start. */
+static struct cr_proc_map map_at(const void *start)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	struct cr_proc_map map = { 0 };
+
+	while (file && map.start != (uint64_t)(uintptr_t)start &&
+	       cr_proc_next_map(file, &map) > 0)
+		;
+	if (file)
+		fclose(file);
+	return map;
+}
 
 static int set_up(void **state)
 {
@@ -48,7 +63,7 @@ static int set_up(void **state)
 		return -1;
 	at = mmap(NULL, LENGTH, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
-	scene->start = (uint64_t)(uintptr_t)at;
+	scene->map = map_at(at);
 	*state = scene;
 	return at == MAP_FAILED ? -1 : 0;
 }
@@ -57,15 +72,14 @@ static int tear_down(void **state)
 {
 	struct scene *scene = *state;
 
-	munmap((void *)(uintptr_t)scene->start, LENGTH);
+	munmap((void *)(uintptr_t)scene->map.start, LENGTH);
 	unlink(scene->name);
 	return rmdir(scene->folder);
 }
 
 static int find(const struct scene *scene, struct cr_mapped *mapped)
 {
-	return cr_mapped_find(NULL, getpid(), scene->start,
-			      scene->start + LENGTH, mapped);
+	return cr_mapped_find(NULL, getpid(), &scene->map, mapped);
 }
 
 /* 0 if it is found and is the right one; 1 another; else a negative errno. */
@@ -145,14 +159,14 @@ static void others_find_nothing_without_a_name(void **state)
 static void others_find_no_shared_memory(void **state)
 {
 	struct scene *scene = *state;
-	const uint64_t start = scene->start;
+	const struct cr_proc_map map = scene->map;
 	void *at = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(at, MAP_FAILED);
-	scene->start = (uint64_t)(uintptr_t)at;
+	scene->map = map_at(at);
 	assert_int_equal(try_as_other(scene), -EPERM);
-	scene->start = start;
+	scene->map = map;
 	munmap(at, LENGTH);
 }
 
@@ -160,9 +174,9 @@ static void what_is_not_mapped_is_not_found(void **state)
 {
 	struct scene *scene = *state;
 
-	scene->start += LENGTH / 2;
+	scene->map.start += LENGTH / 2;
 	assert_int_equal(try(scene), -ENOENT);
-	scene->start -= LENGTH / 2;
+	scene->map.start -= LENGTH / 2;
 }
 
 int main(void)
