@@ -517,11 +517,13 @@ static void count_with_more_rights(void)
 	if (fork() == 0) {
 		if (setresuid(2, 1, 1) < 0)
 			_exit(1);
-		count(0);
+		count(1);
 	}
 	if (setresuid(2, 2, 2) < 0)
 		_exit(1);
-	count(1);
+	while (!fixture->counters[1])
+		nap();
+	count(0);
 }
 
 static void a_task_with_more_rights_than_its_user_is_refused(void **state)
