@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -58,7 +59,10 @@ static int start_munged(void **state)
 		 * somebody is stopped in: to CTest's, where it leads a session
 		 */
 		setpgid(0, 0);
-		if (!freopen("/dev/null", "w", stderr))
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* CTest waits for all that hold the test's output */
+		if (!freopen("/dev/null", "w", stdout) ||
+		    !freopen("/dev/null", "w", stderr))
 			_exit(126);
 		execlp("munged", "munged", "--foreground", "--force",
 		       path_of("--key-file=", "key"),
