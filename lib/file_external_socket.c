@@ -23,6 +23,7 @@
 #include "cr_checkpoint.h"
 #include "cr_restart.h"
 #include "file.h"
+#include "socket_options.h"
 
 /* For the other side to take what has been sent. */
 #define SENT_TRIES 200
@@ -34,16 +35,6 @@ static int get_int(int fd, int level, int option)
 	socklen_t length = sizeof(value);
 
 	return getsockopt(fd, level, option, &value, &length) < 0 ? 0 : value;
-}
-
-static uint64_t get_timeout(int fd, int option)
-{
-	struct timeval time = { 0 };
-	socklen_t length = sizeof(time);
-
-	if (getsockopt(fd, SOL_SOCKET, option, &time, &length) < 0)
-		return 0;
-	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
 static int is_tcp(int fd)
@@ -102,8 +93,8 @@ static void get_options(int fd, struct cr_wire_external *wire)
 		wire->flags |= CR_EXTERNAL_F_NODELAY;
 	if (get_int(fd, SOL_SOCKET, SO_KEEPALIVE))
 		wire->flags |= CR_EXTERNAL_F_KEEPALIVE;
-	wire->receive_timeout_us = get_timeout(fd, SO_RCVTIMEO);
-	wire->send_timeout_us = get_timeout(fd, SO_SNDTIMEO);
+	wire->receive_timeout_us = cr_socket_get_timeout(fd, SO_RCVTIMEO);
+	wire->send_timeout_us = cr_socket_get_timeout(fd, SO_SNDTIMEO);
 }
 
 /* Structure, name, note and unread bytes, one after another. */
@@ -202,20 +193,6 @@ void cr_files_external(const struct cr_saved *saved, uint32_t id,
 	external->listens = !!(wire->flags & CR_EXTERNAL_F_LISTENS);
 }
 
-static void set_int(int fd, int level, int option, int value)
-{
-	setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-static void set_timeout(int fd, int option, uint64_t time_us)
-{
-	struct timeval time = { .tv_sec = (time_t)(time_us / 1000000),
-				.tv_usec = (suseconds_t)(time_us % 1000000) };
-
-	if (time_us)
-		setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
-}
-
 static int set_flags(int fd, uint32_t wanted)
 {
 	const int settable = O_NONBLOCK;
@@ -242,12 +219,14 @@ static int make(struct cr_file_restore *restore, uint32_t id,
 		return cr_error_errno(err, "file %u", id);
 	if (!(wire->flags & CR_EXTERNAL_F_LISTENS)) {
 		if (is_tcp(fd))
-			set_int(fd, IPPROTO_TCP, TCP_NODELAY,
-				!!(wire->flags & CR_EXTERNAL_F_NODELAY));
-		set_int(fd, SOL_SOCKET, SO_KEEPALIVE,
-			!!(wire->flags & CR_EXTERNAL_F_KEEPALIVE));
-		set_timeout(fd, SO_RCVTIMEO, wire->receive_timeout_us);
-		set_timeout(fd, SO_SNDTIMEO, wire->send_timeout_us);
+			cr_socket_set_int(fd, IPPROTO_TCP, TCP_NODELAY,
+					  !!(wire->flags &
+					     CR_EXTERNAL_F_NODELAY));
+		cr_socket_set_int(fd, SOL_SOCKET, SO_KEEPALIVE,
+				  !!(wire->flags & CR_EXTERNAL_F_KEEPALIVE));
+		cr_socket_set_timeout(fd, SO_RCVTIMEO,
+				      wire->receive_timeout_us);
+		cr_socket_set_timeout(fd, SO_SNDTIMEO, wire->send_timeout_us);
 		set_flags(fd, saved->file->open_flags);
 	}
 	return cr_file_park(restore, id, fd, err);

@@ -12,9 +12,9 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include "file_tcp.h"
+#include "socket_options.h"
 
 #ifndef SO_BUF_LOCK
 #define SO_BUF_LOCK 72
@@ -96,30 +96,6 @@ static int get_int(int fd, int level, int name, int32_t *valuep)
 	return getsockopt(fd, level, name, valuep, &length) < 0 ? -errno : 0;
 }
 
-static int set_int(int fd, int level, int name, int32_t value)
-{
-	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno :
-									0;
-}
-
-static uint64_t get_timeout(int fd, int name)
-{
-	struct timeval time = { 0 };
-	socklen_t length = sizeof(time);
-
-	getsockopt(fd, SOL_SOCKET, name, &time, &length);
-	return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
-}
-
-static void set_timeout(int fd, int name, uint64_t time_us)
-{
-	struct timeval time = { .tv_sec = (time_t)(time_us / 1000000),
-				.tv_usec = (suseconds_t)(time_us % 1000000) };
-
-	if (time_us)
-		setsockopt(fd, SOL_SOCKET, name, &time, sizeof(time));
-}
-
 static int is_of(const struct option *option, const struct cr_wire_tcp *head)
 {
 	if (option->level == IPPROTO_IPV6 && head->family != AF_INET6)
@@ -153,8 +129,8 @@ void cr_tcp_get_options(int fd, struct cr_wire_tcp *head)
 	getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length);
 	head->linger_on = linger.l_onoff != 0;
 	head->linger_s = (uint32_t)linger.l_linger;
-	head->receive_timeout_us = get_timeout(fd, SO_RCVTIMEO);
-	head->send_timeout_us = get_timeout(fd, SO_SNDTIMEO);
+	head->receive_timeout_us = cr_socket_get_timeout(fd, SO_RCVTIMEO);
+	head->send_timeout_us = cr_socket_get_timeout(fd, SO_SNDTIMEO);
 	get_int(fd, SOL_SOCKET, SO_SNDBUF, &value);
 	head->send_buffer = (uint32_t)value;
 	get_int(fd, SOL_SOCKET, SO_RCVBUF, &value);
@@ -207,8 +183,8 @@ static int set_numbers(const struct cr_wire_tcp *head, int fd,
 			continue;
 		rc = get_int(fd, option->level, option->name, &present);
 		if (rc == 0 && present != head->options[i])
-			rc = set_int(fd, option->level, option->name,
-				     head->options[i]);
+			rc = cr_socket_set_int(fd, option->level, option->name,
+					       head->options[i]);
 		if (rc < 0)
 			return cr_error_set(err, rc, "%s %d: %s", option->text,
 					    head->options[i], strerror(-rc));
@@ -243,37 +219,35 @@ int cr_tcp_set_options(const struct cr_wire_tcp *head, int fd,
 		return rc;
 	if (linger.l_onoff || linger.l_linger)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	set_timeout(fd, SO_RCVTIMEO, head->receive_timeout_us);
-	set_timeout(fd, SO_SNDTIMEO, head->send_timeout_us);
+	cr_socket_set_timeout(fd, SO_RCVTIMEO, head->receive_timeout_us);
+	cr_socket_set_timeout(fd, SO_SNDTIMEO, head->send_timeout_us);
 	/* room for what is put into the queues */
 	if (head->receive_length)
-		set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, CR_TCP_BUFFER_MAX);
+		cr_socket_set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE,
+				  CR_TCP_BUFFER_MAX);
 	return 0;
 }
 
-/* The kernel doubles buffer sizes that it is given. */
 void cr_tcp_set_late_options(const struct cr_wire_tcp *head, int fd)
 {
 	size_t i;
 
-	set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, (int)(head->send_buffer / 2));
-	set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE,
-		(int)(head->receive_buffer / 2));
-	set_int(fd, SOL_SOCKET, SO_BUF_LOCK, (int)head->buffer_locks);
+	cr_socket_set_buffers(fd, head->send_buffer, head->receive_buffer);
+	cr_socket_set_int(fd, SOL_SOCKET, SO_BUF_LOCK, (int)head->buffer_locks);
 	for (i = 0; i < NR_OPTIONS; i++)
 		if (head->options_set & 1ull << i &&
 		    (table[i].when == LATE || table[i].name == SO_REUSEADDR) &&
 		    table[i].level == SOL_SOCKET)
-			set_int(fd, table[i].level, table[i].name,
-				head->options[i]);
+			cr_socket_set_int(fd, table[i].level, table[i].name,
+					  head->options[i]);
 }
 
 int cr_tcp_repair(int fd, int value, const struct cr_wire_tcp *head)
 {
-	int rc = set_int(fd, IPPROTO_TCP, TCP_REPAIR, value);
+	int rc = cr_socket_set_int(fd, IPPROTO_TCP, TCP_REPAIR, value);
 
 	if (rc == 0 && value == CR_TCP_REPAIR_OFF && head &&
 	    head->options_set & 1ull << REUSEADDR && head->options[REUSEADDR])
-		rc = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		rc = cr_socket_set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	return rc;
 }

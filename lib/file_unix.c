@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "file_unix.h"
+#include "socket_options.h"
 
 static uint32_t get_option(int fd, int option, uint32_t otherwise)
 {
@@ -25,15 +26,6 @@ static uint32_t get_option(int fd, int option, uint32_t otherwise)
 
 	getsockopt(fd, SOL_SOCKET, option, &value, &length);
 	return value;
-}
-
-static uint64_t get_timeout(int fd, int option)
-{
-	struct timeval time = { 0 };
-	socklen_t length = sizeof(time);
-
-	getsockopt(fd, SOL_SOCKET, option, &time, &length);
-	return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
 /* sun_path of getsockname(2) or getpeername(2); 0 bytes: nameless. */
@@ -66,8 +58,8 @@ static void get_options(const struct cr_file *file, struct cr_wire_unix *head)
 	head->receive_buffer = get_option(fd, SO_RCVBUF, 0);
 	head->receive_low = get_option(fd, SO_RCVLOWAT, 1);
 	head->peek_offset = (int32_t)get_option(fd, SO_PEEK_OFF, ~0u);
-	head->receive_timeout_us = get_timeout(fd, SO_RCVTIMEO);
-	head->send_timeout_us = get_timeout(fd, SO_SNDTIMEO);
+	head->receive_timeout_us = cr_socket_get_timeout(fd, SO_RCVTIMEO);
+	head->send_timeout_us = cr_socket_get_timeout(fd, SO_SNDTIMEO);
 	if (get_option(fd, SO_PASSCRED, 0))
 		head->flags |= CR_UNIX_F_PASSCRED;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0) {

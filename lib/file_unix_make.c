@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "file_unix.h"
+#include "socket_options.h"
 
 #define FILL_BUFFER (8 << 20) /* bytes; while queues are filled */
 
@@ -45,47 +46,23 @@ static void become_root(void)
 	errno = saved;
 }
 
-static void set_int(int fd, int option, int value)
-{
-	setsockopt(fd, SOL_SOCKET, option, &value, sizeof(value));
-}
-
-static void set_timeout(int fd, int option, uint64_t time_us)
-{
-	struct timeval time = { .tv_sec = (time_t)(time_us / 1000000),
-				.tv_usec = (suseconds_t)(time_us % 1000000) };
-
-	if (time_us)
-		setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
-}
-
 /* Before the queue is filled: what decides about its messages. */
 static void set_early_options(const struct cr_wire_unix *head, int fd)
 {
 	if (head->flags & CR_UNIX_F_PASSCRED)
-		set_int(fd, SO_PASSCRED, 1);
-	set_int(fd, SO_SNDBUFFORCE, FILL_BUFFER);
-}
-
-/* The kernel doubles buffer sizes that it is given.  Without CAP_NET_ADMIN
- * there is a limit, which the program had, too. */
-static void set_buffer(int fd, int option, int forced, uint32_t size)
-{
-	const int half = (int)(size / 2);
-
-	if (setsockopt(fd, SOL_SOCKET, forced, &half, sizeof(half)) < 0)
-		set_int(fd, option, half);
+		cr_socket_set_int(fd, SOL_SOCKET, SO_PASSCRED, 1);
+	cr_socket_set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, FILL_BUFFER);
 }
 
 void cr_unix_set_options(const struct cr_wire_unix *head, int fd)
 {
-	set_buffer(fd, SO_SNDBUF, SO_SNDBUFFORCE, head->send_buffer);
-	set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, head->receive_buffer);
-	set_int(fd, SO_RCVLOWAT, (int)head->receive_low);
-	set_timeout(fd, SO_RCVTIMEO, head->receive_timeout_us);
-	set_timeout(fd, SO_SNDTIMEO, head->send_timeout_us);
+	cr_socket_set_buffers(fd, head->send_buffer, head->receive_buffer);
+	cr_socket_set_int(fd, SOL_SOCKET, SO_RCVLOWAT, (int)head->receive_low);
+	cr_socket_set_timeout(fd, SO_RCVTIMEO, head->receive_timeout_us);
+	cr_socket_set_timeout(fd, SO_SNDTIMEO, head->send_timeout_us);
 	if (head->peek_offset >= 0)
-		set_int(fd, SO_PEEK_OFF, head->peek_offset);
+		cr_socket_set_int(fd, SOL_SOCKET, SO_PEEK_OFF,
+				  head->peek_offset);
 	if (head->shutdown & 1)
 		shutdown(fd, SHUT_RD);
 	if (head->shutdown & 2)
@@ -308,7 +285,7 @@ static int fill_and_park(struct cr_file_restore *restore, struct end ends[2],
 	for (i = 0; i < 2; i++)
 		if (ends[i].id)
 			set_early_options(ends[i].head, ends[i].fd);
-	set_int(ends[1].fd, SO_SNDBUFFORCE, FILL_BUFFER);
+	cr_socket_set_int(ends[1].fd, SOL_SOCKET, SO_SNDBUFFORCE, FILL_BUFFER);
 	for (i = 0; i < 2 && rc == 0; i++)
 		if (ends[i].id)
 			rc = cr_unix_queue_fill(restore, ends[i].id,

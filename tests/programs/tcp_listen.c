@@ -2,7 +2,7 @@
 /*
  * tcp_listen.c - sockets without a connection: listening (also two at a port,
  * also for IPv6 alone), with a name only, with nothing at all; one of them
- * dup'ed and in a child
+ * with buffers of its own sizes, dup'ed and in a child
  */
 #include "tcp.h"
 
@@ -49,6 +49,33 @@ static void child(void *arg)
 	CHECK(write(fd, "c", 1) == 1, "%s", strerror(errno));
 }
 
+/* The kernel doubles them, and a restart may not do so once more. */
+static void set_buffers(int fd)
+{
+	int size = 40000;
+
+	NEED(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	size = 50000;
+	NEED(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+}
+
+static int size_of(int fd, int option)
+{
+	int size = 0;
+	socklen_t length = sizeof(size);
+
+	NEED(getsockopt(fd, SOL_SOCKET, option, &size, &length));
+	return size;
+}
+
+static void check_buffers(int fd)
+{
+	const int sent = size_of(fd, SO_SNDBUF), read = size_of(fd, SO_RCVBUF);
+
+	CHECK(sent == 80000 && read == 100000, "buffers of %d and %d bytes",
+	      sent, read);
+}
+
 static void check_names(void)
 {
 	struct sockaddr_in address;
@@ -80,6 +107,7 @@ int main(int argc, char **argv)
 
 	program_start(argc, argv);
 	v4 = tcp_listen(AF_INET, "127.0.0.1", 5);
+	set_buffers(v4.fd);
 	bind_only6();
 	v6 = tcp_listen(AF_INET6, "::1", 0);
 	shared[0] = NEED(socket(AF_INET, SOCK_STREAM, 0));
@@ -95,6 +123,7 @@ int main(int argc, char **argv)
 
 	program_ready();
 
+	check_buffers(v4.fd);
 	fd = accept(copy, NULL, NULL);
 	CHECK(read(fd, &byte, 1) == 1 && byte == 'c', "read %d", byte);
 	program_join(pid);
