@@ -142,7 +142,7 @@ static int rescue(const struct cr_save_task *task,
 	int rc = cr_remote_rescue(task->pid, thread->tid, err);
 
 	if (rc > 0)
-		rc = cr_waiting_forget(thread, err);
+		cr_waiting_forget(thread);
 	return rc;
 }
 

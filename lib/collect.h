@@ -31,8 +31,7 @@ struct cr_remote;
 
 /* What a thread waited in, read just before it was interrupted. */
 struct cr_waiting {
-	long nr; /* of the system call, -1: none */
-	uint64_t args[6];
+	long nr; /* of the system call, -1: none, or not known */
 	uint64_t elapsed_ns; /* since it went to sleep */
 	uint64_t noted_ns; /* CLOCK_MONOTONIC when that was read */
 	uint64_t nr_voluntary; /* switches until then */
@@ -183,8 +182,9 @@ void cr_waiting_note(struct cr_clocks *clocks, struct cr_save_thread *thread);
 /* When it has stopped.  That makes it sleep once more; had it run in between,
  * then it is in another call than the one that was timed. */
 void cr_waiting_check(struct cr_save_thread *thread);
-/* What was noted is not its own call: it has been rescued from ours. */
-int cr_waiting_forget(struct cr_save_thread *thread, struct cr_error *err);
+/* What was noted is not the call that it is in: it has been rescued from one of
+ * ours, for one. */
+void cr_waiting_forget(struct cr_save_thread *thread);
 /* Is it a parent that waits for its vfork(2) child? */
 int cr_waiting_in_vfork(const struct cr_save_thread *thread);
 

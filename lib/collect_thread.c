@@ -215,13 +215,11 @@ static int decide_resume(const struct cr_checkpoint *checkpoint,
 {
 	struct cr_wire_regs *regs = &thread->wire->regs;
 	struct cr_resume_stop stop = {
-		.nr = (long)regs->orig_ax,
 		.elapsed_ns = thread->waiting.elapsed_ns,
-		.now_ns = thread->waiting.has_elapsed ?
-				  (int64_t)thread->waiting.noted_ns +
-					  checkpoint->clock_shift_ns :
-				  0,
-		.is_again = regs->orig_ax == SYS_restart_syscall,
+		.now_ns = (int64_t)(thread->waiting.has_elapsed ?
+					    thread->waiting.noted_ns :
+					    cr_save_now_ns()) +
+			  checkpoint->clock_shift_ns,
 		/* a group stop ends some calls with EINTR, rightly so */
 		.has_signal =
 			thread->stop_signal || has_signal(task, thread, status),
@@ -229,12 +227,17 @@ static int decide_resume(const struct cr_checkpoint *checkpoint,
 		.write = write_memory,
 		.arg = thread,
 	};
+	int is_changed;
 
+	is_changed = cr_resume_step_back(&stop, regs);
+	stop.nr = (long)regs->orig_ax;
+	stop.is_again = is_changed || stop.nr == SYS_restart_syscall;
 	if (stop.nr == SYS_restart_syscall)
-		stop.nr = thread->waiting.nr;
-	if (!cr_resume_decide(&stop, regs, &thread->wire->resume))
-		return 0;
-	return cr_trace_set_regs(thread->tid, regs, err);
+		stop.nr = thread->waiting.nr >= 0 && !is_changed ?
+				  thread->waiting.nr :
+				  cr_resume_find(&stop, regs);
+	is_changed |= cr_resume_decide(&stop, regs, &thread->wire->resume);
+	return is_changed ? cr_trace_set_regs(thread->tid, regs, err) : 0;
 }
 
 /* Does PR_SET_SYSCALL_USER_DISPATCH turn system calls into SIGSYS?  Linux

@@ -109,7 +109,7 @@ static int lead_out(struct cr_save_thread *thread, const struct range *vdso,
 		if (round % NAP_ROUNDS == 0 && nap_ns < NAP_MAX_NS)
 			nap_ns *= 2;
 	}
-	cr_waiting_forget(thread, NULL);
+	cr_waiting_forget(thread);
 	return 0;
 }
 

@@ -16,6 +16,9 @@
 #include "syscall_resume.h"
 
 #define SYSCALL_LENGTH 2 /* of the instruction */
+#define MOVE_TO_EAX 0xb8 /* and four bytes of a number */
+#define MOVE_LENGTH 5
+#define CODE_BEFORE 32 /* bytes before a call in which its number is set */
 #define NS 1000000000ll
 /* Below the stack pointer and its red zone memory is free: a signal handler
  * could come at any time. */
@@ -76,14 +79,19 @@ int cr_resume_has_timeout(long nr)
 	return row && row->timeout != TIMEOUT_NONE;
 }
 
+/* Clocks are small numbers, and so no pointers. */
+static long which_sleep(uint64_t first_argument)
+{
+	return first_argument < 4096 ? SYS_clock_nanosleep : SYS_nanosleep;
+}
+
 long cr_resume_restarted(const char *wchan, const uint64_t args[6])
 {
 	if (strstr(wchan, "poll"))
 		return SYS_poll;
 	if (strstr(wchan, "futex"))
 		return SYS_futex;
-	/* clocks are small numbers, and so no pointers */
-	return args[0] < 4096 ? SYS_clock_nanosleep : SYS_nanosleep;
+	return strstr(wchan, "nanosleep") ? which_sleep(args[0]) : -1;
 }
 
 static uint64_t *argument(struct cr_wire_regs *regs, int index)
@@ -151,15 +159,26 @@ static uint64_t note_address(const struct cr_wire_regs *regs)
 	return (regs->sp - BELOW_STACK - sizeof(struct note)) & ~15ull;
 }
 
-static void fill_note(const struct cr_resume_stop *stop,
-		      struct cr_wire_regs *regs, int64_t end_ns,
+static void fill_note(long nr, struct cr_wire_regs *regs, int64_t end_ns,
 		      struct note *note)
 {
 	*note = (struct note){ .magic = NOTE_MAGIC,
-			       .nr = stop->nr,
+			       .nr = nr,
 			       .end_ns = end_ns };
 	for (int i = 0; i < 6; i++)
 		note->args[i] = *argument(regs, i);
+}
+
+/* The note for a call of number @nr with these arguments. */
+static int read_note(const struct cr_resume_stop *stop, long nr,
+		     struct cr_wire_regs *regs, struct note *note)
+{
+	struct note expected;
+
+	if (stop->read(stop->arg, note_address(regs), note, sizeof(*note)) < 0)
+		return 0;
+	fill_note(nr, regs, note->end_ns, &expected);
+	return memcmp(note, &expected, sizeof(*note)) == 0;
 }
 
 /* As get_remaining(), and by the note of the checkpoint before this one. */
@@ -167,17 +186,13 @@ static int64_t get_remaining_again(const struct cr_resume_stop *stop,
 				   const struct row *row,
 				   struct cr_wire_regs *regs)
 {
-	struct note note, expected;
+	struct note note;
 
+	/* if its end has passed, it is of another call */
 	if (stop->is_again && stop->now_ns &&
-	    stop->read(stop->arg, note_address(regs), &note, sizeof(note)) ==
-		    0) {
-		fill_note(stop, regs, note.end_ns, &expected);
-		/* if its end has passed, it is of another call */
-		if (memcmp(&note, &expected, sizeof(note)) == 0 &&
-		    note.end_ns > stop->now_ns)
-			return note.end_ns - stop->now_ns;
-	}
+	    read_note(stop, stop->nr, regs, &note) &&
+	    note.end_ns > stop->now_ns)
+		return note.end_ns - stop->now_ns;
 	return get_remaining(stop, row, regs);
 }
 
@@ -188,7 +203,7 @@ static void leave_note(const struct cr_resume_stop *stop,
 
 	if (remaining_ns < 0 || !stop->now_ns)
 		return;
-	fill_note(stop, regs, stop->now_ns + remaining_ns, &note);
+	fill_note(stop->nr, regs, stop->now_ns + remaining_ns, &note);
 	/* without it the next checkpoint waits for longer, no more */
 	stop->write(stop->arg, note_address(regs), &note, sizeof(note));
 }
@@ -240,15 +255,20 @@ static void set_timeout(const struct cr_resume_stop *stop,
 		*argument(regs, row->argument) = address;
 }
 
+static int is_syscall(const struct cr_resume_stop *stop, uint64_t address)
+{
+	unsigned char instruction[SYSCALL_LENGTH];
+
+	return stop->read(stop->arg, address, instruction,
+			  sizeof(instruction)) == 0 &&
+	       instruction[0] == 0x0f && instruction[1] == 0x05;
+}
+
 static int decide_reissue(const struct cr_resume_stop *stop,
 			  const struct row *row, struct cr_wire_regs *regs,
 			  struct cr_wire_resume *resume)
 {
-	unsigned char instruction[SYSCALL_LENGTH];
-
-	if (stop->read(stop->arg, regs->ip - SYSCALL_LENGTH, instruction,
-		       sizeof(instruction)) < 0 ||
-	    instruction[0] != 0x0f || instruction[1] != 0x05)
+	if (!is_syscall(stop, regs->ip - SYSCALL_LENGTH))
 		return 0;
 	resume->nr = (uint32_t)stop->nr;
 	resume->remaining_ns = get_remaining(stop, row, regs);
@@ -259,6 +279,55 @@ static int decide_reissue(const struct cr_resume_stop *stop,
 	regs->ax = regs->orig_ax;
 	regs->orig_ax = UINT64_MAX;
 	return 1;
+}
+
+int cr_resume_step_back(const struct cr_resume_stop *stop,
+			struct cr_wire_regs *regs)
+{
+	const struct row *row = find_row((long)regs->orig_ax);
+
+	if (regs->ax != SYS_restart_syscall || !is_syscall(stop, regs->ip))
+		return 0;
+	regs->ip += SYSCALL_LENGTH;
+	regs->ax = (uint64_t)-CR_ERESTART_RESTARTBLOCK;
+	/* it has not even left the kernel if that is there still */
+	if (!row || !row->is_block)
+		regs->orig_ax = SYS_restart_syscall;
+	return 1;
+}
+
+/* "mov $NR, %eax" shortly before the instruction; -1: there is none. */
+static long find_number(const struct cr_resume_stop *stop, uint64_t ip)
+{
+	unsigned char code[CODE_BEFORE];
+	uint32_t number;
+
+	if (stop->read(stop->arg, ip - SYSCALL_LENGTH - CODE_BEFORE, code,
+		       CODE_BEFORE) < 0)
+		return -1;
+	for (int i = CODE_BEFORE - MOVE_LENGTH; i >= 0; i--) {
+		const struct row *row;
+
+		memcpy(&number, code + i + 1, sizeof(number));
+		row = code[i] == MOVE_TO_EAX ? find_row(number) : NULL;
+		if (row && row->is_block)
+			return row->nr;
+	}
+	return -1;
+}
+
+long cr_resume_find(const struct cr_resume_stop *stop,
+		    struct cr_wire_regs *regs)
+{
+	struct note note;
+	long nr;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].is_block &&
+		    read_note(stop, table[i].nr, regs, &note))
+			return table[i].nr;
+	nr = find_number(stop, regs->ip);
+	return nr >= 0 ? nr : which_sleep(regs->di);
 }
 
 int cr_resume_decide(const struct cr_resume_stop *stop,

@@ -26,7 +26,7 @@ int cr_resume_has_timeout(long nr);
 
 /*
  * The call that a thread is in whose restart_syscall(2) waits in kernel
- * function @wchan (as of /proc/PID/wchan) with @args.
+ * function @wchan (as of /proc/PID/wchan) with @args; -1: that does not tell.
  */
 long cr_resume_restarted(const char *wchan, const uint64_t args[6]);
 
@@ -42,6 +42,25 @@ struct cr_resume_stop {
 		     size_t length);
 	void *arg;
 };
+
+/*
+ * The kernel sends a thread back into its call by registers with which it
+ * makes restart_syscall(2).  Until it has, only they know of the call, and they
+ * are no good in a task that has another restart block or none.  If *@regs are
+ * such, make them those of a stop in the call, which lead to the same; returns
+ * 1 then, and the live thread must have them too, else 0.  @stop->nr is not
+ * looked at.
+ */
+int cr_resume_step_back(const struct cr_resume_stop *stop,
+			struct cr_wire_regs *regs);
+
+/*
+ * The call that a thread is in that has been stopped in restart_syscall(2) with
+ * @regs, if it could not be seen waiting: by what the checkpoint before this
+ * one has left, else by the code that makes the call, else a guess.
+ */
+long cr_resume_find(const struct cr_resume_stop *stop,
+		    struct cr_wire_regs *regs);
 
 /*
  * Decide from the registers of the stop.  Changes *@regs where they do not

@@ -94,10 +94,8 @@ void cr_waiting_note(struct cr_clocks *clocks, struct cr_save_thread *thread)
 	thread->waiting.nr = -1;
 	if (cr_proc_read(thread->tid, "syscall", &text, NULL, NULL) < 0)
 		return;
-	if (cr_proc_parse_syscall(text, &call) == 0) {
+	if (cr_proc_parse_syscall(text, &call) == 0)
 		thread->waiting.nr = call.nr;
-		memcpy(thread->waiting.args, call.args, sizeof(call.args));
-	}
 	free(text);
 	if (call.nr == SYS_restart_syscall &&
 	    cr_proc_read(thread->tid, "wchan", &text, NULL, NULL) == 0) {
@@ -110,31 +108,17 @@ void cr_waiting_note(struct cr_clocks *clocks, struct cr_save_thread *thread)
 
 void cr_waiting_check(struct cr_save_thread *thread)
 {
-	struct cr_waiting *waiting = &thread->waiting;
 	uint64_t ran_ns, nr_voluntary;
 
-	if (waiting->has_elapsed &&
+	if (thread->waiting.has_elapsed &&
 	    (read_sched(thread->tid, &ran_ns, &nr_voluntary) < 0 ||
-	     nr_voluntary > waiting->nr_voluntary + 1))
-		waiting->elapsed_ns = 0;
+	     nr_voluntary > thread->waiting.nr_voluntary + 1))
+		cr_waiting_forget(thread);
 }
 
-int cr_waiting_forget(struct cr_save_thread *thread, struct cr_error *err)
+void cr_waiting_forget(struct cr_save_thread *thread)
 {
-	struct cr_waiting *waiting = &thread->waiting;
-	struct cr_wire_regs regs;
-	int rc;
-
-	rc = cr_trace_get_regs(thread->tid, &regs, err);
-	if (rc < 0)
-		return rc;
-	*waiting =
-		(struct cr_waiting){ .nr = -1,
-				     .args = { regs.di, regs.si, regs.dx,
-					       regs.r10, regs.r8, regs.r9 } };
-	if (regs.orig_ax == SYS_restart_syscall)
-		waiting->nr = cr_resume_restarted("", waiting->args);
-	return 0;
+	thread->waiting = (struct cr_waiting){ .nr = -1 };
 }
 
 int cr_waiting_in_vfork(const struct cr_save_thread *thread)

@@ -279,10 +279,66 @@ static void restarted_calls_are_recognized(void **state)
 			 SYS_poll);
 	assert_int_equal(cr_resume_restarted("futex_do_wait", pointer),
 			 SYS_futex);
-	assert_int_equal(cr_resume_restarted("do_syscall_64", pointer),
+	assert_int_equal(cr_resume_restarted("hrtimer_nanosleep", pointer),
 			 SYS_nanosleep);
+	assert_int_equal(cr_resume_restarted("do_signal_stop", pointer), -1);
 	assert_int_equal(cr_resume_restarted("hrtimer_nanosleep", clock),
 			 SYS_clock_nanosleep);
+}
+
+static const struct cr_resume_stop no_wait = { .read = read_memory,
+					       .write = write_memory,
+					       .now_ns = 1000 * MS };
+
+static void who_is_about_to_restart_is_still_in_the_call(void **state)
+{
+	struct cr_wire_regs regs = stopped_in(-1, SYS_restart_syscall), before;
+
+	(void)state;
+	regs.ip = CODE - 2;
+	assert_int_equal(cr_resume_step_back(&no_wait, &regs), 1);
+	assert_int_equal(regs.ip, CODE);
+	assert_int_equal((int64_t)regs.ax, -CR_ERESTART_RESTARTBLOCK);
+	assert_int_equal(regs.orig_ax, SYS_restart_syscall);
+	/* where the kernel has not returned yet, it knows the call */
+	regs = stopped_in(SYS_poll, SYS_restart_syscall);
+	regs.ip = CODE - 2;
+	assert_int_equal(cr_resume_step_back(&no_wait, &regs), 1);
+	assert_int_equal(regs.orig_ax, SYS_poll);
+	/* another call's result, and another call */
+	regs = before = stopped_in(SYS_read, SYS_restart_syscall);
+	assert_int_equal(cr_resume_step_back(&no_wait, &regs), 0);
+	assert_memory_equal(&regs, &before, sizeof(regs));
+	regs.ip = CODE - 2;
+	regs.ax = SYS_poll;
+	assert_int_equal(cr_resume_step_back(&no_wait, &regs), 0);
+}
+
+static void unseen_calls_are_found(void **state)
+{
+	struct cr_wire_regs regs =
+		stopped_in(SYS_restart_syscall, -CR_ERESTART_RESTARTBLOCK);
+	struct cr_resume_stop stop = no_wait;
+	struct cr_wire_resume resume;
+
+	(void)state;
+	regs.di = 1;
+	assert_int_equal(cr_resume_find(&stop, &regs), SYS_clock_nanosleep);
+	regs.di = 0x7fff12345678;
+	assert_int_equal(cr_resume_find(&stop, &regs), SYS_nanosleep);
+	/* mov $202, %eax; mov ..., %r10; and no call that has a block */
+	memory[CODE - 10] = 0xb8;
+	memory[CODE - 9] = SYS_futex;
+	memory[CODE - 30] = 0xb8;
+	memory[CODE - 29] = SYS_read;
+	assert_int_equal(cr_resume_find(&stop, &regs), SYS_futex);
+	/* the last checkpoint has seen it wait */
+	regs.dx = 50;
+	stop.nr = SYS_poll;
+	assert_int_equal(cr_resume_decide(&stop, &regs, &resume), 0);
+	assert_int_equal(cr_resume_find(&stop, &regs), SYS_poll);
+	regs.dx = 51;
+	assert_int_equal(cr_resume_find(&stop, &regs), SYS_futex);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, setup)
@@ -296,6 +352,8 @@ int main(void)
 		TEST(sleep_without_that_is_estimated),
 		TEST(poll_without_end_has_no_remaining_time),
 		TEST(futex_with_an_end_in_time_is_called_again),
+		TEST(who_is_about_to_restart_is_still_in_the_call),
+		TEST(unseen_calls_are_found),
 		TEST(epoll_wait_is_made_again_with_less_time),
 		TEST(time_in_memory_is_shortened_below_the_stack),
 		TEST(a_signal_that_comes_ends_the_call),
