@@ -10,7 +10,9 @@ source "$(dirname "$0")/mpi_lib.sh"
 use_stress -s -u 30000
 ranks=${MPI_RANKS:-2} # on each node
 mpirun="mpirun --oversubscribe -np $((2 * ranks)) --map-by ppr:$ranks:node"
-[ -z "${pmi:-}" ] || mpirun="mpiexec.mpich -np $((2 * ranks)) -ppn $ranks"
+# they end without MPI_Finalize, and Hydra kills those that have not yet
+[ -z "${pmi:-}" ] ||
+	mpirun="mpiexec.mpich -disable-auto-cleanup -np $((2 * ranks)) -ppn $ranks"
 times=${MPI_MOVES:-2}
 submit_mpirun "$mpirun" "$stress" --cr-interval=4
 for i in $(seq "$times"); do
