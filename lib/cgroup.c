@@ -30,6 +30,16 @@ static int open_procs(const char *controllers, const char *path)
 	return fd;
 }
 
+/* True if the hierarchy of @controllers counts memory.  Version 2 comes last
+ * in /proc/PID/cgroup, and counts if no hierarchy of version 1 does. */
+static int counts_memory(const char *controllers)
+{
+	const char *at = strstr(controllers, "memory");
+
+	return !*controllers || (at && (at == controllers || at[-1] == ',') &&
+				 (at[6] == '\0' || at[6] == ','));
+}
+
 static int add_line(struct cr_cgroups *cgroups, char *line, int fd_floor)
 {
 	char *controllers = strchr(line, ':');
@@ -48,6 +58,8 @@ static int add_line(struct cr_cgroups *cgroups, char *line, int fd_floor)
 	if (high < 0)
 		return -errno;
 	cgroups->fds[cgroups->nr++] = high;
+	if (!cgroups->memory && counts_memory(controllers + 1))
+		cgroups->memory = cgroups->nr;
 	return 0;
 }
 
@@ -59,6 +71,7 @@ int cr_cgroups_open(struct cr_cgroups *cgroups, pid_t pid, int fd_floor,
 	int rc = 0;
 
 	cgroups->nr = 0;
+	cgroups->memory = 0;
 	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
 	file = fopen(name, "re");
 	if (!file)
@@ -83,6 +96,15 @@ int cr_cgroups_join(const struct cr_cgroups *cgroups, struct cr_error *err)
 	return 0;
 }
 
+int cr_cgroups_join_memory(const struct cr_cgroups *cgroups,
+			   struct cr_error *err)
+{
+	if (cgroups->memory &&
+	    write(cgroups->fds[cgroups->memory - 1], "0", 1) < 0)
+		return cr_error_errno(err, "joining a cgroup for its memory");
+	return 0;
+}
+
 void cr_cgroups_close(struct cr_cgroups *cgroups)
 {
 	int saved_errno = errno;
@@ -90,5 +112,6 @@ void cr_cgroups_close(struct cr_cgroups *cgroups)
 	for (int i = 0; i < cgroups->nr; i++)
 		close(cgroups->fds[i]);
 	cgroups->nr = 0;
+	cgroups->memory = 0;
 	errno = saved_errno;
 }

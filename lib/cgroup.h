@@ -17,6 +17,7 @@
 struct cr_cgroups {
 	int fds[CR_CGROUPS_MAX]; /* of cgroup.procs, close-on-exec */
 	int nr;
+	int memory; /* 1 + index of what counts memory; 0: unknown */
 };
 
 /*
@@ -29,6 +30,10 @@ int cr_cgroups_open(struct cr_cgroups *cgroups, pid_t pid, int fd_floor,
 
 /* Move the caller into them.  Returns 0 or a negative errno. */
 int cr_cgroups_join(const struct cr_cgroups *cgroups, struct cr_error *err);
+
+/* Only into the one by which memory is counted, if that is known. */
+int cr_cgroups_join_memory(const struct cr_cgroups *cgroups,
+			   struct cr_error *err);
 
 /* Errno is preserved. */
 void cr_cgroups_close(struct cr_cgroups *cgroups);

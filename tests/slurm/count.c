@@ -10,13 +10,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
 static void usage(void)
 {
-	fputs("usage: count [-n LAST] [-p MILLISECONDS] [-m MIB]\n"
+	fputs("usage: count [-n LAST] [-p MILLISECONDS] [-m MIB [-f]]\n"
 	      "             [-x EXIT-CODE | -k SIGNAL]\n",
 	      stderr);
 	exit(2);
@@ -32,6 +34,20 @@ static void fill_memory(size_t mib)
 		exit(3);
 	for (size_t i = 0; i < words; i++)
 		memory[i] = i * 0x9e3779b97f4a7c15 + 1;
+}
+
+/* A child that shares the memory copy-on-write; it ends with its parent. */
+static void make_child(void)
+{
+	const pid_t child = fork();
+
+	if (child < 0)
+		exit(3);
+	if (child)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
 }
 
 static void pause_for(long milliseconds)
@@ -50,13 +66,15 @@ int main(int argc, char **argv)
 	uint64_t token;
 	char host[64];
 
-	while ((option = getopt(argc, argv, "n:p:m:x:k:")) != -1) {
+	while ((option = getopt(argc, argv, "n:p:m:fx:k:")) != -1) {
 		if (option == 'n')
 			last = atol(optarg);
 		else if (option == 'p')
 			period = atol(optarg);
 		else if (option == 'm')
 			fill_memory((size_t)atol(optarg));
+		else if (option == 'f')
+			make_child();
 		else if (option == 'x')
 			exit_code = atoi(optarg);
 		else if (option == 'k')
