@@ -196,6 +196,10 @@ int cr_file_reopen(int fd, int flags);
 #define CR_FILE_NAME_MAX 128
 void cr_file_name(const struct cr_file *file, char name[CR_FILE_NAME_MAX]);
 
+/* stat(2) of it has failed with errno: say what it is, and whether root may not
+ * look into its file system.  Returns a negative errno. */
+int cr_file_not_seen(const struct cr_file *file, struct cr_error *err);
+
 /* files_open.c: the same with what process @file->pid may do, not root. -EACCES
  * if it may not and the file is not its user's own either. */
 int cr_file_open_as_task(const struct cr_file *file, int flags);

@@ -233,7 +233,7 @@ int cr_file_add_descriptor(struct cr_file_table *table, pid_t pid,
 	file->fd = fd;
 	file->number = number;
 	if (fstat(fd, &file->stat) < 0) {
-		rc = cr_error_errno(err, "vpid %u fd %d: fstat", vpid, number);
+		rc = cr_file_not_seen(file, err);
 		cr_file_free(file);
 		return rc;
 	}
@@ -290,7 +290,7 @@ static struct cr_file *new_link(const struct cr_file_table *table, pid_t pid,
 		goto fail;
 	}
 	if (look_at(table, file, map) < 0 || lstat(name, &how) < 0) {
-		cr_error_errno(err, "stat %s", name);
+		cr_file_not_seen(file, err);
 		goto fail;
 	}
 	/* The link shows the access mode that the mapping was made with. */

@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -140,6 +142,30 @@ void cr_file_name(const struct cr_file *file, char name[CR_FILE_NAME_MAX])
 	else
 		snprintf(name, CR_FILE_NAME_MAX, "/proc/%d/%s", file->pid,
 			 file->name);
+}
+
+int cr_file_not_seen(const struct cr_file *file, struct cr_error *err)
+{
+	const int code = errno;
+	char name[CR_FILE_NAME_MAX], what[32], link[256];
+	struct statfs fs;
+	ssize_t n;
+
+	if (file->number < 0)
+		snprintf(what, sizeof(what), "%s", file->name);
+	else
+		snprintf(what, sizeof(what), "fd %d", file->number);
+	cr_file_name(file, name);
+	n = readlink(name, link, sizeof(link) - 1);
+	link[n < 0 ? 0 : n] = '\0';
+	if (code == EACCES && statfs(name, &fs) == 0 &&
+	    fs.f_type == FUSE_SUPER_MAGIC)
+		return cr_error_set(err, -EOPNOTSUPP,
+				    "vpid %u %s: %s is on a FUSE file system "
+				    "that only its user may look into",
+				    file->vpid, what, link);
+	return cr_error_set(err, -code, "vpid %u %s: %s: stat: %s", file->vpid,
+			    what, link, strerror(code));
 }
 
 int cr_file_reopen(int fd, int flags)
