@@ -21,7 +21,8 @@
 
 /* How well the newest images of a folder fit. */
 enum fit {
-	FIT_NONE, /* they are another srun's */
+	FIT_OTHER, /* they are another srun's of this job */
+	FIT_NONE, /* they are no srun's of this job that we know */
 	FIT_EMPTY, /* there are none */
 	FIT_PLACE, /* the same srun, but its environment differs */
 	FIT_EXACT,
@@ -95,6 +96,8 @@ static enum fit fit_of(int step_dirfd, const struct cr_step *step)
 	else if (is_ours &&
 		 cr_identity_same_place(step->identity, manifest.identity))
 		fit = FIT_PLACE;
+	else if (is_ours && *manifest.identity)
+		fit = FIT_OTHER;
 	cr_manifest_free(&manifest);
 	return fit;
 }
@@ -187,7 +190,27 @@ static int is_other_better(int dirfd, int job, int step_dirfd,
 	other = find_best(dirfd, job, step, best);
 	/* a different environment is taken for chance in the folder of the
 	 * same number, or when that is surely another srun's */
-	return other > own && !(other == FIT_PLACE && own == FIT_EMPTY);
+	return other > FIT_EMPTY && other > own &&
+	       !(other == FIT_PLACE && own == FIT_EMPTY);
+}
+
+/* What was ours has mostly just been made: nobody else would remove it.  Who
+ * looked for folders meanwhile has left a lock in there. */
+static void remove_empty(int job, const char *name, const struct cr_step *step)
+{
+	int fd = openat(job, name,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int held;
+
+	if (fd < 0)
+		return;
+	held = lock(fd, 1);
+	if (held >= 0 && fit_of(fd, step) == FIT_EMPTY)
+		unlinkat(fd, LOCK, 0);
+	unlinkat(job, name, AT_REMOVEDIR);
+	if (held >= 0)
+		close(held);
+	close(fd);
 }
 
 /* Make our name lead to a folder that fits better than ours, if one does. */
@@ -201,10 +224,32 @@ static int exchange(int dirfd, int job, int step_dirfd,
 	snprintf(name, sizeof(name), "step_%u", step->step);
 	if (swap_names(job, name, best) < 0)
 		return cr_error_errno(err, "exchange %s and %s", name, best);
-	/* what was ours has mostly just been made: nobody else would remove it
-	 */
-	unlinkat(job, best, AT_REMOVEDIR);
+	remove_empty(job, best, step);
 	return 1;
+}
+
+/*
+ * What has our name is of another srun, which may come later, as it does where
+ * this one could not be saved beside it: let it find it by another number.
+ * 1: our name is free.
+ */
+static int set_aside(int job, int step_dirfd, const struct cr_step *step)
+{
+	char name[32], aside[32];
+	uint32_t number = 0;
+	int held;
+
+	if (fit_of(step_dirfd, step) != FIT_OTHER)
+		return 0;
+	held = lock(step_dirfd, 1);
+	if (held < 0)
+		return 0;
+	close(held);
+	do {
+		snprintf(aside, sizeof(aside), "step_%u", number++);
+	} while (faccessat(job, aside, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+	snprintf(name, sizeof(name), "step_%u", step->step);
+	return renameat(job, name, job, aside) == 0;
 }
 
 /* With the job locked.  The names may have changed until now. */
@@ -216,6 +261,8 @@ static int claim(int dirfd, int job, const struct cr_step *step, int is_locked,
 	if (fd < 0 || !is_locked || !step->identity[0])
 		return fd;
 	rc = exchange(dirfd, job, fd, step, err);
+	if (!rc)
+		rc = set_aside(job, fd, step);
 	if (!rc)
 		return fd;
 	close(fd);
@@ -250,11 +297,16 @@ static int peek(int dirfd, int job, const struct cr_step *step,
 {
 	int fd = cr_generation_open_step(dirfd, step, 0, err);
 	struct cr_step other = *step;
+	const int is_others = fd >= 0 && fit_of(fd, step) == FIT_OTHER;
 	char best[32];
 
-	if (!step->identity[0] || (fd < 0 && fd != -ENOENT) ||
-	    !is_other_better(dirfd, job, fd, step, best))
+	if (!step->identity[0] || (fd < 0 && fd != -ENOENT))
 		return fd;
+	if (!is_other_better(dirfd, job, fd, step, best)) {
+		if (is_others)
+			close(fd);
+		return is_others ? -ENOENT : fd;
+	}
 	if (fd >= 0)
 		close(fd);
 	other.step = (uint32_t)step_of(best);

@@ -4,9 +4,10 @@
  *
  * Mostly that of its own number.  But the images of an srun that has got
  * another number since are in another step's folder (see identity.h): then
- * the two folders change names.  Agents hold a lock on their folders as long
- * as they live, and one of the job while they choose, so that no two take the
- * same images.
+ * the two folders change names.  Those of an srun that has not come yet get
+ * a free number, if one that has none itself has got theirs.  Agents hold a
+ * lock on their folders as long as they live, and one of the job while they
+ * choose, so that no two take the same images.
  */
 #ifndef CLAIM_H
 #define CLAIM_H

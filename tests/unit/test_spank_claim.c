@@ -2,6 +2,7 @@
 /*
  * test_spank_claim.c - sruns that got other step numbers find their images
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -150,6 +151,27 @@ static void one_whose_neighbour_had_ended_finds_its_own(void **state)
 	assert_int_equal(claim(*state, 1, A), -1);
 }
 
+/* It could not be saved, say. */
+static void one_without_an_image_leaves_its_neighbours(void **state)
+{
+	leave_image(*state, 0, A);
+	leave_image(*state, 1, B);
+	assert_int_equal(claim(*state, 0, C), -1);
+	assert_int_equal(claim(*state, 2, A), 0);
+	assert_int_equal(claim(*state, 1, B), 1);
+}
+
+static void one_without_an_image_peeks_at_none(void **state)
+{
+	struct fixture *f = *state;
+	const struct cr_step step = make_step(0, C);
+
+	leave_image(f, 0, A);
+	assert_int_equal(cr_claim_peek(f->dirfd, &step, NULL), -ENOENT);
+	claim(f, 0, C);
+	close(cr_claim_peek(f->dirfd, &step, NULL));
+}
+
 static void images_that_a_living_agent_holds_are_left_alone(void **state)
 {
 	leave_image(*state, 0, A);
@@ -200,6 +222,18 @@ static void an_exchange_leaves_no_empty_folder(void **state)
 	assert_int_not_equal(faccessat(f->dirfd, "job_7", F_OK, 0), 0);
 }
 
+static void nor_one_that_somebody_has_looked_at(void **state)
+{
+	struct fixture *f = *state;
+	const struct cr_step step = make_step(0, B);
+
+	leave_image(f, 1, B);
+	close(cr_generation_open_step(f->dirfd, &step, 1, NULL));
+	claim(f, 2, C);
+	assert_int_equal(claim(f, 0, B), 1);
+	assert_int_not_equal(faccessat(f->dirfd, "job_7/step_1", F_OK, 0), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -208,11 +242,14 @@ int main(void)
 		TEST(two_that_changed_places_both_find_theirs),
 		TEST(three_in_a_ring_all_find_theirs),
 		TEST(one_whose_neighbour_had_ended_finds_its_own),
+		TEST(one_without_an_image_leaves_its_neighbours),
+		TEST(one_without_an_image_peeks_at_none),
 		TEST(images_that_a_living_agent_holds_are_left_alone),
 		TEST(a_step_is_held_as_long_as_its_agent_lives),
 		TEST(another_environment_alone_is_another_srun),
 		TEST(removing_a_claimed_step_removes_its_lock),
 		TEST(an_exchange_leaves_no_empty_folder),
+		TEST(nor_one_that_somebody_has_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
