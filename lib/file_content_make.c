@@ -4,7 +4,8 @@
  *
  * A named one is made anew unless it is still there, the very same inode on
  * the very same node.  Then it gets the saved content only if the tree was
- * able to write to it: what others wrote is theirs.
+ * able to write to it: what others wrote is theirs.  One that the tree has only
+ * read may be a copy, too: `srun --bcast` puts the program on each node.
  *
  * All with the task's rights: the name is its user's to change, and so is who
  * a new file is of.
@@ -107,6 +108,51 @@ static int is_same_inode(const struct cr_file_restore *restore,
 	       st->st_uid == wire->uid;
 }
 
+/* Does @fd hold the @length bytes at @wanted, and no more? */
+static int holds(int fd, const char *wanted, uint64_t length)
+{
+	char buffer[65536];
+	uint64_t done = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, buffer, sizeof(buffer), (off_t)done)) > 0) {
+		if ((uint64_t)n > length - done ||
+		    memcmp(buffer, wanted + done, (size_t)n) != 0)
+			return 0;
+		done += (uint64_t)n;
+	}
+	return n == 0 && done == length;
+}
+
+/* A file of the same user that holds what the tree has read in the one saved?
+ */
+static int is_copy(struct cr_file_restore *restore,
+		   const struct cr_saved_file *saved, int place,
+		   const struct stat *st)
+{
+	const uint64_t size = saved->file->size, length = cr_page_up(size);
+	int fd, is_same = 0;
+	void *wanted;
+
+	if (saved->file->flags & CR_FILE_F_WRITABLE || !size ||
+	    st->st_uid != saved->file->uid || (uint64_t)st->st_size != size)
+		return 0;
+	fd = cr_file_reopen_as_user(restore, place, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	wanted = mmap(NULL, length, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (wanted != MAP_FAILED) {
+		is_same =
+			!cr_image_fill_whole(restore->image, saved->file->space,
+					     wanted, length, 1, NULL) &&
+			holds(fd, wanted, size);
+		munmap(wanted, length);
+	}
+	close(fd);
+	return is_same;
+}
+
 /* The file still has its name, and is at @place: a descriptor for content, if
  * it needs that; -EEXIST: it is another one. */
 static int use_present(struct cr_file_restore *restore,
@@ -118,7 +164,9 @@ static int use_present(struct cr_file_restore *restore,
 
 	if (fstat(place, &st) < 0)
 		return cr_error_errno(err, "%s", saved->path);
-	if (!S_ISREG(st.st_mode) || !is_same_inode(restore, saved->file, &st))
+	if (!S_ISREG(st.st_mode) ||
+	    (!is_same_inode(restore, saved->file, &st) &&
+	     !is_copy(restore, saved, place, &st)))
 		return -EEXIST;
 	*is_filledp = !(saved->file->flags & CR_FILE_F_WRITABLE);
 	fd = cr_file_reopen_as_user(restore, place,

@@ -352,6 +352,73 @@ static void shared_memory_of_another_user_is_stale(void **state)
 	unlink(SHM);
 }
 
+static void open_read_only(int task)
+{
+	(void)task;
+	write_file(SHM, "a program");
+	at(10, open(SHM, O_RDONLY), 0);
+}
+
+/* The mode tells whose it is. */
+static void put_there(const char *text)
+{
+	unlink(SHM);
+	write_file(SHM, text);
+	assert_int_equal(chmod(SHM, 0604), 0);
+}
+
+static void copy_shm(void)
+{
+	put_there("a program");
+}
+
+static void check_copy(int task)
+{
+	char text[16] = "";
+	struct stat st;
+
+	(void)task;
+	CHECK(fstat(10, &st) == 0 && (st.st_mode & 07777) == 0604);
+	CHECK(read(10, text, sizeof(text)) == 9 && !strcmp(text, "a program"));
+}
+
+static void a_copy_of_what_was_only_read_will_do(void **state)
+{
+	struct scene scene = { .open_all = open_read_only,
+			       .between = copy_shm,
+			       .check = check_copy };
+
+	(void)state;
+	assert_scene(&scene);
+	unlink(SHM);
+}
+
+static void put_other_content(void)
+{
+	put_there("b program");
+}
+
+static void check_no_copy(int task)
+{
+	char text[16] = "";
+	struct stat st;
+
+	(void)task;
+	CHECK(fstat(10, &st) == 0 && (st.st_mode & 07777) != 0604);
+	CHECK(read(10, text, sizeof(text)) == 9 && !strcmp(text, "a program"));
+}
+
+static void a_file_with_other_content_is_no_copy(void **state)
+{
+	struct scene scene = { .open_all = open_read_only,
+			       .between = put_other_content,
+			       .check = check_no_copy };
+
+	(void)state;
+	assert_scene(&scene);
+	unlink(SHM);
+}
+
 static void open_lost_name(int task)
 {
 	(void)task;
@@ -595,6 +662,8 @@ int main(void)
 		cmocka_unit_test(shared_memory_by_name_is_made_again),
 		cmocka_unit_test(shared_memory_that_is_still_there_is_set_back),
 		cmocka_unit_test(a_leftover_in_shared_memory_is_replaced),
+		cmocka_unit_test(a_copy_of_what_was_only_read_will_do),
+		cmocka_unit_test(a_file_with_other_content_is_no_copy),
 		cmocka_unit_test(shared_memory_of_another_user_is_stale),
 		cmocka_unit_test(a_file_with_a_name_elsewhere_only_is_refused),
 		cmocka_unit_test(directories_devices_and_eventfds),
