@@ -118,7 +118,11 @@ static int open_folder(struct agent *agent, struct cr_error *err)
 	if (agent->step->step != CR_STEP_BATCH)
 		return cr_generation_mark_steps(agent->dirfd, agent->step, err);
 	cr_generation_forget_over(agent->dirfd, agent->step);
-	return 0;
+	/* steps of other components do not see this folder */
+	return agent->step->nr_components ?
+		       cr_generation_mark_steps(agent->dirfd, agent->step,
+						err) :
+		       0;
 }
 
 static int is_held;

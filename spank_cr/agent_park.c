@@ -168,6 +168,20 @@ static int is_over(struct agent *agent, const struct cr_step *step, int code)
 	return code == 0 || cr_generation_is_over(agent->dirfd, step);
 }
 
+/* Does an agent of it live, for any component of the job? */
+static int is_held(const struct agent *agent, struct cr_step *step)
+{
+	uint32_t component = 0;
+
+	do {
+		step->job = agent->step->job + component;
+		if (cr_claim_is_held(agent->dirfd, step))
+			return 1;
+	} while (++component < agent->step->nr_components);
+	step->job = agent->step->job;
+	return 0;
+}
+
 /* Is it not known yet what becomes of it? */
 static int is_srun_busy(struct agent *agent, struct srun *srun)
 {
@@ -181,7 +195,7 @@ static int is_srun_busy(struct agent *agent, struct srun *srun)
 	if (number < 0)
 		return 0;
 	step.step = (uint32_t)number;
-	if (cr_claim_is_held(agent->dirfd, &step))
+	if (is_held(agent, &step))
 		return 1;
 	srun->is_over = is_over(agent, &step, code);
 	if (srun->is_over)

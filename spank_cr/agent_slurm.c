@@ -39,6 +39,7 @@ static int load_job(const struct agent *agent, struct cr_job_view *view,
 		view->preempt_time = job->preempt_time;
 		view->end_time = job->end_time;
 		view->restart_count = job->restart_cnt;
+		view->leader = job->het_job_id ? job->het_job_id : job->job_id;
 		rc = 0;
 	}
 	slurm_free_job_info_msg(jobs);
@@ -120,13 +121,24 @@ void agent_slurm_node_name(const struct cr_step *step, uint32_t node,
 		slurm_hostlist_destroy(list);
 }
 
+/* Slurm requeues all components of a heterogeneous job, or none. */
+static int requeue(const struct agent *agent, uint32_t flags)
+{
+	struct cr_job_view job = { 0 };
+	struct cr_error err = { 0 };
+
+	if (load_job(agent, &job, &err))
+		job.leader = agent->step->job;
+	return slurm_requeue(job.leader, flags);
+}
+
 void agent_slurm_requeue(struct agent *agent, struct agent_result *result)
 {
 	slurm_init(NULL);
 	/* ranks may have been killed for that; else Slurm has asked for it */
 	if (agent->is_retry && agent_slurm_is_cancelled(agent))
 		return;
-	if (slurm_requeue(agent->step->job, 0))
+	if (requeue(agent, 0))
 		cr_error_set(&result->err, -EIO, "requeue the job: %s",
 			     slurm_strerror(slurm_get_errno()));
 }
@@ -135,7 +147,7 @@ void agent_slurm_hold(struct agent *agent, struct agent_result *result)
 {
 	slurm_init(NULL);
 	agent_slurm_comment(agent, agent->refused.text);
-	if (slurm_requeue(agent->step->job, JOB_REQUEUE_HOLD))
+	if (requeue(agent, JOB_REQUEUE_HOLD))
 		cr_error_set(&result->err, -EIO, "requeue and hold the job: %s",
 			     slurm_strerror(slurm_get_errno()));
 }
@@ -164,7 +176,7 @@ void agent_slurm_requeue_later(struct agent *agent)
 	}
 	if (!is_our_run(agent, &job))
 		return;
-	if (slurm_requeue(agent->step->job, 0))
+	if (requeue(agent, 0))
 		agent_log(agent, LOG_ERR,
 			  "the job is to go on, but cannot be requeued: %s",
 			  slurm_strerror(slurm_get_errno()));

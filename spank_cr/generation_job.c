@@ -157,7 +157,15 @@ int cr_generation_job_has_any(int dirfd, const struct cr_step *step)
 int cr_generation_job_is_put_off(int dirfd, const struct cr_step *step,
 				 uint32_t run)
 {
-	return any_step(dirfd, step, cr_retry_is_noted, run) > 0;
+	struct cr_step of = *step;
+	uint32_t component = 0;
+
+	do {
+		of.job = step->job + component;
+		if (any_step(dirfd, &of, cr_retry_is_noted, run) > 0)
+			return 1;
+	} while (++component < step->nr_components);
+	return 0;
 }
 
 static int remove_step_in(int job, const struct cr_step *step,

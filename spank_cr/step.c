@@ -9,6 +9,8 @@
 
 #include "slurm_step.h"
 
+#define COMPONENTS_MAX 128 /* as in slurmctld */
+
 static void fill_command(spank_t spank, struct cr_step *step)
 {
 	size_t used = 0, length;
@@ -55,6 +57,19 @@ static void fill_restart_count(spank_t spank, struct cr_step *step)
 	    spank_getenv(spank, "SLURM_RESTART_COUNT", text, sizeof(text)) ==
 		    ESPANK_SUCCESS)
 		step->restart_count = (uint32_t)strtoul(text, NULL, 10);
+}
+
+/* A script is of the first. */
+static void fill_components(spank_t spank, struct cr_step *step)
+{
+	char text[16];
+	unsigned long nr = 0;
+
+	if (step->step == CR_STEP_BATCH &&
+	    spank_getenv(spank, "SLURM_HET_SIZE", text, sizeof(text)) ==
+		    ESPANK_SUCCESS)
+		nr = strtoul(text, NULL, 10);
+	step->nr_components = nr <= COMPONENTS_MAX ? (uint32_t)nr : 0;
 }
 
 static void fill_identity(spank_t spank, struct cr_step *step)
@@ -122,6 +137,7 @@ int cr_step_fill(spank_t spank, struct cr_step *step, struct cr_error *err)
 					    items[i].name, spank_strerror(rc));
 	}
 	fill_restart_count(spank, step);
+	fill_components(spank, step);
 	fill_terminal(spank, step);
 	/* a batch script runs on the first node only, whatever the job has */
 	if (step->step == CR_STEP_BATCH)

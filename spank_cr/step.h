@@ -36,6 +36,8 @@ struct cr_step {
 	uint32_t nr_ranks; /* of the whole step */
 	uint32_t nr_local_ranks;
 	uint32_t restart_count; /* of the job */
+	uint32_t nr_components; /* a script's, of a heterogeneous job: their
+				 * jobs have numbers in a row; 0: it is none */
 	uid_t uid;
 	gid_t gid;
 	uint32_t nr_groups;

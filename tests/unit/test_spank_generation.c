@@ -248,6 +248,21 @@ static void a_restart_is_put_off_in_one_run_only(void **state)
 	assert_false(cr_generation_job_is_put_off(f->dirfd, &batch, 3));
 }
 
+static void a_script_sees_what_other_components_put_off(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step batch = { .job = 11, .step = CR_STEP_BATCH };
+	int fd = cr_generation_open_step(f->dirfd, &f->step, 1, &f->err);
+
+	assert_int_equal(cr_retry_note(fd, 3, &f->err), 0);
+	close(fd);
+	assert_false(cr_generation_job_is_put_off(f->dirfd, &batch, 3));
+	batch.nr_components = 2; /* job 12 is the other one */
+	assert_true(cr_generation_job_is_put_off(f->dirfd, &batch, 3));
+	cr_generation_remove_step(f->dirfd, &f->step, &f->err);
+	assert_false(cr_generation_job_is_put_off(f->dirfd, &batch, 3));
+}
+
 static void folders_of_others_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -421,6 +436,7 @@ int main(void)
 		TEST(which_steps_are_over_is_noted_for_a_script_only),
 		TEST(marks_of_steps_that_are_over_go_with_the_job),
 		TEST(a_restart_is_put_off_in_one_run_only),
+		TEST(a_script_sees_what_other_components_put_off),
 		TEST(folders_of_others_are_refused),
 		TEST(links_are_not_followed),
 		TEST(removing_leaves_alone_what_a_link_leads_to),
