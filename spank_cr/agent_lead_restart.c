@@ -64,8 +64,9 @@ static void begin_round(struct agent *agent)
 void agent_lead_next_candidate(struct agent *agent)
 {
 	struct agent_lead *lead = agent->lead;
-	const int on_failure = is_lost(&lead->why) ? CR_ON_FAILURE_FAIL :
-						     agent->config->on_failure;
+	const int on_failure = is_lost(&lead->why) ?
+				       CR_ON_FAILURE_FAIL :
+				       agent_retry_last(agent, &lead->why);
 
 	agent_log(agent, LOG_ERR, "restart from checkpoint %u: %s",
 		  lead->generation, lead->why.text);

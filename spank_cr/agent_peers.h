@@ -233,6 +233,9 @@ void agent_local_to_member(struct agent *agent,
 /* A restart has failed with @why.  True if the job is to be queued again for
  * another try (it is counted then): CR_ON_FAILURE_LATER. */
 int agent_retry(struct agent *agent, const struct cr_error *why);
+/* ... and if not, CR_ON_FAILURE_RESTART or _FAIL: where its program is not a
+ * step cannot begin anew. */
+int agent_retry_last(const struct agent *agent, const struct cr_error *why);
 /* There is no lead to ask, and no rank: the same, once we end. */
 void agent_retry_without_lead(struct agent *agent, const struct cr_error *why);
 /* It has worked. */

@@ -125,9 +125,10 @@ static void renew_keeper(struct agent *agent)
 static void try_next(struct agent *agent)
 {
 	if (agent_image_open_next(agent)) {
-		give_up(agent, agent_retry(agent, &agent->refused) ?
-				       CR_ON_FAILURE_LATER :
-				       agent->config->on_failure);
+		give_up(agent,
+			agent_retry(agent, &agent->refused) ?
+				CR_ON_FAILURE_LATER :
+				agent_retry_last(agent, &agent->refused));
 		return;
 	}
 	renew_keeper(agent);

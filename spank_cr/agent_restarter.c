@@ -143,13 +143,35 @@ static int restart(struct agent *agent, struct cr_restart_result *restarted,
 	return rc;
 }
 
+/* Is not even that here with which the step would begin anew? */
+static int is_program_gone(const struct cr_step *step)
+{
+	char path[CR_STEP_COMMAND_MAX];
+
+	snprintf(path, sizeof(path), "%.*s", (int)step->program_length,
+		 step->command);
+	return *path == '/' && access(path, F_OK) < 0 &&
+	       (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* Another node may have it, or have it again by the next time. */
+static void explain(const struct agent *agent, struct cr_error *err)
+{
+	if (err->code != -ESTALE || !is_program_gone(agent->step))
+		return;
+	err->code = -ENOEXEC;
+	cr_error_prefix(err, "the step's program is not on this node");
+}
+
 void agent_restarter_work(struct agent *agent, struct agent_result *result)
 {
 	struct cr_restart_result restarted = { 0 };
 	pid_t *pids;
 
-	if (restart(agent, &restarted, &result->err))
+	if (restart(agent, &restarted, &result->err)) {
+		explain(agent, &result->err);
 		return;
+	}
 	/* what was tried again, and worked, may have left its words */
 	result->err = (struct cr_error){ 0 };
 	pids = sort_pids(agent, &restarted);

@@ -38,6 +38,12 @@ int agent_retry(struct agent *agent, const struct cr_error *why)
 	return 1;
 }
 
+int agent_retry_last(const struct agent *agent, const struct cr_error *why)
+{
+	return why->code == -ENOEXEC ? CR_ON_FAILURE_FAIL :
+				       (int)agent->config->on_failure;
+}
+
 void agent_retry_without_lead(struct agent *agent, const struct cr_error *why)
 {
 	if (agent->step_dirfd < 0)

@@ -27,6 +27,7 @@ int cr_retry_may_pass(int code)
 	case EIO:
 	case EMFILE:
 	case ENFILE:
+	case ENOEXEC: /* the program is not on this node */
 	case ENOMEM:
 	case ENOSPC:
 	case EOPNOTSUPP: /* this node's CPU or kernel lacks something */

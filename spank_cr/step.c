@@ -30,6 +30,8 @@ static void fill_command(spank_t spank, struct cr_step *step)
 			step->command[used++] = ' ';
 		memcpy(step->command + used, argv[i], length);
 		used += length;
+		if (!i)
+			step->program_length = (uint32_t)used;
 	}
 }
 

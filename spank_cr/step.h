@@ -51,6 +51,7 @@ struct cr_step {
 					* or too long */
 	char command[CR_STEP_COMMAND_MAX]; /* the ranks' program and its
 					    * arguments, cut to fit */
+	uint32_t program_length; /* of the former in there */
 };
 
 #endif /* STEP_H */

@@ -93,8 +93,8 @@ static void damage_does_not_pass(void **state)
 {
 	static const int stays[] = { EBADMSG,	      ENODATA, EPERM,	 ESTALE,
 				     EPROTONOSUPPORT, EINVAL,  ECANCELED };
-	static const int passes[] = { ECONNRESET, ETIMEDOUT, EADDRINUSE, ENOSPC,
-				      ENOMEM };
+	static const int passes[] = { ECONNRESET, ETIMEDOUT, EADDRINUSE,
+				      ENOSPC,	  ENOMEM,    ENOEXEC };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(stays) / sizeof(*stays); i++)
