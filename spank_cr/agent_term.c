@@ -134,9 +134,10 @@ static void wait_for_clients(struct agent *agent)
 
 static void do_not_save(struct agent *agent)
 {
-	if (agent->cause == CR_CAUSE_CANCEL)
+	/* the job will not run again: periodic images are of no more use */
+	if (agent->cause != CR_CAUSE_SIGNAL)
 		agent->remove_images = 1;
-	else if (agent->cause != CR_CAUSE_SIGNAL)
+	if (agent->cause != CR_CAUSE_SIGNAL && agent->cause != CR_CAUSE_CANCEL)
 		agent_log(agent, LOG_INFO,
 			  "%s, but the job cannot be requeued: not saved",
 			  cr_cause_name(agent->cause));

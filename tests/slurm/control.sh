@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # control.sh - signals, suspend and resume, listpids and sstat work as always,
-# for a program that was started and for one that was restarted; a script that
-# gets a mere SIGTERM goes on
+# for a program that was started and for one that was restarted, and that is
+# saved all the time; a script that gets a mere SIGTERM goes on
 source "$(dirname "$0")/lib.sh"
 
 signals_got()
@@ -39,7 +39,7 @@ check_control() # ROUNDS
 	say "round $1: all as it should be"
 }
 
-submit -p low <<'EOF'
+submit -p low --cr-interval=1 <<'EOF'
 #!/bin/bash
 trap 'echo "got USR1"' USR1
 for ((i = 1; i <= 300; i++)); do
