@@ -25,8 +25,14 @@ int cr_generation_open_dir(const struct cr_config *config,
 			   const struct cr_step *step, struct cr_error *err);
 
 /* -EPERM if @fd, maybe of O_PATH, is on a FUSE file system that somebody else
- * than root has mounted: it can show files of root's that are none. */
+ * than root has mounted: it can show files of root's that are none.  So if that
+ * cannot be found out; else 0. */
 int cr_generation_check_mount(int fd, struct cr_error *err);
+
+/* The same of one @line of mountinfo, which is changed: 1 if it is of mount
+ * @number and not refused, 0 if it is of another. */
+int cr_generation_check_mount_line(char *line, uint64_t number,
+				   struct cr_error *err);
 
 /* The job's folder in DIR, which is there.  Descriptor or -errno (-ENOENT,
  * -EPERM if it is somebody else's). */

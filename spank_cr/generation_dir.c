@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,41 +28,91 @@ static int open_admins(const char *path, struct cr_error *err)
 	return fd;
 }
 
-/* The number of the mount that @fd is on, as mountinfo has it; 0. */
-static uint64_t mount_of(int fd)
-{
-	struct statx about = { 0 };
+/* What mountinfo says of one mount. */
+struct mount {
+	unsigned long long number;
+	const char *type, *options; /* the latter of the file system */
+};
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &about) < 0)
+/* "NUMBER ... - TYPE SOURCE OPTIONS": the kernel escapes spaces in all words,
+ * also in SOURCE, which is for the user who mounts it to choose. */
+static int parse_mount(char *line, struct mount *mount)
+{
+	char *type = strstr(line, " - ");
+	char *source, *options, *end;
+
+	if (!type)
 		return 0;
-	return about.stx_mnt_id;
+	type += strlen(" - ");
+	source = strchr(type, ' ');
+	options = source ? strchr(source + 1, ' ') : NULL;
+	if (!options)
+		return 0;
+	mount->number = strtoull(line, &end, 10);
+	*source = '\0';
+	options[strcspn(options, "\n")] = '\0';
+	mount->type = type;
+	mount->options = options + 1;
+	return end != line;
+}
+
+/* The value of user_id= among the words of @options; 0: there is none, as of
+ * file systems that no user's process serves. */
+static unsigned long user_of(const char *options)
+{
+	static const char name[] = "user_id=";
+
+	while (strncmp(options, name, strlen(name))) {
+		options = strchr(options, ',');
+		if (!options)
+			return 0;
+		options++;
+	}
+	return strtoul(options + strlen(name), NULL, 10);
+}
+
+int cr_generation_check_mount_line(char *line, uint64_t number,
+				   struct cr_error *err)
+{
+	unsigned long uid;
+	struct mount mount;
+
+	if (!parse_mount(line, &mount) || mount.number != number)
+		return 0;
+	uid = strncmp(mount.type, "fuse", 4) ? 0 : user_of(mount.options);
+	if (uid)
+		return cr_error_set(err, -EPERM,
+				    "it is on a file system (FUSE) of uid %lu: "
+				    "whose its files are is theirs to say",
+				    uid);
+	return 1;
 }
 
 int cr_generation_check_mount(int fd, struct cr_error *err)
 {
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	const uint64_t wanted = mount_of(fd);
-	char line[8192];
-	unsigned int uid = 0;
-	unsigned long number;
+	struct statx about = { 0 };
+	size_t size = 0;
+	char *line = NULL;
+	FILE *file;
+	int rc = 0;
 
-	while (file && fgets(line, sizeof(line), file)) {
-		const char *rest = strstr(line, " - fuse");
-		const char *user = rest ? strstr(rest, "user_id=") : NULL;
-
-		if (!user || sscanf(line, "%lu", &number) != 1 ||
-		    number != wanted || sscanf(user, "user_id=%u", &uid) != 1)
-			uid = 0;
-		else
-			break;
-	}
-	if (file)
-		fclose(file);
-	return uid ? cr_error_set(err, -EPERM,
-				  "it is on a file system (FUSE) of uid %u: "
-				  "whose its files are is theirs to say",
-				  uid) :
-		     0;
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &about) < 0)
+		return cr_error_errno(err, "which mount it is on");
+	file = fopen("/proc/self/mountinfo", "re");
+	if (!file)
+		return cr_error_errno(err, "/proc/self/mountinfo");
+	while (!rc && getline(&line, &size, file) >= 0)
+		rc = cr_generation_check_mount_line(line, about.stx_mnt_id,
+						    err);
+	free(line);
+	fclose(file);
+	/* It may be of the user's own mount and user namespaces, where they
+	 * are root: /proc/PID/root leads there. */
+	if (!rc)
+		return cr_error_set(err, -EPERM,
+				    "the mount that it is on is not in "
+				    "/proc/self/mountinfo");
+	return rc < 0 ? rc : 0;
 }
 
 /* With the user's rights; what their own file system would say is not even

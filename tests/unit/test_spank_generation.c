@@ -381,6 +381,78 @@ static void removing_leaves_alone_what_a_link_leads_to(void **state)
 	assert_true(exists(f, "others/step_batch"));
 }
 
+static int check_line(struct fixture *f, const char *text)
+{
+	char line[16384];
+
+	snprintf(line, sizeof(line), "%s\n", text);
+	return cr_generation_check_mount_line(line, 67, &f->err);
+}
+
+#define FUSE_67 "67 29 0:62 / /mnt rw,nosuid shared:1 - fuse.sshfs "
+
+/* The source is the user's to choose, and comes before the options. */
+static void a_users_file_system_cannot_name_itself_roots(void **state)
+{
+	char text[12000] = FUSE_67;
+	struct fixture *f = *state;
+
+	assert_int_equal(check_line(f, FUSE_67 "h: rw,user_id=7,group_id=7"),
+			 -EPERM);
+	assert_non_null(strstr(f->err.text, "uid 7:"));
+	assert_int_equal(check_line(f, FUSE_67 "user_id=0 rw,user_id=7"),
+			 -EPERM);
+	assert_int_equal(check_line(f, FUSE_67 "-\\040fuse\\040x\\040user_id=0"
+					       " rw,user_id=7"),
+			 -EPERM);
+	assert_int_equal(check_line(f, FUSE_67 "h: rw,x=user_id=0,user_id=7"),
+			 -EPERM);
+	memset(text + strlen(text), 's', 10000);
+	strcat(text, " rw,user_id=7");
+	assert_int_equal(check_line(f, text), -EPERM);
+}
+
+static void other_file_systems_are_no_users(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(check_line(f, FUSE_67 "user_id=7 rw,user_id=0"), 1);
+	assert_int_equal(check_line(f, "67 1 8:1 / / rw - ext4 user_id=7 rw"),
+			 1);
+	assert_int_equal(check_line(f, "6 1 0:5 / /x rw - fuse x rw,user_id=7"),
+			 0);
+	assert_int_equal(check_line(f, "67 what is this"), 0);
+}
+
+static void enter_own_mounts(struct fixture *f)
+{
+	if (unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		skip();
+	/* ours was the old namespace's */
+	close(f->dirfd);
+	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* It may be of another mount namespace, by /proc/PID/root. */
+static void a_mount_that_nobody_can_look_up_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	enter_own_mounts(f);
+	assert_int_equal(mkdirat(f->dirfd, "lost", 0700), 0);
+	assert_int_equal(fchdir(f->dirfd), 0);
+	if (mount("x", "lost", "tmpfs", 0, NULL) < 0)
+		skip();
+	fd = open("lost", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(cr_generation_check_mount(fd, &f->err), 0);
+	assert_int_equal(umount2("lost", MNT_DETACH), 0);
+	assert_int_equal(cr_generation_check_mount(fd, &f->err), -EPERM);
+	close(fd);
+	assert_int_equal(chdir("/"), 0);
+}
+
 /* What the user's process at the other end of /dev/fuse would say is theirs to
  * choose.  Here it says nothing: nobody may ask it. */
 static void a_users_file_system_is_refused(void **state)
@@ -389,12 +461,7 @@ static void a_users_file_system_is_refused(void **state)
 	char options[128];
 	int device, fd;
 
-	if (unshare(CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		skip();
-	/* ours was the old namespace's */
-	close(f->dirfd);
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enter_own_mounts(f);
 	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (device < 0)
 		skip();
@@ -404,7 +471,8 @@ static void a_users_file_system_is_refused(void **state)
 		 device);
 	assert_int_equal(mkdirat(f->dirfd, "users", 0700), 0);
 	assert_int_equal(fchdir(f->dirfd), 0);
-	if (mount("users", "users", "fuse", MS_NOSUID | MS_NODEV, options) < 0)
+	if (mount("user_id=0", "users", "fuse", MS_NOSUID | MS_NODEV, options) <
+	    0)
 		skip();
 	fd = open("users", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(cr_generation_check_mount(f->dirfd, &f->err), 0);
@@ -442,6 +510,9 @@ int main(void)
 		TEST(removing_leaves_alone_what_a_link_leads_to),
 		TEST(a_users_directory_must_be_the_users),
 		TEST(the_admins_directory_is_not_made),
+		TEST(a_users_file_system_cannot_name_itself_roots),
+		TEST(other_file_systems_are_no_users),
+		TEST(a_mount_that_nobody_can_look_up_is_refused),
 		TEST(a_users_file_system_is_refused),
 	};
 
