@@ -108,6 +108,8 @@ static void take_fds(struct msghdr *header, int fds[CR_MESSAGE_FDS_MAX])
 	    cmsg->cmsg_type != SCM_RIGHTS)
 		return;
 	length = cmsg->cmsg_len - CMSG_LEN(0);
+	if (length > CR_MESSAGE_FDS_MAX * sizeof(int))
+		length = CR_MESSAGE_FDS_MAX * sizeof(int);
 	memcpy(fds, CMSG_DATA(cmsg), length);
 }
 
@@ -116,10 +118,12 @@ static int receive_packet(int socket, void *data, size_t size, int *fds,
 {
 	struct iovec iov = { data, size };
 	union control control;
+	/* not all of it: with its padding there would be room for one more */
 	struct msghdr header = { .msg_iov = &iov,
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes) };
+				 .msg_controllen = CMSG_LEN(CR_MESSAGE_FDS_MAX *
+							    sizeof(int)) };
 	ssize_t n;
 	int rc;
 

@@ -71,6 +71,52 @@ static void descriptors_nobody_wants_are_closed(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
+/* As anybody can send them who has the socket. */
+static void send_with_fds(int socket, void *data, size_t size, size_t nr_fds)
+{
+	struct iovec iov = { data, size };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(64 * sizeof(int))];
+	} control = { 0 };
+	struct msghdr header = { .msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen =
+					 CMSG_SPACE(nr_fds * sizeof(int)) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(nr_fds * sizeof(int));
+	for (size_t i = 0; i < nr_fds; i++)
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &socket, sizeof(int));
+	assert_return_code(sendmsg(socket, &header, 0), errno);
+}
+
+static void more_descriptors_than_fit_are_refused_and_closed(void **state)
+{
+	struct cr_message sent = { .type = CR_MSG_READY }, got;
+	static struct cr_setup sent_setup, got_setup;
+	int *pair = *state, before = count_fds();
+	int fds[CR_MESSAGE_FDS_MAX];
+
+	for (size_t nr = CR_MESSAGE_FDS_MAX; nr <= 64; nr++) {
+		const int rc = nr > CR_MESSAGE_FDS_MAX ? -EBADMSG : 0;
+
+		send_with_fds(pair[0], &sent, sizeof(sent), nr);
+		assert_int_equal(cr_message_receive(pair[1], &got, fds, 1000),
+				 rc);
+		cr_message_close_fds(fds);
+		assert_int_equal(count_fds(), before);
+	}
+	sent_setup.size = sizeof(sent_setup);
+	send_with_fds(pair[0], &sent_setup, sizeof(sent_setup),
+		      CR_MESSAGE_FDS_MAX + 1);
+	assert_int_equal(cr_setup_receive(pair[1], &got_setup, 1000), -EBADMSG);
+	assert_int_equal(count_fds(), before);
+}
+
 static void what_is_no_message_is_refused(void **state)
 {
 	struct cr_message bad = { .type = 0 }, got;
@@ -160,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_message_arrives_with_its_descriptors),
 		TEST(descriptors_nobody_wants_are_closed),
+		TEST(more_descriptors_than_fit_are_refused_and_closed),
 		TEST(what_is_no_message_is_refused),
 		TEST(text_always_ends),
 		TEST(the_end_and_silence_are_told_apart),
