@@ -155,6 +155,23 @@ static int finish(struct cr_file_table *table, struct cr_file *file,
 	return rc;
 }
 
+int cr_epoll_check(const struct cr_saved *saved,
+		   const struct cr_saved_file *file, struct cr_error *err)
+{
+	const struct wire_target *targets = file->data;
+	const uint32_t length = file->file->data_length;
+
+	if (length % sizeof(*targets))
+		return cr_error_set(err, -EBADMSG, "epoll set %u: %u bytes",
+				    file->file->id, length);
+	for (size_t i = 0; i < length / sizeof(*targets); i++)
+		if (!targets[i].file || targets[i].file > saved->nr_files)
+			return cr_error_set(err, -EBADMSG,
+					    "epoll set %u: no file %u",
+					    file->file->id, targets[i].file);
+	return 0;
+}
+
 /* Empty at first: targets need their numbers. */
 static int make(struct cr_file_restore *restore, uint32_t id,
 		struct cr_error *err)
@@ -257,9 +274,6 @@ static int connect_target(struct cr_file_restore *restore, int set,
 				     .data.u64 = target->data };
 	int fd, rc;
 
-	if (!target->file || target->file > restore->saved->nr_files)
-		return cr_error_set(err, -EBADMSG, "epoll: no file %u",
-				    target->file);
 	fd = cr_file_get(restore, target->file, err);
 	if (fd < 0)
 		return fd;

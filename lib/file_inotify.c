@@ -196,7 +196,8 @@ static int make(struct cr_file_restore *restore, uint32_t id,
 	return cr_file_park(restore, id, fd, err);
 }
 
-/* The watches of an image by their numbers; fdinfo has the newest first. */
+/* The watches of an image by their numbers; fdinfo has the newest first.
+ * -EBADMSG if any is damaged. */
 static int next_watch(const struct cr_saved_file *saved, uint32_t after,
 		      struct wire_watch *next, const char **pathp)
 {
@@ -224,6 +225,17 @@ static int next_watch(const struct cr_saved_file *saved, uint32_t after,
 		left -= length;
 	}
 	return found;
+}
+
+int cr_inotify_check(const struct cr_saved_file *file, struct cr_error *err)
+{
+	struct wire_watch watch;
+	const char *path;
+
+	if (next_watch(file, 0, &watch, &path) < 0)
+		return cr_error_set(err, -EBADMSG, "inotify %u is damaged",
+				    file->file->id);
+	return 0;
 }
 
 /* The kernel counts upwards: use numbers up until @number is next. */
@@ -309,10 +321,7 @@ static int connect_watches(struct cr_file_restore *restore, uint32_t id, int fd,
 	do {
 		uint32_t last = watch.number;
 
-		found = next_watch(saved, last, &watch, &path);
-		if (found < 0)
-			return cr_error_set(err, found, "inotify %u is damaged",
-					    id);
+		found = next_watch(saved, last, &watch, &path) > 0;
 		rc = found ? place_watch(restore, fd, last, &watch, path, err) :
 			     0;
 	} while (found && rc == 0);

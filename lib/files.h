@@ -128,6 +128,16 @@ int cr_file_table_write_contents(struct cr_file_table *table,
 /* Keeps the files of contents open until the image is committed. */
 void cr_file_table_destroy(struct cr_file_table *table);
 
+/* ---- loading; -EBADMSG, and -ENOMEM of the first ---- */
+
+/* Are all rings of files of @saved closed? */
+int cr_files_check_rings(const struct cr_saved *saved, struct cr_error *err);
+
+/* Is the set, or the list of watches, well formed, and are its files there? */
+int cr_epoll_check(const struct cr_saved *saved,
+		   const struct cr_saved_file *file, struct cr_error *err);
+int cr_inotify_check(const struct cr_saved_file *file, struct cr_error *err);
+
 /* ---- restoring; in each task, at its turn, with root's rights ---- */
 
 /* Where an object is now: in shared memory, one per file object. */

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -25,23 +26,6 @@ struct cr_file_state {
 	int owner_fd;
 };
 
-/* Each member of a ring follows exactly one: then all are closed. */
-static int check_rings(const struct cr_file_restore *restore, int *seen)
-{
-	size_t i, nr = restore->saved->nr_files;
-
-	memset(seen, 0, (nr + 1) * sizeof(*seen));
-	for (i = 0; i < nr; i++) {
-		const struct cr_wire_file *wire = restore->saved->files[i].file;
-		const struct cr_file_ops *ops = cr_file_ops_find(wire->kind);
-
-		if (ops && ops->has_ring &&
-		    seen[cr_file_ring_next(restore, wire->id)]++)
-			return -EBADMSG;
-	}
-	return 0;
-}
-
 static struct cr_file_state *get_state(struct cr_file_restore *restore)
 {
 	size_t i, nr = restore->saved->nr_files;
@@ -54,8 +38,7 @@ static struct cr_file_state *get_state(struct cr_file_restore *restore)
 		return NULL;
 	state->own = malloc((nr + 1) * sizeof(*state->own));
 	state->made = malloc((nr + 1) * sizeof(*state->made));
-	if (!state->own || !state->made ||
-	    check_rings(restore, state->own) < 0) {
+	if (!state->own || !state->made) {
 		free(state->own);
 		free(state->made);
 		free(state);
@@ -101,20 +84,50 @@ int cr_file_raise(const struct cr_file_restore *restore, int fd)
 	return high;
 }
 
+static uint32_t ring_next(const struct cr_saved *saved, uint32_t id)
+{
+	const struct cr_wire_file *file = saved->files[id - 1].file;
+	const struct cr_wire_file *next;
+
+	if (!file->peer || file->peer > saved->nr_files)
+		return id;
+	next = saved->files[file->peer - 1].file;
+	/* Anything else cannot be a ring, whatever the image says. */
+	if (next->device != file->device || next->inode != file->inode ||
+	    next->kind != file->kind)
+		return id;
+	return file->peer;
+}
+
 uint32_t cr_file_ring_next(const struct cr_file_restore *restore, uint32_t id)
 {
-	const struct cr_saved_file *saved = cr_file_saved(restore, id);
-	const struct cr_saved_file *next;
+	return ring_next(restore->saved, id);
+}
 
-	if (!saved->file->peer || saved->file->peer > restore->saved->nr_files)
-		return id;
-	next = cr_file_saved(restore, saved->file->peer);
-	/* Anything else cannot be a ring, whatever the image says. */
-	if (next->file->device != saved->file->device ||
-	    next->file->inode != saved->file->inode ||
-	    next->file->kind != saved->file->kind)
-		return id;
-	return saved->file->peer;
+/* Each member follows exactly one: then all are closed. */
+int cr_files_check_rings(const struct cr_saved *saved, struct cr_error *err)
+{
+	bool *seen = calloc(saved->nr_files + 1, sizeof(*seen));
+	int rc = 0;
+
+	if (!seen)
+		return cr_error_set(err, -ENOMEM, "no memory for files");
+	for (uint32_t id = 1; id <= saved->nr_files && !rc; id++) {
+		const struct cr_wire_file *file = saved->files[id - 1].file;
+		const struct cr_file_ops *ops = cr_file_ops_find(file->kind);
+		uint32_t next = ring_next(saved, id);
+
+		if (!ops || !ops->has_ring)
+			continue;
+		if (seen[next])
+			rc = cr_error_set(err, -EBADMSG,
+					  "file %u: a ring that is not closed "
+					  "leads to file %u",
+					  id, next);
+		seen[next] = true;
+	}
+	free(seen);
+	return rc;
 }
 
 uint32_t cr_file_ring_made(const struct cr_file_restore *restore, uint32_t id)
@@ -246,8 +259,7 @@ int cr_file_get(struct cr_file_restore *restore, uint32_t id,
 	int rc;
 
 	if (!state)
-		return cr_error_set(err, -ENOMEM,
-				    "no memory, or a ring is not closed");
+		return cr_error_set(err, -ENOMEM, "out of memory");
 	if (state->own[id - 1] >= 0)
 		return state->own[id - 1];
 	if (!restore->places[id - 1].vpid) {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "file_tcp.h"
+#include "files.h"
 #include "image_chunk.h"
 #include "image_loader.h"
 
@@ -173,19 +174,35 @@ static int check_file(const struct cr_saved *saved,
 	return check_content(saved, file, err);
 }
 
+/* What is of one kind.  The others' data refers to nothing, or is looked at
+ * when the file is made. */
+static int check_data(const struct cr_saved *saved,
+		      const struct cr_saved_file *file, struct cr_error *err)
+{
+	switch (file->file->kind) {
+	case CR_FILE_EXTERNAL_SOCKET:
+		return check_external(file, err);
+	case CR_FILE_TCP:
+		return cr_tcp_check(saved, file, err);
+	case CR_FILE_EPOLL:
+		return cr_epoll_check(saved, file, err);
+	case CR_FILE_INOTIFY:
+		return cr_inotify_check(file, err);
+	default:
+		return 0;
+	}
+}
+
 int cr_load_check_files(const struct cr_saved *saved, struct cr_error *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < saved->nr_files; i++) {
 		rc = check_file(saved, saved->files[i].file, err);
-		if (!rc &&
-		    saved->files[i].file->kind == CR_FILE_EXTERNAL_SOCKET)
-			rc = check_external(&saved->files[i], err);
-		if (!rc && saved->files[i].file->kind == CR_FILE_TCP)
-			rc = cr_tcp_check(saved, &saved->files[i], err);
+		if (!rc)
+			rc = check_data(saved, &saved->files[i], err);
 	}
-	return rc;
+	return rc ? rc : cr_files_check_rings(saved, err);
 }
 
 static int check_fds(const struct cr_saved *saved,

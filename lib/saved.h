@@ -5,8 +5,10 @@
  * cr_saved_load() reads all records but the chunks' data and checks whatever
  * can be checked without a kernel: structure sizes and counts, that every
  * reference (file, space, vpid) exists and is of the right kind, that VMAs
- * are sorted, aligned, disjoint and below TASK_SIZE, that the tree is a tree.
- * Code that restores may rely on all that.
+ * are sorted, aligned, disjoint and below TASK_SIZE, that the tree is a tree,
+ * and rings of files are rings.  Code that restores may rely on all that, but
+ * for peers and data of files: those of terminals, Unix sockets, pipes and
+ * smaller things are checked when such a file is made.
  *
  * Pointers lead into buffers owned by struct cr_saved: constant, and valid
  * until cr_saved_free().

@@ -136,6 +136,42 @@ FORGERY(external_listens, make_external(image);
 FORGERY(external_flags, make_external(image); external.wire.flags = 8)
 FORGERY(external_timeout, make_external(image);
 	external.wire.send_timeout_us = UINT64_MAX)
+/* The program and the log are one file. */
+static void make_ring(struct small_image *image)
+{
+	image->files[0].inode = image->files[2].inode = 7;
+	image->files[0].peer = SMALL_FILE_LOG;
+	image->files[2].peer = SMALL_FILE_PROGRAM;
+}
+FORGERY(ring, make_ring(image)) /* none: it must be taken */
+FORGERY(ring_open, make_ring(image); image->files[2].peer = SMALL_FILE_LOG)
+FORGERY(ring_unknown, make_ring(image); image->files[2].peer = 4)
+/* An epoll set with files 1 and 2: number, descriptor, events, 0, data. */
+static uint32_t targets[] = { 1, 5, 1, 0, 7, 0, 2, 6, 1, 0, 7, 0 };
+static void make_epoll(struct small_image *image)
+{
+	targets[6] = 2;
+	image->files[2].kind = CR_FILE_EPOLL;
+	image->files[2].data_length = sizeof(targets);
+	image->file_data = targets;
+}
+FORGERY(epoll, make_epoll(image)) /* none: it must be taken */
+FORGERY(epoll_none, make_epoll(image); targets[6] = 0)
+FORGERY(epoll_unknown, make_epoll(image); targets[6] = 4)
+FORGERY(epoll_cut, make_epoll(image); image->files[2].data_length -= 4)
+/* A watch: number, mask, length of the path, 0, and the path. */
+static uint32_t watches[] = { 1, 2, 4, 0, 0x706d742f, 0 };
+static void make_inotify(struct small_image *image)
+{
+	watches[2] = 4;
+	image->files[2].kind = CR_FILE_INOTIFY;
+	image->files[2].data_length = sizeof(watches);
+	image->file_data = watches;
+}
+FORGERY(inotify, make_inotify(image)) /* none: it must be taken */
+FORGERY(inotify_long, make_inotify(image); watches[2] = 9)
+FORGERY(inotify_huge, make_inotify(image); watches[2] = UINT32_MAX)
+FORGERY(inotify_cut, make_inotify(image); image->files[2].data_length = 12)
 FORGERY(fd_unknown, image->fds[0].file = 4)
 FORGERY(fd_none, image->fds[0].file = 0)
 FORGERY(fd_unopened, image->fds[0].file = SMALL_FILE_PROGRAM)
@@ -291,6 +327,17 @@ static const struct forgery forgeries[] = {
 	ROW(external_listens, -EBADMSG),
 	ROW(external_flags, -EPROTONOSUPPORT),
 	ROW(external_timeout, -EBADMSG),
+	ROW(ring, 0),
+	ROW(ring_open, -EBADMSG),
+	ROW(ring_unknown, -EBADMSG),
+	ROW(epoll, 0),
+	ROW(epoll_none, -EBADMSG),
+	ROW(epoll_unknown, -EBADMSG),
+	ROW(epoll_cut, -EBADMSG),
+	ROW(inotify, 0),
+	ROW(inotify_long, -EBADMSG),
+	ROW(inotify_huge, -EBADMSG),
+	ROW(inotify_cut, -EBADMSG),
 	ROW(fd_unknown, -EBADMSG),
 	ROW(fd_none, -EBADMSG),
 	ROW(fd_unopened, -EBADMSG),
