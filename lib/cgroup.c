@@ -5,34 +5,81 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 
-/* cgroup.procs of one line of /proc/PID/cgroup, "ID:CONTROLLERS:PATH". */
-static int open_procs(const char *controllers, const char *path)
-{
-	char name[PATH_MAX];
-	int fd;
+/* One line of /proc/PID/cgroup, "ID:CONTROLLERS:PATH", in pieces. */
+struct line {
+	const char *controllers, *path;
+};
 
-	if (!strncmp(controllers, "name=", 5))
-		controllers += 5;
-	snprintf(name, sizeof(name), "/sys/fs/cgroup/%s%s/cgroup.procs",
-		 controllers, path);
-	fd = open(name, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 && !*controllers) { /* v2 beside v1 */
-		snprintf(name, sizeof(name),
-			 "/sys/fs/cgroup/unified%s/cgroup.procs", path);
-		fd = open(name, O_WRONLY | O_CLOEXEC);
+static bool split(char *text, struct line *line)
+{
+	char *controllers = strchr(text, ':');
+	char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+
+	if (!path)
+		return false;
+	*path++ = '\0';
+	path[strcspn(path, "\n")] = '\0';
+	*line = (struct line){ controllers + 1, path };
+	return true;
+}
+
+/* Is this process in it, too?  Then nobody has to go there: in a container its
+ * files may be elsewhere, or read-only. */
+static bool is_own(const struct line *line)
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	bool found = false;
+	struct line own;
+	char *text = NULL;
+	size_t size = 0;
+
+	while (file && !found && getline(&text, &size, file) >= 0)
+		found = split(text, &own) &&
+			!strcmp(own.controllers, line->controllers) &&
+			!strcmp(own.path, line->path);
+	free(text);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Its cgroup.procs, at a descriptor of at least @fd_floor; or -errno. */
+static int open_procs(const struct line *line, int fd_floor)
+{
+	const char *name = line->controllers;
+	char path[2 * PATH_MAX];
+	int fd, high;
+
+	if (!strncmp(name, "name=", 5))
+		name += 5;
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/%s%s/cgroup.procs", name,
+		 line->path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && !*name) { /* v2 beside v1 */
+		snprintf(path, sizeof(path),
+			 "/sys/fs/cgroup/unified%s/cgroup.procs", line->path);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
 	}
-	return fd;
+	if (fd < 0)
+		return -errno;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, fd_floor);
+	if (high < 0)
+		high = -errno;
+	close(fd);
+	return high;
 }
 
 /* True if the hierarchy of @controllers counts memory.  Version 2 comes last
  * in /proc/PID/cgroup, and counts if no hierarchy of version 1 does. */
-static int counts_memory(const char *controllers)
+static bool counts_memory(const char *controllers)
 {
 	const char *at = strstr(controllers, "memory");
 
@@ -40,33 +87,36 @@ static int counts_memory(const char *controllers)
 				 (at[6] == '\0' || at[6] == ','));
 }
 
-static int add_line(struct cr_cgroups *cgroups, char *line, int fd_floor)
+/* @missing notes a cgroup that is not where we look. */
+static int add_line(struct cr_cgroups *cgroups, char *text, int fd_floor,
+		    struct cr_error *missing, struct cr_error *err)
 {
-	char *controllers = strchr(line, ':');
-	char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-	int fd, high;
+	struct line line;
+	int fd;
 
-	if (!path)
+	if (!split(text, &line))
 		return 0;
-	*path++ = '\0';
-	path[strcspn(path, "\n")] = '\0';
-	fd = open_procs(controllers + 1, path);
-	if (fd < 0)
+	fd = open_procs(&line, fd_floor);
+	if (fd >= 0) {
+		cgroups->fds[cgroups->nr++] = fd;
+		if (!cgroups->memory && counts_memory(line.controllers))
+			cgroups->memory = cgroups->nr;
 		return 0;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, fd_floor);
-	close(fd);
-	if (high < 0)
-		return -errno;
-	cgroups->fds[cgroups->nr++] = high;
-	if (!cgroups->memory && counts_memory(controllers + 1))
-		cgroups->memory = cgroups->nr;
-	return 0;
+	}
+	if (is_own(&line) || (fd == -ENOENT && !strcmp(line.path, "/")))
+		return 0;
+	cr_error_set(fd == -ENOENT ? missing : err, fd,
+		     "the rank's cgroup %s:%s: %s", line.controllers, line.path,
+		     strerror(-fd));
+	return fd == -ENOENT ? 0 : fd;
 }
 
 int cr_cgroups_open(struct cr_cgroups *cgroups, pid_t pid, int fd_floor,
 		    struct cr_error *err)
 {
-	char name[64], line[PATH_MAX];
+	struct cr_error missing = { 0 };
+	char name[64], *text = NULL;
+	size_t size = 0;
 	FILE *file;
 	int rc = 0;
 
@@ -77,15 +127,16 @@ int cr_cgroups_open(struct cr_cgroups *cgroups, pid_t pid, int fd_floor,
 	if (!file)
 		return cr_error_errno(err, "%s", name);
 	while (!rc && cgroups->nr < CR_CGROUPS_MAX &&
-	       fgets(line, sizeof(line), file))
-		rc = add_line(cgroups, line, fd_floor);
+	       getline(&text, &size, file) >= 0)
+		rc = add_line(cgroups, text, fd_floor, &missing, err);
+	free(text);
 	fclose(file);
-	if (rc < 0) {
+	/* some may be of hierarchies that nobody has mounted, but not all */
+	if (!rc && !cgroups->nr && missing.code)
+		rc = cr_error_set(err, -EOPNOTSUPP, "%s", missing.text);
+	if (rc < 0)
 		cr_cgroups_close(cgroups);
-		return cr_error_set(err, rc, "cgroups of %d: %s", pid,
-				    strerror(-rc));
-	}
-	return 0;
+	return rc;
 }
 
 int cr_cgroups_join(const struct cr_cgroups *cgroups, struct cr_error *err)

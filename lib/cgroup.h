@@ -22,8 +22,10 @@ struct cr_cgroups {
 
 /*
  * Open the cgroup.procs of all cgroups of @pid, at descriptors of at least
- * @fd_floor.  Hierarchies that are not mounted below /sys/fs/cgroup are left
- * out.  Returns 0 or a negative errno.
+ * @fd_floor.  Left out are hierarchies that are not mounted below
+ * /sys/fs/cgroup, and cgroups that the caller is in, too, if they cannot be
+ * opened.  Returns 0 or a negative errno: -EOPNOTSUPP if that leaves none of
+ * those that the caller is not in.
  */
 int cr_cgroups_open(struct cr_cgroups *cgroups, pid_t pid, int fd_floor,
 		    struct cr_error *err);
