@@ -29,6 +29,7 @@
 static int find_floor(struct cr_restarter *r, struct cr_error *err)
 {
 	const uint64_t limit = cr_files_raise_limit();
+	const size_t nr_streams = 3 * r->options->nr_roots;
 	uint32_t floor = 3;
 
 	for (size_t i = 0; i < r->saved->nr_tasks; i++) {
@@ -37,35 +38,52 @@ static int find_floor(struct cr_restarter *r, struct cr_error *err)
 		if (task->nr_fds && task->fds[task->nr_fds - 1].fd >= floor)
 			floor = task->fds[task->nr_fds - 1].fd + 1;
 	}
-	if (floor + SPARE_FDS > limit)
+	if (floor + SPARE_FDS + nr_streams > limit)
 		return cr_error_set(err, -EMFILE,
 				    "descriptor %u of the image is too high "
-				    "for the limit of %llu",
-				    floor - 1, (unsigned long long)limit);
+				    "for the limit of %llu, with those of %zu "
+				    "ranks",
+				    floor - 1, (unsigned long long)limit,
+				    r->options->nr_roots);
 	r->fd_floor = (int)floor;
 	return cr_image_raise_fd(r->image, r->fd_floor, err);
 }
 
-static int raise_fd(int fd, int floor)
+/* *@raised is a duplicate of @fd out of the tasks' way; -1: @fd is none. */
+static int raise_fd(const struct cr_restarter *r, int fd, int *raised)
 {
-	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, floor);
+	*raised = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, r->fd_floor);
+	return fd >= 0 && *raised < 0 ? -errno : 0;
 }
 
 static int open_sockets(struct cr_restarter *r, struct cr_error *err)
 {
-	int fds[2], one = 1;
+	int fds[2], one = 1, rc;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return cr_error_errno(err, "socketpair");
-	r->coordinator_socket = raise_fd(fds[0], r->fd_floor);
-	r->task_socket = raise_fd(fds[1], r->fd_floor);
+	rc = raise_fd(r, fds[0], &r->coordinator_socket);
+	if (!rc)
+		rc = raise_fd(r, fds[1], &r->task_socket);
 	close(fds[0]);
 	close(fds[1]);
-	if (r->coordinator_socket < 0 || r->task_socket < 0 ||
-	    setsockopt(r->coordinator_socket, SOL_SOCKET, SO_PASSCRED, &one,
-		       sizeof(one)) < 0)
-		return cr_error_errno(err, "socket of the coordinator");
-	return 0;
+	if (!rc && setsockopt(r->coordinator_socket, SOL_SOCKET, SO_PASSCRED,
+			      &one, sizeof(one)) < 0)
+		rc = -errno;
+	return rc ? cr_error_set(err, rc, "socket of the coordinator: %s",
+				 strerror(-rc)) :
+		    0;
+}
+
+static int open_namespace(struct cr_restarter *r, struct cr_error *err)
+{
+	int rc = 0;
+
+	if (r->options->namespace_fd)
+		rc = raise_fd(r, r->options->namespace_fd, &r->namespace_fd);
+	return rc ? cr_error_set(err, rc, "namespaces to live in: %s",
+				 strerror(-rc)) :
+		    0;
 }
 
 /* As with memory: auto is user space. */
@@ -82,25 +100,39 @@ static int open_device(struct cr_restarter *r, struct cr_error *err)
 	return 0;
 }
 
+static int open_root(struct cr_restarter *r, size_t i, struct cr_error *err)
+{
+	const struct cr_restart_root *from = &r->options->roots[i];
+	struct cr_restarter_root *root = &r->roots[i];
+	int rc;
+
+	root->rank = from->rank;
+	for (int j = 0; j < 3; j++) {
+		rc = raise_fd(r, from->stream[j], &root->stream[j]);
+		if (rc < 0)
+			return cr_error_set(err, rc, "stream %d of rank %u: %s",
+					    j, root->rank, strerror(-rc));
+	}
+	if (from->cgroups_of &&
+	    cr_cgroups_open(&root->cgroups, from->cgroups_of, r->fd_floor, err))
+		return cr_error_prefix(err, "rank %u", root->rank);
+	return 0;
+}
+
 static int open_roots(struct cr_restarter *r, struct cr_error *err)
 {
-	const struct cr_restart_options *options = r->options;
+	const size_t nr = r->options->nr_roots;
 	int rc = 0;
 
-	r->roots = calloc(options->nr_roots + 1, sizeof(*r->roots));
+	r->roots = calloc(nr + 1, sizeof(*r->roots));
 	if (!r->roots)
 		return cr_error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < options->nr_roots && !rc; i++) {
-		r->roots[i].rank = options->roots[i].rank;
+	/* to be closed if one fails: none so far */
+	for (size_t i = 0; i < nr; i++)
 		for (int j = 0; j < 3; j++)
-			r->roots[i].stream[j] =
-				raise_fd(options->roots[i].stream[j],
-					 r->fd_floor);
-		if (options->roots[i].cgroups_of)
-			rc = cr_cgroups_open(&r->roots[i].cgroups,
-					     options->roots[i].cgroups_of,
-					     r->fd_floor, err);
-	}
+			r->roots[i].stream[j] = -1;
+	for (size_t i = 0; i < nr && !rc; i++)
+		rc = open_root(r, i, err);
 	return rc;
 }
 
@@ -109,7 +141,7 @@ static int open_external(struct cr_restarter *r, uint32_t id,
 			 struct cr_error *err)
 {
 	struct cr_restart_external external;
-	int fd;
+	int fd, rc;
 
 	cr_files_external(r->saved, id, &external);
 	if (!r->options->external)
@@ -120,11 +152,11 @@ static int open_external(struct cr_restarter *r, uint32_t id,
 	fd = r->options->external(r->options->external_arg, &external, err);
 	if (fd < 0)
 		return fd;
-	r->externals[id - 1] = raise_fd(fd, r->fd_floor);
+	rc = raise_fd(r, fd, &r->externals[id - 1]);
 	close(fd);
-	if (r->externals[id - 1] < 0)
-		return cr_error_errno(err, "socket \"%s\"", external.name);
-	return 0;
+	return rc ? cr_error_set(err, rc, "socket \"%s\": %s", external.name,
+				 strerror(-rc)) :
+		    0;
 }
 
 static int open_externals(struct cr_restarter *r, struct cr_error *err)
@@ -190,9 +222,8 @@ static int prepare(struct cr_restarter *r, struct cr_error *err)
 	if (rc < 0)
 		return rc;
 	rc = find_floor(r, err);
-	if (!rc && r->options->namespace_fd)
-		r->namespace_fd =
-			raise_fd(r->options->namespace_fd, r->fd_floor);
+	if (!rc)
+		rc = open_namespace(r, err);
 	if (!rc)
 		cr_restart_choose_vpids(r);
 	if (!rc)
