@@ -126,7 +126,8 @@ int relay_messages_from_server(struct relay_connection *connection);
 
 /* --- relay_pmi.c --- */
 /* A rank's: @server is slurmstepd's socket for it, @client the other end of the
- * one that it has, whose inode is @inode; both are ours.  0 or -ENOMEM. */
+ * one that it has, whose inode is @inode; both are ours, also on failure.  0 or
+ * -ENOMEM. */
 int relay_pmi_open(struct relay *relay, uint32_t local, uint64_t inode,
 		   int server, int client);
 /* Take all that the clients have sent. */

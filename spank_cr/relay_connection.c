@@ -207,6 +207,7 @@ struct relay_connection *relay_connection_accept(struct relay *relay, int fd)
 	getpeername(fd, (struct sockaddr *)&address, &length);
 	connection->relay = relay;
 	connection->port = ntohs(address.sin_port);
+	connection->client.fd = fd; /* closed with it, whatever happens */
 	connection->server.fd = -1;
 	connection->client.in = evbuffer_new();
 	connection->client.out = evbuffer_new();

@@ -219,18 +219,26 @@ int relay_pmi_open(struct relay *relay, uint32_t local, uint64_t inode,
 {
 	struct relay_pmi *pmi = calloc(1, sizeof(*pmi));
 
-	if (!pmi)
+	if (!pmi) {
+		close(server);
+		close(client);
 		return -ENOMEM;
+	}
 	pmi->relay = relay;
 	pmi->local = local;
 	pmi->inode = inode;
-	pmi->client.fd = pmi->server.fd = pmi->restored_fd = -1;
+	pmi->client.fd = client; /* closed with it, whatever happens */
+	pmi->server.fd = server;
+	pmi->restored_fd = -1;
 	pmi->client.in = evbuffer_new();
 	pmi->client.out = evbuffer_new();
 	pmi->server.in = evbuffer_new();
 	pmi->server.out = evbuffer_new();
 	if (!pmi->client.in || !pmi->client.out || !pmi->server.in ||
-	    !pmi->server.out) {
+	    !pmi->server.out ||
+	    relay_end_open(&pmi->server, relay, server, server_readable,
+			   server_writable, pmi) ||
+	    open_client(pmi, client)) {
 		relay_end_free(&pmi->client);
 		relay_end_free(&pmi->server);
 		free(pmi);
@@ -238,13 +246,6 @@ int relay_pmi_open(struct relay *relay, uint32_t local, uint64_t inode,
 	}
 	pmi->next = relay->pmis;
 	relay->pmis = pmi;
-	if (relay_end_open(&pmi->server, relay, server, server_readable,
-			   server_writable, pmi) ||
-	    open_client(pmi, client)) {
-		relay_end_close(&pmi->server);
-		relay_end_close(&pmi->client);
-		return -ENOMEM;
-	}
 	watch(pmi);
 	return 0;
 }
