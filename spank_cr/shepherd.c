@@ -72,12 +72,12 @@ static int start_program(struct cr_shepherd_state *state, const sigset_t *mask)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		cr_shepherd_become_program(state->shepherd->cwd, mask,
-					   has_terminal);
+		cr_shepherd_become_program(state->shepherd, mask, has_terminal);
 		return 1;
 	}
 	if (pid < 0) {
-		cr_shepherd_say("cannot fork the program");
+		cr_shepherd_say(state->shepherd, "cannot fork the program: %s",
+				strerror(errno));
 		_exit(1);
 	}
 	state->program = pid;
@@ -144,7 +144,7 @@ static void handle_message(struct cr_shepherd_state *state,
 	case CR_MSG_SAVED:
 		end_saved(message->value);
 	case CR_MSG_TEXT:
-		cr_shepherd_say(message->text);
+		cr_shepherd_pass_on(message->text);
 		break;
 	default:
 		break;

@@ -2,9 +2,12 @@
 /*
  * shepherd_program.c - how a rank's program begins, and how its shepherd ends
  */
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,7 +19,7 @@
 
 #define TEXT_TIMEOUT_MS 1000
 
-void cr_shepherd_say(const char *text)
+void cr_shepherd_pass_on(const char *text)
 {
 	struct pollfd pollfd = { .fd = 2, .events = POLLOUT };
 	char line[CR_ERROR_TEXT_MAX + 16];
@@ -26,6 +29,19 @@ void cr_shepherd_say(const char *text)
 	if (poll(&pollfd, 1, TEXT_TIMEOUT_MS) == 1 &&
 	    write(2, line, (size_t)length) < 0)
 		return; /* nobody reads it: there is no other place */
+}
+
+void cr_shepherd_say(const struct cr_shepherd *shepherd, const char *fmt, ...)
+{
+	char text[CR_ERROR_TEXT_MAX];
+	va_list args;
+	int used;
+
+	used = snprintf(text, sizeof(text), "rank %u: ", shepherd->rank);
+	va_start(args, fmt);
+	vsnprintf(text + used, sizeof(text) - (size_t)used, fmt, args);
+	va_end(args);
+	cr_shepherd_pass_on(text);
 }
 
 /* End as the program did: the same code, or the same signal. */
@@ -71,13 +87,18 @@ int cr_shepherd_give_up_terminal(void)
 }
 
 /* In the child: be what slurmstepd had made of this process. */
-void cr_shepherd_become_program(const char *cwd, const sigset_t *mask,
-				int has_terminal)
+void cr_shepherd_become_program(const struct cr_shepherd *shepherd,
+				const sigset_t *mask, int has_terminal)
 {
 	setsid();
 	if (has_terminal)
 		ioctl(0, TIOCSCTTY, 0);
-	if (chdir(cwd) < 0 && chdir("/") < 0)
-		cr_shepherd_say("cannot go to the working directory");
+	if (chdir(shepherd->cwd) < 0) {
+		const int code = errno;
+
+		cr_shepherd_say(shepherd, "working directory %s: %s%s",
+				shepherd->cwd, strerror(code),
+				chdir("/") < 0 ? "" : ": going to / instead");
+	}
 	sigprocmask(SIG_SETMASK, mask, NULL);
 }

@@ -9,8 +9,13 @@
 
 #include <signal.h>
 
-/* A line to the rank's standard error, if that does not block. */
-void cr_shepherd_say(const char *text);
+#include "shepherd.h"
+
+/* A line to the rank's standard error, if that does not block: the agent's
+ * words, or our own, which begin with the rank's number. */
+void cr_shepherd_pass_on(const char *text);
+void cr_shepherd_say(const struct cr_shepherd *shepherd, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* End as a program with @status of wait(2) did: the same code, or the same
  * signal, without a core. */
@@ -22,7 +27,7 @@ int cr_shepherd_give_up_terminal(void);
 
 /* In the child: be what slurmstepd had made of its parent, with signal mask
  * @mask, but in a session of its own. */
-void cr_shepherd_become_program(const char *cwd, const sigset_t *mask,
-				int has_terminal);
+void cr_shepherd_become_program(const struct cr_shepherd *shepherd,
+				const sigset_t *mask, int has_terminal);
 
 #endif /* SHEPHERD_PROGRAM_H */

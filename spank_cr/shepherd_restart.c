@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -29,9 +30,9 @@ void cr_shepherd_hear_restarter(struct cr_shepherd_state *state)
 		return;
 	}
 	if (rc && rc != -EBADMSG) {
-		cr_shepherd_say(
-			"the restarted program's parent has died: its exit status "
-			"is lost");
+		cr_shepherd_say(state->shepherd,
+				"the restarted program's parent has died: its "
+				"exit status is lost");
 		cr_shepherd_send_signal(state, SIGKILL);
 		cr_shepherd_program_ended(state, SIGKILL);
 	}
@@ -48,10 +49,13 @@ void cr_shepherd_hear_restarter(struct cr_shepherd_state *state)
 	cr_message_close_fds(fds);
 }
 
-/* Begin anew behind the user's back?  Rather fail; the images remain. */
-static void __attribute__((noreturn)) fail_restart(void)
+/* Begin anew behind the user's back?  Rather fail; the images remain.  @code is
+ * -errno, or 0 if @what says it all. */
+static void __attribute__((noreturn))
+fail_restart(const struct cr_shepherd *shepherd, const char *what, int code)
 {
-	cr_shepherd_say("the agent has died before the program was restarted");
+	cr_shepherd_say(shepherd, "the program is not restarted: %s%s%s", what,
+			code ? ": " : "", code ? strerror(-code) : "");
 	_exit(1);
 }
 
@@ -97,7 +101,7 @@ static void await_agent(struct cr_shepherd_state *state, int term)
 			break;
 		if (state->phase == CR_SHEPHERD_WAITING &&
 		    state->shepherd->agent < 0)
-			fail_restart();
+			fail_restart(state->shepherd, "the agent has died", 0);
 	}
 }
 
@@ -111,18 +115,20 @@ int cr_shepherd_await_restart(struct cr_shepherd_state *state)
 				      .rank = state->shepherd->rank,
 				      .local = state->shepherd->local,
 				      .pid = getpid() };
-	int pair[2], fds[CR_MESSAGE_FDS_MAX], term = open_term();
+	int pair[2], fds[CR_MESSAGE_FDS_MAX], term = open_term(), rc;
 
-	if (cr_message_pair(pair))
-		fail_restart();
+	rc = cr_message_pair(pair);
+	if (rc)
+		fail_restart(state->shepherd, "no socket", rc);
 	fds[0] = 0;
 	fds[1] = 1;
 	fds[2] = 2;
 	fds[3] = pair[1];
 	fds[4] = state->input.counter_fd;
-	if (cr_message_send(state->shepherd->agent, &message, fds,
-			    fds[4] >= 0 ? 5 : 4))
-		fail_restart();
+	rc = cr_message_send(state->shepherd->agent, &message, fds,
+			     fds[4] >= 0 ? 5 : 4);
+	if (rc)
+		fail_restart(state->shepherd, "cannot tell the agent", rc);
 	close(pair[1]);
 	state->status = pair[0];
 	await_agent(state, term);
