@@ -44,7 +44,9 @@ struct cr_process {
 
 struct cr_restart {
 	struct kref references; /* open files */
-	struct list_head list; /* of all; until it fails or is done */
+	/* of all, until the last reference goes: who finds it there looks
+	 * at @state */
+	struct list_head list;
 	spinlock_t lock; /* of what follows, up to @nr_at_gate */
 	enum cr_restart_state state;
 	int code; /* the first error */

@@ -3,8 +3,9 @@
  * restart_fsm.h - the restart protocol, as a table
  *
  * Pure: no locks, no sleeping, no allocation, so that the same file serves
- * the module, libcr and tests/unit/test_restart_fsm.  Who waits for what is
- * in lib/restart_ctx.c (user host) and the module (kernel host).
+ * the module, libcr and tests/unit/test_restart_fsm.  Who waits for what is in
+ * lib/restart_coordinator.c, coordinator_events.c and restart_steps.c (user
+ * host), and in kernel/restart_ctx.c (kernel host).
  * docs/restart-protocol.md has the drawing and tests/model/restart.pml the
  * model; all use these names.
  */

@@ -84,7 +84,6 @@ static void connected(struct agent_link *link)
 {
 	struct cr_peer_message hello = { .type = CR_PEER_HELLO };
 
-	hello.count = link->agent->step->nr_local_ranks;
 	gethostname(hello.text, sizeof(hello.text) - 1);
 	agent_link_send(link, &hello);
 }

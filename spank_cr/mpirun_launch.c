@@ -6,7 +6,7 @@
  *
  * As rsh: the words of COMMAND are joined by spaces, for a shell there.  Its
  * output goes where that of the step goes.  Ends when COMMAND does, with its
- *exit code.
+ * exit code.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -16,20 +16,21 @@
 
 enum cr_peer_type {
 	/* member -> lead */
-	CR_PEER_HELLO = 1, /* count: ranks of the node; text: its name */
+	CR_PEER_HELLO = 1, /* text: the node's name */
 	CR_PEER_TERM, /* SIGTERM has come to a rank here */
 	CR_PEER_ARRIVED, /* at @barrier of @round; count at ENDS: of
 			  * connections to other nodes; at SAVED: bytes of
 			  * the image */
 	CR_PEER_FAILED, /* in @round: value -errno, text why */
-	CR_PEER_PROGRESS, /* alive; bytes of the image written so far */
+	CR_PEER_PROGRESS, /* alive; bytes of the image written so far, of which
+			   * the lead makes nothing */
 	CR_PEER_LEAVE, /* the step is over here; value: enum cr_peer_leave */
 	/* lead -> member */
 	CR_PEER_WELCOME, /* answer to HELLO; generation to restart from or 0;
 			  * round of that restart */
 	CR_PEER_FORWARD, /* give your ranks the SIGTERM that they got */
 	CR_PEER_CHECKPOINT, /* begin @round, into @generation; flag FINAL;
-			     * value: enum cr_cause; count: ms since 1970 */
+			     * value: enum cr_cause */
 	CR_PEER_PASS, /* all are at @barrier of @round: go on */
 	CR_PEER_ABORT, /* @round has failed: thaw; text why */
 	CR_PEER_RESTART, /* @round: restart from @generation; 0: none is left;
@@ -67,7 +68,7 @@ struct cr_peer_message {
 	uint32_t flags;
 	int32_t value;
 	uint64_t count;
-	uint64_t bytes_done, bytes_total;
+	uint64_t bytes_done, bytes_total; /* of PROGRESS */
 	char text[CR_ERROR_TEXT_MAX]; /* printable */
 };
 
