@@ -141,6 +141,15 @@ static void finish(struct agent *agent)
 	event_base_loopbreak(agent->base);
 }
 
+static void stepd_gone(struct agent *agent)
+{
+	agent_log(agent, LOG_ERR, "slurmstepd has died: the step ends");
+	for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
+		if (agent->ranks[i].program > 0)
+			kill(agent->ranks[i].program, SIGKILL);
+	event_base_loopbreak(agent->base);
+}
+
 static void stepd_readable(evutil_socket_t fd, short what, void *arg)
 {
 	int fds[CR_MESSAGE_FDS_MAX];
@@ -149,17 +158,11 @@ static void stepd_readable(evutil_socket_t fd, short what, void *arg)
 	int rc;
 
 	(void)what;
-	rc = cr_message_receive((int)fd, &message, fds, 0);
-	if (rc == -ETIMEDOUT || rc == -EBADMSG)
+	rc = cr_message_hear((int)fd, &message, fds);
+	if (rc < 0)
+		stepd_gone(agent);
+	if (rc <= 0)
 		return;
-	if (rc) {
-		agent_log(agent, LOG_ERR, "slurmstepd has died: the step ends");
-		for (uint32_t i = 0; i < agent->step->nr_local_ranks; i++)
-			if (agent->ranks[i].program > 0)
-				kill(agent->ranks[i].program, SIGKILL);
-		event_base_loopbreak(agent->base);
-		return;
-	}
 	if (message.type == CR_MSG_HELLO) {
 		agent_rank_hello(agent, &message, fds[0]);
 		fds[0] = -1;

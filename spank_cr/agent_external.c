@@ -157,7 +157,8 @@ static int read_all(int fd, struct cr_external *external, struct cr_error *err)
 	return 0;
 }
 
-/* The relay must have all that the rank has sent before it is asked. */
+/* The relay must have all that the rank has sent before it is asked: what comes
+ * later would be lost.  (The lib waits for that, too, but after us.) */
 static int save_connection(const struct agent *agent, int fd,
 			   struct cr_external *external, struct cr_error *err)
 {
@@ -172,6 +173,11 @@ static int save_connection(const struct agent *agent, int fd,
 			break;
 		poll(NULL, 0, SENT_WAIT_MS);
 	}
+	if (left)
+		return cr_error_set(err, -EBUSY,
+				    "connection to Slurm's PMIx server: %d "
+				    "bytes were not taken by the relay",
+				    left);
 	rc = agent_relay_call(agent, &message, -1, &answer, err);
 	if (!rc)
 		rc = read_all(answer, external, err);

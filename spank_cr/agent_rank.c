@@ -280,13 +280,11 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 	int rc;
 
 	(void)what;
-	rc = cr_message_receive((int)fd, &message, fds, 0);
-	if (rc == -ETIMEDOUT || rc == -EBADMSG)
-		return;
-	if (rc) {
+	rc = cr_message_hear((int)fd, &message, fds);
+	if (rc < 0)
 		gone(rank);
+	if (rc <= 0)
 		return;
-	}
 	handle(rank, &message, fds);
 	cr_message_close_fds(fds);
 }

@@ -70,21 +70,8 @@ be_relay(const struct agent *agent, int control, int listener)
 	relay_run(control, listener, agent->relay.server_port);
 }
 
-static void relay_readable(evutil_socket_t fd, short what, void *arg)
+static void relay_gone(struct agent *agent)
 {
-	struct agent *agent = arg;
-	struct cr_message message;
-	int rc;
-
-	(void)what;
-	rc = cr_message_receive((int)fd, &message, NULL, 0);
-	if (rc == -ETIMEDOUT || rc == -EBADMSG)
-		return;
-	if (!rc) {
-		if (message.type == CR_MSG_TEXT)
-			agent_say(agent, "%s", message.text);
-		return;
-	}
 	/* slurmstepd ends what is left of a step before it tells us */
 	if (!agent_ranks_all_over(agent))
 		agent_log(agent, LOG_ERR, "the PMIx relay has died");
@@ -92,6 +79,20 @@ static void relay_readable(evutil_socket_t fd, short what, void *arg)
 	agent->relay.event = NULL;
 	close(agent->relay.control);
 	agent->relay.control = -1;
+}
+
+static void relay_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+	struct cr_message message;
+	int rc;
+
+	(void)what;
+	rc = cr_message_hear((int)fd, &message, NULL);
+	if (rc < 0)
+		relay_gone(agent);
+	else if (rc > 0 && message.type == CR_MSG_TEXT)
+		agent_say(agent, "%s", message.text);
 }
 
 static int start(struct agent *agent, struct cr_error *err)

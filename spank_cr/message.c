@@ -167,6 +167,15 @@ int cr_message_receive(int socket, struct cr_message *message, int *fds,
 	return rc;
 }
 
+int cr_message_hear(int socket, struct cr_message *message, int *fds)
+{
+	int rc = cr_message_receive(socket, message, fds, 0);
+
+	if (rc == -ETIMEDOUT || rc == -EBADMSG)
+		return 0;
+	return rc ? rc : 1;
+}
+
 int cr_setup_send(int socket, const struct cr_setup *setup)
 {
 	struct iovec iov = { (void *)setup, sizeof(*setup) };

@@ -133,6 +133,13 @@ int cr_message_tell(int socket, enum cr_message_type type, int value);
 int cr_message_receive(int socket, struct cr_message *message, int *fds,
 		       int timeout_ms);
 
+/*
+ * The same when there is something to read, for who goes on whatever comes.
+ * Returns 1 with a message; 0: nothing, or what is none; -errno: the other side
+ * has gone.
+ */
+int cr_message_hear(int socket, struct cr_message *message, int *fds);
+
 /* Set all to -1. */
 void cr_message_no_fds(int fds[CR_MESSAGE_FDS_MAX]);
 

@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mpi_settings.h"
 #include "mpirun.h"
 
 #define NAME "cr-mpirun"
 #define LAUNCH "cr-launch"
-#define PRECONNECT_MAX 256 /* ranks, as of pmix_redirect.c */
 
 static void __attribute__((noreturn)) fail(const char *what, const char *why)
 {
@@ -87,14 +87,10 @@ static void tell_mpi(const char *launch)
 	/* daemons stay below us, and each has a cr-launch that waits for it */
 	setenv("OMPI_MCA_orte_leave_session_attached", "1", 1);
 	setenv("OMPI_MCA_plm_rsh_num_concurrent", "65536", 1);
-	/* no files in /tmp that are mapped: a node to which the step comes back
-	 * has those of its first time there; only in /dev/shm they are removed
-	 */
-	setenv("OMPI_MCA_orte_tmpdir_base", "/dev/shm", 0);
-	/* or 8 MiB of them would be in each image, and left on each node */
-	setenv("PMIX_MCA_gds", "hash", 0);
-	if (number_of("SLURM_NTASKS") <= PRECONNECT_MAX)
-		setenv("OMPI_MCA_mpi_preconnect_mpi", "1", 0);
+	for (size_t i = 0; i < NR_MPIRUN_SETTINGS; i++)
+		setenv(mpirun_settings[i].name, mpirun_settings[i].value, 0);
+	if (number_of("SLURM_NTASKS") <= MPI_PRECONNECT_MAX)
+		setenv(MPI_PRECONNECT, "1", 0);
 	setenv("HYDRA_LAUNCHER", "rsh", 1);
 	setenv("HYDRA_LAUNCHER_EXEC", launch, 1);
 }

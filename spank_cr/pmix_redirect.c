@@ -8,18 +8,16 @@
  * PMIx' "ds" modules share a memory segment between the server and the ranks.
  * A new server has a new one, of which a rank does not hear: so the ranks are
  * told to keep to the module "hash", which asks the server.
- *
- * Here, too, are the few things that an MPI is told so that it can be moved.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "message.h"
+#include "mpi_settings.h"
 #include "pmix_redirect.h"
 
 #define ANSWER_TIMEOUT_MS 10000
-#define PRECONNECT_MAX 256 /* ranks: that many connections for each of them */
 #define URI_MAX 512
 #define ADDRESS "tcp4://127.0.0.1:"
 
@@ -66,30 +64,18 @@ static long number_of(spank_t spank, const char *name)
 		       0;
 }
 
-/*
- * Open MPI makes a connection when it is first needed, to an address that it
- * was told at its start, and takes one only from such an address.  After a move
- * there is nobody there.  So it makes all of them at its start; what the user
- * says counts more.
- */
 static void preconnect(spank_t spank)
 {
 	if (number_of(spank, "SLURM_STEP_NUM_NODES") > 1 &&
-	    number_of(spank, "SLURM_STEP_NUM_TASKS") <= PRECONNECT_MAX)
-		spank_setenv(spank, "OMPI_MCA_mpi_preconnect_mpi", "1", 0);
+	    number_of(spank, "SLURM_STEP_NUM_TASKS") <= MPI_PRECONNECT_MAX)
+		spank_setenv(spank, MPI_PRECONNECT, "1", 0);
 }
 
-/*
- * Where Open MPI's mpirun, its daemon and its ranks keep files that they map.
- * Those of /tmp may be on a disk, and a node to which the script comes back has
- * those of its first time there; such leftovers are removed in /dev/shm only
- * (file_content.c).
- */
 void cr_pmix_keep_out_of_tmp(spank_t spank)
 {
-	spank_setenv(spank, "OMPI_MCA_orte_tmpdir_base", "/dev/shm", 0);
-	/* or 8 MiB of them would be in each image, and left on each node */
-	spank_setenv(spank, "PMIX_MCA_gds", "hash", 0);
+	for (size_t i = 0; i < NR_MPIRUN_SETTINGS; i++)
+		spank_setenv(spank, mpirun_settings[i].name,
+			     mpirun_settings[i].value, 0);
 }
 
 void cr_pmix_redirect(spank_t spank, int agent)

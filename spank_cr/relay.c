@@ -255,13 +255,11 @@ static void session_readable(evutil_socket_t fd, short what, void *arg)
 	int rc;
 
 	(void)what;
-	rc = cr_message_receive((int)fd, &message, fds, 0);
-	if (rc == -ETIMEDOUT || rc == -EBADMSG)
-		return;
-	if (rc) {
+	rc = cr_message_hear((int)fd, &message, fds);
+	if (rc < 0)
 		end_session(relay);
+	if (rc <= 0)
 		return;
-	}
 	handle(relay, &message, fds);
 	cr_message_close_fds(fds);
 }
@@ -314,13 +312,11 @@ static void control_readable(evutil_socket_t fd, short what, void *arg)
 	int rc;
 
 	(void)what;
-	rc = cr_message_receive((int)fd, &message, fds, 0);
-	if (rc == -ETIMEDOUT || rc == -EBADMSG)
-		return;
-	if (rc) {
+	rc = cr_message_hear((int)fd, &message, fds);
+	if (rc < 0)
 		agent_gone(relay);
+	if (rc <= 0)
 		return;
-	}
 	if (message.type == CR_MSG_RELAY_SESSION && fds[0] >= 0) {
 		begin_session(relay, fds[0]);
 		fds[0] = -1;

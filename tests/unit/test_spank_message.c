@@ -158,6 +158,22 @@ static void the_end_and_silence_are_told_apart(void **state)
 	assert_int_equal(cr_message_tell(pair[0], CR_MSG_BYE, 0), -EPIPE);
 }
 
+static void who_hears_goes_on_whatever_comes(void **state)
+{
+	struct cr_message got;
+	int *pair = *state;
+
+	assert_int_equal(cr_message_hear(pair[1], &got, NULL), 0);
+	assert_int_equal(send(pair[0], "abc", 3, 0), 3);
+	assert_int_equal(cr_message_hear(pair[1], &got, NULL), 0);
+	cr_message_tell(pair[0], CR_MSG_BYE, 7);
+	assert_int_equal(cr_message_hear(pair[1], &got, NULL), 1);
+	assert_int_equal(got.value, 7);
+	close(pair[1]);
+	pair[1] = -1;
+	assert_int_equal(cr_message_hear(pair[0], &got, NULL), -EPIPE);
+}
+
 static void last_words_arrive_though_ours_were_not_read(void **state)
 {
 	struct cr_message got;
@@ -210,6 +226,7 @@ int main(void)
 		TEST(what_is_no_message_is_refused),
 		TEST(text_always_ends),
 		TEST(the_end_and_silence_are_told_apart),
+		TEST(who_hears_goes_on_whatever_comes),
 		TEST(last_words_arrive_though_ours_were_not_read),
 		TEST(sending_to_one_who_never_reads_ends),
 		TEST(a_setup_of_another_version_is_refused),
