@@ -201,10 +201,6 @@ int cr_files_lock(struct cr_file_restore *restore,
 void cr_files_external(const struct cr_saved *saved, uint32_t id,
 		       struct cr_restart_external *external);
 
-/* 1 if object @id has its content in the image: then its mapping needs
- * cr_files_open() with @shared, at the task's turn. */
-int cr_files_has_content(const struct cr_saved *saved, uint32_t id);
-
 /* Free @restore->state; descriptors stay.  For callers that live on. */
 void cr_files_forget(struct cr_file_restore *restore);
 

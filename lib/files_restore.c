@@ -66,11 +66,6 @@ void cr_files_forget(struct cr_file_restore *restore)
 	restore->state = NULL;
 }
 
-int cr_files_has_content(const struct cr_saved *saved, uint32_t id)
-{
-	return saved->files[id - 1].file->space != 0;
-}
-
 int cr_file_raise(const struct cr_file_restore *restore, int fd)
 {
 	int high;

@@ -28,15 +28,6 @@ int cr_runs_add(struct cr_runs *runs, uint64_t address, uint64_t length)
 	return 0;
 }
 
-uint64_t cr_runs_length(const struct cr_runs *runs)
-{
-	uint64_t length = 0;
-
-	for (size_t i = 0; i < runs->nr; i++)
-		length += runs->runs[i].length;
-	return length;
-}
-
 static int compare_runs(const void *a, const void *b)
 {
 	const struct cr_wire_run *left = a, *right = b;

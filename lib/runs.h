@@ -22,7 +22,6 @@ struct cr_runs {
 /* 0 or -ENOMEM.  What goes on where the last run ended makes that longer. */
 int cr_runs_add(struct cr_runs *runs, uint64_t address, uint64_t length);
 void cr_runs_merge(struct cr_runs *runs); /* sorted and disjoint afterwards */
-uint64_t cr_runs_length(const struct cr_runs *runs);
 void cr_runs_clear(struct cr_runs *runs);
 
 /* The same in a tenth of the memory, for lists that are kept. */

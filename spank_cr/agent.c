@@ -228,7 +228,7 @@ static int meet(struct agent *agent, struct cr_error *err)
 	return rc;
 }
 
-/* 0, -errno, or CR_SETUP_WITHOUT. */
+/* CR_SETUP_READY, -errno, or CR_SETUP_WITHOUT. */
 static int setup(struct agent *agent, struct cr_error *err)
 {
 	int rc;
@@ -314,7 +314,7 @@ int main(void)
 	else
 		rc = setup(&agent, &err);
 	tell_setup(&agent, rc, &err);
-	if (rc) {
+	if (rc != CR_SETUP_READY) {
 		if (agent.requeue_later)
 			agent_slurm_requeue_later(&agent);
 		return 1;

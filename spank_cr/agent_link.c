@@ -142,7 +142,6 @@ static void happened(struct bufferevent *bev, short what, void *arg)
 	struct agent_link *link = arg;
 
 	if (what & BEV_EVENT_CONNECTED) {
-		link->is_connecting = 0;
 		set_options(bev);
 		if (link->connected)
 			link->connected(link);
@@ -180,7 +179,6 @@ int agent_link_connect(struct agent_link *link,
 				   sizeof(struct sockaddr_in) :
 				   sizeof(struct sockaddr_in6);
 
-	link->is_connecting = 1;
 	return bufferevent_socket_connect(link->bev,
 					  (const struct sockaddr *)address,
 					  length);

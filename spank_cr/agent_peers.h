@@ -37,7 +37,7 @@ struct agent_link {
 	uint64_t sent; /* sequence number */
 	unsigned int nr_dropped;
 	struct agent_link **place; /* where it is pending, or NULL */
-	int is_connecting, is_dead;
+	int is_dead;
 	/* Either may destroy the link. */
 	void (*heard)(struct agent_link *link,
 		      const struct cr_peer_message *message);

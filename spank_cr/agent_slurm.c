@@ -37,7 +37,6 @@ static int load_job(const struct agent *agent, struct cr_job_view *view,
 		view->is_batch = job->batch_flag != 0;
 		view->may_requeue = job->requeue != 0;
 		view->preempt_time = job->preempt_time;
-		view->end_time = job->end_time;
 		view->restart_count = job->restart_cnt;
 		view->leader = job->het_job_id ? job->het_job_id : job->job_id;
 		rc = 0;

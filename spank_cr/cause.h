@@ -24,7 +24,6 @@ struct cr_job_view {
 	int is_batch; /* only batch jobs can be requeued */
 	int may_requeue; /* not --no-requeue */
 	int64_t preempt_time; /* seconds since 1970, 0: not preempted */
-	int64_t end_time;
 	uint32_t restart_count;
 	uint32_t leader; /* job by whose number it is requeued: itself, or the
 			  * first component of a heterogeneous job */

@@ -197,11 +197,6 @@ static const struct setting settings[CR_NR_SETTINGS] = {
 	[CR_SETTING_SEAL] = { "seal", NULL, set_seal },
 };
 
-const char *cr_setting_name(enum cr_setting setting)
-{
-	return settings[setting].name;
-}
-
 const char *cr_setting_variable(enum cr_setting setting)
 {
 	return settings[setting].variable;

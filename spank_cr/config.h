@@ -71,9 +71,6 @@ struct cr_config {
 	char log[CR_CONFIG_PATH_MAX]; /* file; "": syslog only */
 };
 
-/* "interval" for CR_SETTING_INTERVAL: name in plugstack.conf. */
-const char *cr_setting_name(enum cr_setting setting);
-
 /* Name in the environment, NULL for those that only the admin sets. */
 const char *cr_setting_variable(enum cr_setting setting);
 
