@@ -27,44 +27,66 @@ static int newest_first(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
+/* Append the number of a generation's folder that is called @name. */
+static int add_number(const char *name, uint32_t **numbersp, size_t *nrp)
+{
+	unsigned int number;
+	uint32_t *more;
+	char again[NAME_SIZE];
+
+	if (sscanf(name, "gen_%9u", &number) != 1)
+		return 0;
+	name_generation(again, number);
+	if (strcmp(again, name) != 0)
+		return 0;
+	more = reallocarray(*numbersp, *nrp + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	more[(*nrp)++] = number;
+	*numbersp = more;
+	return 0;
+}
+
+/* What an error has hidden may be the newest. */
+static int read_numbers(DIR *dir, uint32_t **numbersp, size_t *nrp)
+{
+	struct dirent *entry;
+	int rc = 0;
+
+	while (!rc) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return -errno;
+		rc = add_number(entry->d_name, numbersp, nrp);
+	}
+	return rc;
+}
+
 /* All numbers N of folders gen_N, newest first. */
 static int list_all(int step_dirfd, uint32_t **numbersp, size_t *nrp,
 		    struct cr_error *err)
 {
 	uint32_t *numbers = NULL;
 	size_t nr = 0;
-	struct dirent *entry;
 	DIR *dir;
-	int fd;
+	int fd, rc;
 
 	fd = openat(step_dirfd, ".", OPEN_FOLDER);
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
-		cr_error_errno(err, "list generations");
+		rc = cr_error_errno(err, "list generations");
 		if (fd >= 0)
 			close(fd);
-		return err ? err->code : -EIO;
+		return rc;
 	}
-	while ((entry = readdir(dir))) {
-		unsigned int number;
-		uint32_t *more;
-		char again[NAME_SIZE];
-
-		if (sscanf(entry->d_name, "gen_%9u", &number) != 1)
-			continue;
-		name_generation(again, number);
-		if (strcmp(again, entry->d_name) != 0)
-			continue;
-		more = reallocarray(numbers, nr + 1, sizeof(*numbers));
-		if (!more) {
-			free(numbers);
-			closedir(dir);
-			return cr_error_set(err, -ENOMEM, "no memory");
-		}
-		numbers = more;
-		numbers[nr++] = number;
-	}
+	rc = read_numbers(dir, &numbers, &nr);
 	closedir(dir);
+	if (rc) {
+		free(numbers);
+		return cr_error_set(err, rc, "list generations: %s",
+				    strerror(-rc));
+	}
 	if (nr)
 		qsort(numbers, nr, sizeof(*numbers), newest_first);
 	*numbersp = numbers;
@@ -72,7 +94,9 @@ static int list_all(int step_dirfd, uint32_t **numbersp, size_t *nrp,
 	return 0;
 }
 
-static int is_committed(int step_dirfd, uint32_t number)
+/* 1 or 0; or -errno if that cannot be seen, which is no reason to pass it over,
+ * let alone to remove it. */
+static int is_committed(int step_dirfd, uint32_t number, struct cr_error *err)
 {
 	char path[NAME_SIZE + sizeof(CR_MANIFEST_NAME)];
 	char name[NAME_SIZE];
@@ -81,8 +105,11 @@ static int is_committed(int step_dirfd, uint32_t number)
 	name_generation(name, number);
 	snprintf(path, sizeof(path), "%s/" CR_MANIFEST_NAME, name);
 	/* a link in its place forbids one: cr_manifest_forbid() */
-	return fstatat(step_dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode);
+	if (fstatat(step_dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISREG(st.st_mode);
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return cr_error_errno(err, "look for %s", path);
 }
 
 int cr_generation_list(int step_dirfd, uint32_t **numbersp, size_t *nrp,
@@ -95,9 +122,15 @@ int cr_generation_list(int step_dirfd, uint32_t **numbersp, size_t *nrp,
 	rc = list_all(step_dirfd, &numbers, &nr, err);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < nr; i++)
-		if (is_committed(step_dirfd, numbers[i]))
+	for (size_t i = 0; i < nr; i++) {
+		rc = is_committed(step_dirfd, numbers[i], err);
+		if (rc < 0) {
+			free(numbers);
+			return rc;
+		}
+		if (rc)
 			numbers[kept++] = numbers[i];
+	}
 	*numbersp = numbers;
 	*nrp = kept;
 	return 0;
@@ -117,10 +150,10 @@ static int remove_unfinished(int step_dirfd, uint32_t number,
 			     struct cr_error *err)
 {
 	struct cr_error why = { 0 };
-	int rc;
+	int rc = is_committed(step_dirfd, number, err);
 
-	if (is_committed(step_dirfd, number))
-		return 0;
+	if (rc)
+		return rc < 0 ? rc : 0;
 	rc = cr_generation_remove(step_dirfd, number, &why);
 	if (rc == -ENOTEMPTY || rc == -ENOENT)
 		return 0;

@@ -53,7 +53,8 @@ int cr_generation_mark_steps(int dirfd, const struct cr_step *step,
 			     struct cr_error *err);
 int cr_generation_has_steps(int dirfd, const struct cr_step *step);
 
-/* Numbers of those that have a manifest, newest first; free(3) it. */
+/* Numbers of those that have a manifest, newest first; free(3) it.  0, or a
+ * negative errno if of any it cannot be seen whether it has one. */
 int cr_generation_list(int step_dirfd, uint32_t **numbersp, size_t *nrp,
 		       struct cr_error *err);
 
@@ -80,7 +81,8 @@ void cr_generation_forget_over(int dirfd, const struct cr_step *step);
 int cr_generation_open(int step_dirfd, uint32_t number, struct cr_error *err);
 
 /* Make the next one, empty, after removing what an attempt that failed has
- * left.  Returns its descriptor or -errno, the number in *@numberp. */
+ * left: if it cannot be seen whether one is that, it fails.  Returns its
+ * descriptor or -errno, the number in *@numberp. */
 int cr_generation_create(int step_dirfd, uint32_t *numberp,
 			 struct cr_error *err);
 

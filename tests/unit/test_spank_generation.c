@@ -3,6 +3,7 @@
  * test_spank_generation.c - folders of generations: made, listed, removed,
  * and refused when they are somebody else's
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -139,6 +140,96 @@ static void an_attempt_that_cannot_be_removed_yet_is_left(void **state)
 			   errno);
 	assert_int_equal(make(f, 1), 3);
 	assert_false(exists(f, "job_12/step_0/gen_1"));
+}
+
+/* A file system that fails for a moment: at which name, and with what. */
+static const char *stat_fails_at;
+static int readdir_fails_after = -1, failure;
+
+int __real_fstatat(int fd, const char *path, struct stat *st, int flags);
+int __wrap_fstatat(int fd, const char *path, struct stat *st, int flags);
+struct dirent *__real_readdir(DIR *dir);
+struct dirent *__wrap_readdir(DIR *dir);
+
+int __wrap_fstatat(int fd, const char *path, struct stat *st, int flags)
+{
+	if (!stat_fails_at || strcmp(path, stat_fails_at) != 0)
+		return __real_fstatat(fd, path, st, flags);
+	errno = failure;
+	return -1;
+}
+
+struct dirent *__wrap_readdir(DIR *dir)
+{
+	if (readdir_fails_after < 0 || readdir_fails_after--)
+		return __real_readdir(dir);
+	errno = failure;
+	return NULL;
+}
+
+static void assert_nothing_is_done(struct fixture *f, int rc)
+{
+	uint32_t *numbers = NULL, number = 0;
+	size_t nr = 0;
+
+	assert_int_equal(cr_generation_list(f->step_dirfd, &numbers, &nr,
+					    &f->err),
+			 rc);
+	assert_string_not_equal(f->err.text, "");
+	assert_int_equal(cr_generation_create(f->step_dirfd, &number, &f->err),
+			 rc);
+}
+
+static void what_cannot_be_seen_is_not_taken_for_unfinished(void **state)
+{
+	static const int errors[] = { EIO, ESTALE, ENOMEM, EACCES };
+	struct fixture *f = *state;
+
+	make(f, 1);
+	make(f, 1);
+	stat_fails_at = "gen_2/" CR_MANIFEST_NAME;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		failure = errors[i];
+		assert_nothing_is_done(f, -failure);
+		assert_true(cr_generation_job_has_any(f->dirfd, &f->step));
+	}
+	stat_fails_at = NULL;
+	assert_listed(f, (uint32_t[]){ 2, 1 }, 2);
+	assert_true(exists(f, "job_12/step_0/gen_2/node_0.img"));
+}
+
+static void a_folder_that_cannot_be_read_to_its_end_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, 1);
+	make(f, 1);
+	failure = EIO;
+	for (int entries = 0; entries < 4; entries++) {
+		uint32_t *numbers = NULL;
+		size_t nr = 0;
+
+		readdir_fails_after = entries;
+		assert_int_equal(cr_generation_list(f->step_dirfd, &numbers,
+						    &nr, &f->err),
+				 -EIO);
+	}
+	readdir_fails_after = -1;
+	assert_listed(f, (uint32_t[]){ 2, 1 }, 2);
+}
+
+/* Nor a link: cr_manifest_forbid(). */
+static void what_is_no_folder_is_no_generation(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, 1);
+	close(openat(f->step_dirfd, "gen_7", O_CREAT | O_WRONLY, 0600));
+	assert_return_code(mkdirat(f->step_dirfd, "gen_8", 0700), errno);
+	assert_return_code(symlinkat("nothing", f->step_dirfd,
+				     "gen_8/" CR_MANIFEST_NAME),
+			   errno);
+	assert_listed(f, (uint32_t[]){ 1 }, 1);
 }
 
 static void pruning_keeps_the_newest(void **state)
@@ -497,6 +588,9 @@ int main(void)
 		TEST(only_those_with_a_manifest_are_listed_newest_first),
 		TEST(an_attempt_that_failed_is_removed_by_the_next),
 		TEST(an_attempt_that_cannot_be_removed_yet_is_left),
+		TEST(what_cannot_be_seen_is_not_taken_for_unfinished),
+		TEST(a_folder_that_cannot_be_read_to_its_end_is_an_error),
+		TEST(what_is_no_folder_is_no_generation),
 		TEST(pruning_keeps_the_newest),
 		TEST(removing_a_step_removes_empty_folders),
 		TEST(removing_a_step_leaves_other_steps),
