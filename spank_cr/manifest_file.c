@@ -96,12 +96,33 @@ int cr_manifest_write_text(int dirfd, const char *name, int once,
 	return rc;
 }
 
+/* All of @size bytes, and not what an error or a signal has left of them. */
+static int read_whole(int fd, const char *name, char *text, size_t size,
+		      struct cr_error *err)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < size) {
+		n = read(fd, text + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cr_error_errno(err, "read %s", name);
+		if (n == 0)
+			return cr_error_set(err, -ENODATA,
+					    "%s is cut short: %zu of %zu bytes",
+					    name, done, size);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
 int cr_manifest_read_text(int dirfd, const char *name, char **textp,
 			  struct cr_error *err)
 {
 	struct stat st;
 	char *text = NULL;
-	ssize_t n;
 	int fd, rc = 0;
 
 	fd = openat(dirfd, name,
@@ -118,12 +139,8 @@ int cr_manifest_read_text(int dirfd, const char *name, char **textp,
 		rc = cr_error_set(err, -EBADMSG, "%s is too large", name);
 	else if (!(text = calloc(1, (size_t)st.st_size + 1)))
 		rc = cr_error_set(err, -ENOMEM, "no memory for the manifest");
-	if (rc)
-		goto out;
-	n = read(fd, text, (size_t)st.st_size);
-	if (n != st.st_size)
-		rc = cr_error_set(err, -EBADMSG, "%s is cut short", name);
-out:
+	else
+		rc = read_whole(fd, name, text, (size_t)st.st_size, err);
 	close(fd);
 	if (rc)
 		free(text);

@@ -119,6 +119,63 @@ static void what_is_written_is_read(void **state)
 	cr_manifest_free(&m);
 }
 
+/* How the next reads go: how many bytes at most, or with which errno; then as
+ * ever. */
+static const int *next_read;
+
+ssize_t __real_read(int fd, void *buffer, size_t size);
+ssize_t __wrap_read(int fd, void *buffer, size_t size);
+
+ssize_t __wrap_read(int fd, void *buffer, size_t size)
+{
+	const int how = next_read ? *next_read : 0;
+
+	if (!how)
+		return __real_read(fd, buffer, size);
+	next_read++;
+	if (how > 0)
+		return __real_read(fd, buffer,
+				   (size_t)how < size ? (size_t)how : size);
+	errno = -how;
+	return -1;
+}
+
+/* What is whole on the file system must not be taken for damaged. */
+static void a_manifest_is_read_in_pieces(void **state)
+{
+	static const int reads[] = { -EINTR, 1, 7, -EINTR, 30, 0 };
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL),
+			 0);
+	next_read = reads;
+	assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, NULL), 0);
+	assert_int_equal(*next_read, 0);
+	next_read = NULL;
+	assert_int_equal(m.generation, 3);
+	cr_manifest_free(&m);
+}
+
+static void a_read_that_fails_is_told_from_damage(void **state)
+{
+	static const int reads[][3] = { { -EIO }, { 9, -EIO }, { -ENOMEM } };
+	struct fixture *f = *state;
+	struct cr_manifest m;
+
+	assert_int_equal(cr_manifest_write(f->dirfd, &f->manifest, NULL, NULL),
+			 0);
+	for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
+		struct cr_error err = { 0 };
+
+		next_read = reads[i];
+		assert_int_equal(cr_manifest_read(f->dirfd, &m, NULL, &err),
+				 i == 2 ? -ENOMEM : -EIO);
+		assert_string_not_equal(err.text, "");
+	}
+	next_read = NULL;
+}
+
 /* Slurm says that a batch script has none. */
 static void a_step_without_ranks_is_read(void **state)
 {
@@ -484,6 +541,8 @@ int main(void)
 #ifdef CR_FAULTS
 		TEST(a_write_that_fails_leaves_no_manifest),
 #endif
+		TEST(a_manifest_is_read_in_pieces),
+		TEST(a_read_that_fails_is_told_from_damage),
 		TEST(a_step_without_ranks_is_read),
 		TEST(no_damage_crashes_the_reader),
 		TEST(what_is_not_consistent_is_refused),
