@@ -94,7 +94,8 @@ run(struct agent *agent, const char *name, agent_work_fn work, const int *keep,
 
 static void destroy(struct agent_worker *worker)
 {
-	event_free(worker->event);
+	if (worker->event)
+		event_free(worker->event);
 	close(worker->result_fd);
 	if (worker->pidfd >= 0)
 		close(worker->pidfd);
@@ -162,6 +163,23 @@ const pid_t *agent_worker_pids(const struct agent_result *result)
 	return (const pid_t *)(result + 1);
 }
 
+/* One that cannot be killed for sure may go on when it is thought dead, and
+ * end the tree.  -ESRCH: it has ended by now. */
+static int watch(struct agent_worker *worker, pid_t pid,
+		 const struct timeval *timeout, struct cr_error *err)
+{
+	worker->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (worker->pidfd < 0 && errno != ESRCH)
+		return cr_error_errno(err, "watch %s", worker->name);
+	fcntl(worker->result_fd, F_SETFL, O_NONBLOCK);
+	worker->event = event_new(worker->agent->base, worker->result_fd,
+				  EV_READ | EV_PERSIST, readable, worker);
+	if (!worker->event || event_add(worker->event, timeout) < 0)
+		return cr_error_set(err, -ENOMEM, "watch %s: no memory",
+				    worker->name);
+	return 0;
+}
+
 struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
 					agent_work_fn work, agent_done_fn done,
 					unsigned int timeout_ms,
@@ -184,21 +202,18 @@ struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
 		report_fd = fds[1];
 		run(agent, name, work, keep, nr_keep);
 	}
-	close(fds[1]);
-	if (pid < 0) {
+	*worker = (struct agent_worker){ .agent = agent,
+					 .name = name,
+					 .done = done,
+					 .result_fd = fds[0],
+					 .pidfd = -1 };
+	if (pid < 0)
 		cr_error_errno(err, "fork %s", name);
-		close(fds[0]);
-		free(worker);
-		return NULL;
-	}
-	worker->agent = agent;
-	worker->name = name;
-	worker->done = done;
-	worker->result_fd = fds[0];
-	worker->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	worker->event = event_new(agent->base, fds[0], EV_READ | EV_PERSIST,
-				  readable, worker);
-	event_add(worker->event, timeout_ms ? &timeout : NULL);
-	return worker;
+	close(fds[1]);
+	if (pid > 0 && !watch(worker, pid, timeout_ms ? &timeout : NULL, err))
+		return worker;
+	if (pid > 0)
+		kill(pid, SIGKILL);
+	destroy(worker);
+	return NULL;
 }
