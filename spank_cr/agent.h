@@ -161,9 +161,10 @@ void agent_leave_cgroups(const struct agent *agent);
 /* --- agent_worker.c --- */
 /*
  * Fork a process that does @work and reports; @done is called with its
- * result, or with an error if it died or took longer than @timeout_ms.  The
- * child has only the descriptors @keep of ours, and default signals.
- * NULL if it cannot be forked (@err says why).
+ * result, or with an error if it died, or came no further for @timeout_ms and
+ * was killed (-ETIMEDOUT): one that never says that it gets on has no longer
+ * in all.  0: no limit.  The child has only the descriptors @keep of ours, and
+ * default signals.  NULL if it cannot be forked, or watched (@err says why).
  */
 struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
 					agent_work_fn work, agent_done_fn done,
@@ -172,6 +173,8 @@ struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
 					struct cr_error *err);
 /* Kill it; @done is not called.  NULL is allowed. */
 void agent_worker_cancel(struct agent_worker *worker);
+/* In the worker: time begins anew. */
+void agent_worker_get_on(void);
 /* In the worker: report now and go on; pids may be NULL. */
 void agent_worker_report(const struct agent_result *result, const pid_t *pids);
 /* In @done: what was reported beside the result; NULL: nothing. */

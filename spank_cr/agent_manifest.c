@@ -66,6 +66,13 @@ struct cr_seal *agent_manifest_seal(const struct agent *agent)
 	return agent->config->seal ? agent->seal : NULL;
 }
 
+/* Asked before each piece. */
+static int is_given_up(void)
+{
+	agent_worker_get_on();
+	return agent_sync_is_aborted();
+}
+
 int agent_manifest_note_digest(struct agent *agent, int dirfd,
 			       const struct cr_checkpoint *checkpoint,
 			       struct cr_manifest *manifest,
@@ -82,8 +89,7 @@ int agent_manifest_note_digest(struct agent *agent, int dirfd,
 		    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return cr_error_errno(err, "open %s", image->name);
-	rc = cr_digest_file(fd, image->size, agent_sync_is_aborted,
-			    image->digest, err);
+	rc = cr_digest_file(fd, image->size, is_given_up, image->digest, err);
 	close(fd);
 	agent->digest_us = agent_now_us() - began_us;
 	cr_checkpoint_stats(checkpoint, &stats);

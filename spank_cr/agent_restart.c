@@ -6,6 +6,7 @@
  * restart itself is in agent_restarter.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@
 #include "generation.h"
 #include "manifest.h"
 
-#define RESTART_TIMEOUT_MS (3600u * 1000)
+/* And as long as the image takes at this rate, to be verified and restored:
+ * docs/admin.md names both */
+#define RESTART_TIMEOUT_MS 3600000u
+#define BYTES_PER_MS 10000u
 #define STATUS_FAILED (1 << 8) /* as of wait(2): exit code 1 */
 
 /* Ranks whose programs had ended before the checkpoint end at once. */
@@ -173,6 +177,17 @@ static void done(struct agent *agent, const struct agent_result *result)
 	failed(agent, &result->err);
 }
 
+static unsigned int timeout_ms(const struct agent *agent)
+{
+	const struct cr_manifest_image *image =
+		cr_manifest_image(agent->manifest, agent->image_node);
+	uint64_t ms = RESTART_TIMEOUT_MS;
+
+	if (image)
+		ms += image->size / BYTES_PER_MS;
+	return ms < UINT_MAX ? (unsigned int)ms : UINT_MAX;
+}
+
 static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 {
 	int keep[4 * CR_STEP_RANKS_MAX + 5];
@@ -197,8 +212,7 @@ static int start(struct agent *agent, int sync_fd, struct cr_error *err)
 		keep[nr_keep++] = agent->restart_keeper.lifeline;
 	agent->restarter =
 		agent_worker_start(agent, "cr-restart", agent_restarter_work,
-				   done, RESTART_TIMEOUT_MS, keep, nr_keep,
-				   err);
+				   done, timeout_ms(agent), keep, nr_keep, err);
 	agent_relay_close_session(agent);
 	return agent->restarter ? 0 : err->code;
 }

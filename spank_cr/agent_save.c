@@ -15,6 +15,7 @@
 #include "agent_peers.h"
 #include "agent_sync.h"
 
+/* In which nothing is written or digested: docs/admin.md names it. */
 #define SAVE_TIMEOUT_MS (3600u * 1000)
 #define REQUEUE_TIMEOUT_MS 10000
 /* Between requeueing and ending a step, so that the script that started it is

@@ -103,13 +103,16 @@ static int publish(const struct agent *agent, int dirfd,
 	return rc ? rc : await_verdict(dirfd, err);
 }
 
-/*
- * Called while memory is being written, which may take long.  Nothing of the
- * tree is in our hands then but that it is stopped: to die is to let it go on.
- */
+/* Called while memory is being written, or is not.  Nothing of the tree is in
+ * our hands then but that it is stopped: to die is to let it go on. */
 static void progress(void *arg, uint64_t done, uint64_t total)
 {
+	static uint64_t done_before;
+
 	(void)arg;
+	if (done != done_before)
+		agent_worker_get_on();
+	done_before = done;
 	agent_sync_progress(done, total);
 	if (agent_sync_is_aborted())
 		_exit(1);
@@ -251,7 +254,7 @@ static int save_tree(struct agent *agent, int dirfd,
 		.job = step->job,
 		.step = step->step,
 		.user = step->uid,
-		.progress = agent->member ? progress : NULL,
+		.progress = progress,
 	};
 	int rc;
 

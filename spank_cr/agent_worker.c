@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +26,9 @@ struct agent_worker {
 	agent_done_fn done;
 	struct event *event;
 	int result_fd, pidfd;
+	unsigned int timeout_ms;
+	atomic_uint *steps; /* shared with it: agent_worker_get_on() */
+	unsigned int nr_seen; /* of them, when it was looked at last */
 	size_t received;
 	/* the result, then the pids */
 	struct {
@@ -35,6 +40,7 @@ struct agent_worker {
 /* In the worker: where it reports; -1 once it has. */
 static int report_fd = -1;
 static uint32_t nr_pids;
+static atomic_uint *own_steps;
 
 static int compare(const void *a, const void *b)
 {
@@ -71,6 +77,12 @@ void agent_worker_report(const struct agent_result *result, const pid_t *pids)
 	report_fd = -1;
 }
 
+void agent_worker_get_on(void)
+{
+	if (own_steps)
+		atomic_fetch_add(own_steps, 1);
+}
+
 static void __attribute__((noreturn))
 run(struct agent *agent, const char *name, agent_work_fn work, const int *keep,
     size_t nr_keep)
@@ -99,6 +111,8 @@ static void destroy(struct agent_worker *worker)
 	close(worker->result_fd);
 	if (worker->pidfd >= 0)
 		close(worker->pidfd);
+	if (worker->steps != MAP_FAILED)
+		munmap(worker->steps, sizeof(*worker->steps));
 	free(worker);
 }
 
@@ -127,8 +141,9 @@ static void finish(struct agent_worker *worker, int is_timeout)
 	if (is_timeout) {
 		kill_and_wait(worker->pidfd);
 		memset(result, 0, sizeof(*result));
-		cr_error_set(&result->err, -ETIMEDOUT, "%s takes too long",
-			     worker->name);
+		cr_error_set(&result->err, -ETIMEDOUT,
+			     "%s has come no further within %g s", worker->name,
+			     worker->timeout_ms / 1000.0);
 	} else if (worker->received < sizeof(*result)) {
 		memset(result, 0, sizeof(*result));
 		cr_error_set(&result->err, -ECANCELED, "%s has died",
@@ -139,13 +154,25 @@ static void finish(struct agent_worker *worker, int is_timeout)
 	destroy(worker);
 }
 
+static int has_got_on(struct agent_worker *worker)
+{
+	const unsigned int nr = atomic_load(worker->steps);
+
+	if (nr == worker->nr_seen)
+		return 0;
+	worker->nr_seen = nr;
+	return 1;
+}
+
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent_worker *worker = arg;
 	ssize_t n;
 
 	if (what & EV_TIMEOUT) {
-		finish(worker, 1);
+		/* the event persists, and so does its timeout */
+		if (!has_got_on(worker))
+			finish(worker, 1);
 		return;
 	}
 	n = read(fd, (char *)&worker->reply + worker->received,
@@ -165,19 +192,48 @@ const pid_t *agent_worker_pids(const struct agent_result *result)
 
 /* One that cannot be killed for sure may go on when it is thought dead, and
  * end the tree.  -ESRCH: it has ended by now. */
-static int watch(struct agent_worker *worker, pid_t pid,
-		 const struct timeval *timeout, struct cr_error *err)
+static int watch(struct agent_worker *worker, pid_t pid, struct cr_error *err)
 {
+	const struct timeval timeout = { worker->timeout_ms / 1000,
+					 worker->timeout_ms % 1000 * 1000L };
+
 	worker->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (worker->pidfd < 0 && errno != ESRCH)
 		return cr_error_errno(err, "watch %s", worker->name);
 	fcntl(worker->result_fd, F_SETFL, O_NONBLOCK);
 	worker->event = event_new(worker->agent->base, worker->result_fd,
 				  EV_READ | EV_PERSIST, readable, worker);
-	if (!worker->event || event_add(worker->event, timeout) < 0)
+	if (!worker->event ||
+	    event_add(worker->event, worker->timeout_ms ? &timeout : NULL) < 0)
 		return cr_error_set(err, -ENOMEM, "watch %s: no memory",
 				    worker->name);
 	return 0;
+}
+
+/* With a pipe for its result, whose other end is *@report_fdp. */
+static struct agent_worker *create(struct cr_error *err, int *report_fdp)
+{
+	struct agent_worker *worker = calloc(1, sizeof(*worker));
+	int fds[2];
+
+	if (!worker || pipe2(fds, O_CLOEXEC) < 0) {
+		cr_error_errno(err, "a worker");
+		free(worker);
+		return NULL;
+	}
+	worker->result_fd = fds[0];
+	worker->pidfd = -1;
+	worker->steps =
+		mmap(NULL, sizeof(*worker->steps), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (worker->steps == MAP_FAILED) {
+		cr_error_errno(err, "a worker");
+		close(fds[1]);
+		destroy(worker);
+		return NULL;
+	}
+	*report_fdp = fds[1];
+	return worker;
 }
 
 struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
@@ -186,31 +242,27 @@ struct agent_worker *agent_worker_start(struct agent *agent, const char *name,
 					const int *keep, size_t nr_keep,
 					struct cr_error *err)
 {
-	const struct timeval timeout = { timeout_ms / 1000,
-					 timeout_ms % 1000 * 1000L };
-	struct agent_worker *worker = calloc(1, sizeof(*worker));
-	int fds[2];
+	struct agent_worker *worker;
 	pid_t pid;
+	int fd;
 
-	if (!worker || pipe2(fds, O_CLOEXEC) < 0) {
-		cr_error_errno(err, "%s", name);
-		free(worker);
+	worker = create(err, &fd);
+	if (!worker)
 		return NULL;
-	}
+	worker->agent = agent;
+	worker->name = name;
+	worker->done = done;
+	worker->timeout_ms = timeout_ms;
 	pid = fork();
 	if (pid == 0) {
-		report_fd = fds[1];
+		report_fd = fd;
+		own_steps = worker->steps;
 		run(agent, name, work, keep, nr_keep);
 	}
-	*worker = (struct agent_worker){ .agent = agent,
-					 .name = name,
-					 .done = done,
-					 .result_fd = fds[0],
-					 .pidfd = -1 };
 	if (pid < 0)
 		cr_error_errno(err, "fork %s", name);
-	close(fds[1]);
-	if (pid > 0 && !watch(worker, pid, timeout_ms ? &timeout : NULL, err))
+	close(fd);
+	if (pid > 0 && !watch(worker, pid, err))
 		return worker;
 	if (pid > 0)
 		kill(pid, SIGKILL);

@@ -139,6 +139,43 @@ static void one_that_takes_too_long_is_killed(void **state)
 	assert_dead();
 }
 
+static void get_on(struct agent *of, struct agent_result *result)
+{
+	(void)of;
+	for (int i = 0; i < 40; i++) {
+		usleep(50000);
+		agent_worker_get_on();
+	}
+	result->generation = 7;
+}
+
+/* Four times as long as it may stand still. */
+static void one_that_gets_on_is_waited_for(void **state)
+{
+	(void)state;
+	assert_non_null(start(get_on, 500, NULL));
+	await_done();
+	assert_int_equal(last.err.code, 0);
+	assert_int_equal(last.generation, 7);
+}
+
+static void stop_short(struct agent *of, struct agent_result *result)
+{
+	(void)of;
+	(void)result;
+	agent_worker_get_on();
+	pause();
+}
+
+static void one_that_gets_on_no_more_is_killed(void **state)
+{
+	(void)state;
+	assert_non_null(start(stop_short, 50, NULL));
+	await_done();
+	assert_int_equal(last.err.code, -ETIMEDOUT);
+	assert_dead();
+}
+
 static void one_that_could_not_be_killed_is_not_begun(void **state)
 {
 	static const int errors[] = { ENFILE, EMFILE, ENOMEM };
@@ -173,6 +210,8 @@ int main(void)
 		TEST(what_a_worker_reports_is_heard),
 		TEST(one_that_dies_is_an_error),
 		TEST(one_that_takes_too_long_is_killed),
+		TEST(one_that_gets_on_is_waited_for),
+		TEST(one_that_gets_on_no_more_is_killed),
 		TEST(one_that_could_not_be_killed_is_not_begun),
 		TEST(one_that_is_over_at_once_is_heard),
 	};
