@@ -267,11 +267,10 @@ static void polled(struct agent *agent, const struct agent_result *result)
 {
 	agent->asker = NULL;
 	if (agent->phase != AGENT_RUNNING || result->err.code ||
-	    result->cause != CR_CAUSE_PREEMPT) {
-		arm_poll(agent);
+	    result->cause != CR_CAUSE_PREEMPT)
 		return;
-	}
 	/* once is enough: at the end of the grace time comes SIGTERM */
+	evtimer_del(agent->poll_timer);
 	if (!cr_cause_saves(result->cause, &result->job) || has_clients(agent))
 		return;
 	hold_script(agent);
@@ -286,20 +285,21 @@ static void polled(struct agent *agent, const struct agent_result *result)
 	agent_save(agent, 1);
 }
 
+/* A SIGTERM may take the question over, or somebody else ask just now: the next
+ * look does not depend on what becomes of this one. */
 static void poll_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent *agent = arg;
 
 	(void)fd;
 	(void)what;
+	arm_poll(agent);
 	agent_clients_explain(agent);
 	if (agent->phase == AGENT_RUNNING && !agent->asker)
 		agent->asker =
 			agent_worker_start(agent, "cr-ask", agent_slurm_ask,
 					   polled, ASK_TIMEOUT_MS, NULL, 0,
 					   NULL);
-	if (!agent->asker)
-		arm_poll(agent);
 }
 
 void agent_start_poll(struct agent *agent)
