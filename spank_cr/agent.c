@@ -292,12 +292,15 @@ static void raise_file_limit(void)
 
 int main(void)
 {
-	static struct agent agent = { .stepd = STEPD_FD,
-				      .dirfd = -1,
-				      .step_dirfd = -1,
-				      .image_fd = -1,
-				      .relay = { .control = -1,
-						 .session = -1 } };
+	static struct agent agent = {
+		.stepd = STEPD_FD,
+		.dirfd = -1,
+		.step_dirfd = -1,
+		.image_fd = -1,
+		.keeper = { .init_fd = -1, .lifeline = -1 },
+		.restart_keeper = { .init_fd = -1, .lifeline = -1 },
+		.relay = { .control = -1, .session = -1 }
+	};
 	struct cr_error err = { 0 };
 	int rc;
 

@@ -181,7 +181,8 @@ void agent_worker_report(const struct agent_result *result, const pid_t *pids);
 const pid_t *agent_worker_pids(const struct agent_result *result);
 
 /* --- agent_keeper.c --- */
-/* Namespaces that outlive us as long as a shepherd lives. */
+/* Namespaces that outlive us as long as a shepherd lives.  0 or a negative
+ * errno; *@keeper is untouched then. */
 int agent_keeper_start(struct agent *agent, uint64_t monotonic_ns,
 		       uint64_t boottime_ns, struct agent_keeper *keeper,
 		       struct cr_error *err);
@@ -353,7 +354,8 @@ void agent_saver_work(struct agent *agent, struct agent_result *result);
 int agent_restart_choose(struct agent *agent, struct cr_error *err);
 /* All ranks are ready: try. */
 void agent_restart(struct agent *agent);
-/* Of a step of several nodes: namespaces for the image that is open. */
+/* Of a step of several nodes: namespaces for the image that is open.  0 or a
+ * negative errno; without them it is not to be tried. */
 int agent_restart_renew(struct agent *agent, struct cr_error *err);
 /* ... restore up to the gate. */
 int agent_restart_start(struct agent *agent, struct cr_error *err);

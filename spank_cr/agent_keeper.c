@@ -55,8 +55,11 @@ static int read_report(int fd, struct report *report)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
 
-	if (poll(&pollfd, 1, START_TIMEOUT_MS) != 1 ||
-	    read(fd, report, sizeof(*report)) != sizeof(*report))
+	if (poll(&pollfd, 1, START_TIMEOUT_MS) != 1)
+		return cr_error_set(&report->err, -ETIMEDOUT,
+				    "no new namespaces within %d s",
+				    START_TIMEOUT_MS / 1000);
+	if (read(fd, report, sizeof(*report)) != sizeof(*report))
 		return cr_error_set(&report->err, -ECANCELED,
 				    "the keeper of the namespaces has died");
 	return report->err.code;
@@ -71,10 +74,17 @@ int agent_keeper_start(struct agent *agent, uint64_t monotonic_ns,
 		(agent->step->has_terminal ? 0 : CR_NAMESPACE_OWN_TERMINALS);
 	struct report report = { 0 };
 	int line[2], pipe_fds[2];
+	int init_fd = -1;
 	pid_t pid;
 
-	if (pipe2(line, O_CLOEXEC) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
+	if (pipe2(line, O_CLOEXEC) < 0)
 		return cr_error_errno(err, "pipe");
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+		cr_error_errno(err, "pipe");
+		close(line[0]);
+		close(line[1]);
+		return err->code;
+	}
 	pid = fork();
 	if (pid == 0)
 		keep(flags, monotonic_ns, boottime_ns, line[0], pipe_fds[1]);
@@ -85,20 +95,19 @@ int agent_keeper_start(struct agent *agent, uint64_t monotonic_ns,
 	else
 		read_report(pipe_fds[0], &report);
 	close(pipe_fds[0]);
-	keeper->init = report.init;
-	keeper->init_fd = -1;
 	if (!report.err.code) {
-		keeper->init_fd = (int)syscall(SYS_pidfd_open, report.init, 0);
-		if (keeper->init_fd < 0)
+		init_fd = (int)syscall(SYS_pidfd_open, report.init, 0);
+		if (init_fd < 0)
 			cr_error_errno(&report.err, "pidfd of the init");
 	}
 	if (report.err.code) {
 		close(line[1]);
-		if (err)
-			*err = report.err;
-		return report.err.code;
+		*err = report.err;
+		return err->code;
 	}
-	keeper->lifeline = line[1];
+	*keeper = (struct agent_keeper){ .init = report.init,
+					 .init_fd = init_fd,
+					 .lifeline = line[1] };
 	return 0;
 }
 

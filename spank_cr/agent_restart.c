@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "agent_hold.h"
 #include "agent_park.h"
 #include "agent_peers.h"
 #include "agent_sync.h"
@@ -55,7 +56,8 @@ static void restarted(struct agent *agent, const struct agent_result *result)
 			rank->program = pids[i];
 	}
 	agent_park_go(agent);
-	if (agent->restart_keeper.init != agent->keeper.init) {
+	if (agent->restart_keeper.init &&
+	    agent->restart_keeper.init != agent->keeper.init) {
 		agent_keeper_release(&agent->keeper);
 		agent->keeper = agent->restart_keeper;
 	}
@@ -112,18 +114,23 @@ static void give_up(struct agent *agent, int on_failure)
 	release(agent);
 }
 
-/* Pids and clocks of the first are used up. */
-static void renew_keeper(struct agent *agent)
+/*
+ * Pids and clocks of the first are used up: in there the next image's pids
+ * would be taken, or its clocks another's.
+ */
+static int renew_keeper(struct agent *agent, struct cr_error *err)
 {
-	struct cr_error err = { 0 };
+	int rc;
 
 	if (agent->restart_keeper.init != agent->keeper.init)
 		agent_keeper_release(&agent->restart_keeper);
-	if (agent_keeper_start(agent, agent->monotonic_ns, agent->boottime_ns,
-			       &agent->restart_keeper, &err)) {
-		agent_log(agent, LOG_ERR, "%s", err.text);
-		agent->restart_keeper = agent->keeper;
-	}
+	agent->is_keeper_used = 1;
+	rc = agent_hold("namespaces", err);
+	if (!rc)
+		rc = agent_keeper_start(agent, agent->monotonic_ns,
+					agent->boottime_ns,
+					&agent->restart_keeper, err);
+	return rc;
 }
 
 static void try_next(struct agent *agent)
@@ -135,7 +142,6 @@ static void try_next(struct agent *agent)
 				agent_retry_last(agent, &agent->refused));
 		return;
 	}
-	renew_keeper(agent);
 	agent_restart(agent);
 }
 
@@ -225,12 +231,14 @@ int agent_restart_start(struct agent *agent, struct cr_error *err)
 int agent_restart_renew(struct agent *agent, struct cr_error *err)
 {
 	uint32_t generation = agent->manifest->generation;
+	int rc = 0;
 
-	(void)err;
 	if (!agent->is_keeper_used && agent->keeper_generation == generation)
 		return 0;
 	if (agent->image_fd >= 0)
-		renew_keeper(agent);
+		rc = renew_keeper(agent, err);
+	if (rc)
+		return rc;
 	agent->is_keeper_used = 0;
 	agent->keeper_generation = generation;
 	return 0;
@@ -255,14 +263,19 @@ void agent_restart_give_up(struct agent *agent, int on_failure)
 void agent_restart(struct agent *agent)
 {
 	struct cr_error err = { 0 };
+	int rc = 0;
 
 	if (agent->member) {
 		agent_member_ranks_ready(agent);
 		return;
 	}
-	if (!start(agent, -1, &err))
+	if (agent->is_keeper_used)
+		rc = renew_keeper(agent, &err);
+	if (!rc)
+		rc = start(agent, -1, &err);
+	if (!rc)
 		return;
-	agent_log(agent, LOG_ERR, "%s", err.text);
+	agent_log(agent, LOG_ERR, "restart: %s", err.text);
 	failed(agent, &err);
 }
 
