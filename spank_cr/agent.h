@@ -213,8 +213,9 @@ int agent_folder_has_images(const struct agent *agent);
 int agent_is_first_run(struct agent *agent);
 
 /* --- agent_image.c: the image that a restart is tried from --- */
-/* Open that of the next candidate that fits.  0, or the first error of any
- * when no candidate is left. */
+/* Open that of the next candidate that fits.  0; or when no candidate is left
+ * the first error of any; or one that may pass, for which agent_retry() is to
+ * be asked before older ones are tried.  It is in ->refused, too. */
 int agent_image_open_next(struct agent *agent);
 /* That of generation @number. */
 int agent_image_open(struct agent *agent, uint32_t number,
@@ -350,7 +351,7 @@ void agent_saver_work(struct agent *agent, struct agent_result *result);
 /* --- agent_restart.c --- */
 /* Choose the newest generation that fits: agent->candidates is NULL if there
  * is none.  -errno if there are some, all are refused, and the step is to fail
- * then. */
+ * then, or the restart is put off: ->requeue_later. */
 int agent_restart_choose(struct agent *agent, struct cr_error *err);
 /* All ranks are ready: try. */
 void agent_restart(struct agent *agent);

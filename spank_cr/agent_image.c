@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "agent_hold.h"
 #include "agent_peers.h"
 #include "agent_sync.h"
 #include "cr_image.h"
@@ -215,12 +216,21 @@ int agent_image_open(struct agent *agent, uint32_t number, struct cr_error *err)
 	if (!agent->manifest)
 		return cr_error_set(err, -ENOMEM, "no memory");
 	dirfd = cr_generation_open(agent->step_dirfd, number, err);
-	rc = dirfd < 0 ? dirfd : open_in(agent, dirfd, number, err);
+	rc = dirfd < 0 ? dirfd : agent_hold("image", err);
+	if (!rc)
+		rc = open_in(agent, dirfd, number, err);
 	if (dirfd >= 0)
 		close(dirfd);
 	if (rc)
 		agent_image_close(agent);
 	return rc;
+}
+
+/* Nothing is wrong with one that cannot be opened for the moment: an older one
+ * would lose what it has.  While munged is silent others are no better. */
+static int is_to_wait(const struct agent *agent, int rc)
+{
+	return rc == -ETIMEDOUT || agent_retry_is_left(agent, rc);
 }
 
 int agent_image_open_next(struct agent *agent)
@@ -240,10 +250,9 @@ int agent_image_open_next(struct agent *agent)
 		}
 		agent_log(agent, LOG_ERR, "checkpoint %u is refused: %s",
 			  number, err.text);
-		if (!agent->refused.code || rc == -ETIMEDOUT)
+		if (!agent->refused.code || is_to_wait(agent, rc))
 			agent->refused = err;
-		/* munged: nothing is wrong with it, nor better with others */
-		if (rc == -ETIMEDOUT)
+		if (is_to_wait(agent, rc))
 			break;
 	}
 	return agent->refused.code ? agent->refused.code : -ENOENT;

@@ -231,13 +231,18 @@ void agent_local_to_member(struct agent *agent,
 
 /* --- agent_retry.c --- */
 /* A restart has failed with @why.  True if the job is to be queued again for
- * another try (it is counted then): CR_ON_FAILURE_LATER. */
+ * another try (it is counted then, once for a run): CR_ON_FAILURE_LATER. */
 int agent_retry(struct agent *agent, const struct cr_error *why);
 /* ... and if not, CR_ON_FAILURE_RESTART or _FAIL: where its program is not a
  * step cannot begin anew. */
 int agent_retry_last(const struct agent *agent, const struct cr_error *why);
-/* There is no lead to ask, and no rank: the same, once we end. */
-void agent_retry_without_lead(struct agent *agent, const struct cr_error *why);
+/* Would it be so for -errno @code?  Nothing is counted. */
+int agent_retry_is_left(const struct agent *agent, int code);
+/* No rank has begun to wait: the same once we end (->requeue_later), for which
+ * the step has to fail with @err, that says so then. */
+int agent_retry_later(struct agent *agent, struct cr_error *err);
+/* ... and there is no lead to ask, so the step's folder is looked for. */
+int agent_retry_without_lead(struct agent *agent, struct cr_error *err);
 /* It has worked. */
 void agent_retry_clear(struct agent *agent);
 

@@ -282,7 +282,9 @@ void agent_restart(struct agent *agent)
 /*
  * None can be used.  What only lacks its seal, or somebody who knows it, is not
  * lost for that: its job waits until it can be used, or the admin has said that
- * it may be.  For what is damaged the program begins anew.
+ * it may be.  What may be readable another time is tried in another run, and
+ * never given up for a munged that is silent.  For what is damaged the program
+ * begins anew.
  */
 static int all_refused(struct agent *agent, struct cr_error *err)
 {
@@ -293,9 +295,10 @@ static int all_refused(struct agent *agent, struct cr_error *err)
 	*err = agent->refused;
 	if (err->code == -ENOKEY)
 		return agent_folder_hold(agent, err);
-	if (err->code == -ETIMEDOUT)
-		agent->requeue_later = agent_retry(agent, err);
-	else if (agent->config->on_failure != CR_ON_FAILURE_FAIL)
+	if (agent_retry_later(agent, err))
+		return err->code;
+	if (err->code != -ETIMEDOUT &&
+	    agent->config->on_failure != CR_ON_FAILURE_FAIL)
 		return 0;
 	return cr_error_prefix(err, "no checkpoint can be restarted");
 }
@@ -308,8 +311,10 @@ int agent_restart_choose(struct agent *agent, struct cr_error *err)
 		return 0;
 	rc = cr_generation_list(agent->step_dirfd, &agent->candidates,
 				&agent->nr_candidates, err);
-	if (rc)
+	if (rc) {
+		agent_retry_later(agent, err);
 		return rc;
+	}
 	if (!agent->nr_candidates)
 		agent_log(agent, LOG_INFO,
 			  "the job runs again (restart %u), and there is no "

@@ -12,6 +12,22 @@
 #include "claim.h"
 #include "retry.h"
 
+/* Runs that have failed before this one, which another node, or we, may have
+ * counted already. */
+static uint32_t count_before(const struct agent *agent)
+{
+	const uint32_t run = agent->step->restart_count;
+
+	return cr_retry_count(agent->step_dirfd) -
+	       (cr_retry_is_noted(agent->step_dirfd, run) ? 1 : 0);
+}
+
+int agent_retry_is_left(const struct agent *agent, int code)
+{
+	return cr_retry_may_pass(code) && agent->step_dirfd >= 0 &&
+	       count_before(agent) < agent->config->retries;
+}
+
 int agent_retry(struct agent *agent, const struct cr_error *why)
 {
 	struct cr_error err = { 0 };
@@ -19,7 +35,7 @@ int agent_retry(struct agent *agent, const struct cr_error *why)
 
 	if (!cr_retry_may_pass(why->code) || agent->step_dirfd < 0)
 		return 0;
-	nr = cr_retry_count(agent->step_dirfd);
+	nr = count_before(agent);
 	if (nr >= agent->config->retries) {
 		agent_log(agent, LOG_ERR,
 			  "restart: %s: failed in %u runs of the job already",
@@ -44,13 +60,26 @@ int agent_retry_last(const struct agent *agent, const struct cr_error *why)
 				       (int)agent->config->on_failure;
 }
 
-void agent_retry_without_lead(struct agent *agent, const struct cr_error *why)
+int agent_retry_later(struct agent *agent, struct cr_error *err)
+{
+	const struct cr_error why = *err;
+
+	agent->requeue_later = agent_retry(agent, &why);
+	if (agent->requeue_later)
+		cr_error_set(err, why.code,
+			     "the restart has failed (%.400s): the job is "
+			     "queued again for another try",
+			     why.text);
+	return agent->requeue_later;
+}
+
+int agent_retry_without_lead(struct agent *agent, struct cr_error *err)
 {
 	if (agent->step_dirfd < 0)
 		agent->step_dirfd =
 			cr_claim_peek(agent->dirfd, agent->step, NULL);
-	if (agent->step_dirfd >= 0 && agent_folder_has_images(agent))
-		agent->requeue_later = agent_retry(agent, why);
+	return agent->step_dirfd >= 0 && agent_folder_has_images(agent) &&
+	       agent_retry_later(agent, err);
 }
 
 void agent_retry_clear(struct agent *agent)
