@@ -195,13 +195,16 @@ void agent_close_others(const int *keep, size_t nr_keep);
  * The job runs again, and its step has more or fewer nodes than there are
  * images: find out which of them belong here.  Then ->step speaks of groups
  * instead of nodes: its number, how many there are, how many ranks ours has.
- * 0 also if they do not fit (->refused says why).
+ * 0 also if they do not fit (->refused says why).  -errno if it cannot be found
+ * out for the moment, slurmctld being silent, say: the restart is put off then
+ * (->requeue_later), unless that was tried often enough.
  */
 int agent_groups_choose(struct agent *agent, struct cr_error *err);
 
 /* --- agent_folder.c: the step's folder in the checkpoint directory --- */
 /* 0; or if it cannot be used, CR_SETUP_WITHOUT, or -errno: the step fails, and
- * the job is held if it has something to go on from. */
+ * the job is held if it has something to go on from, or queued again
+ * (->requeue_later). */
 int agent_folder_open(struct agent *agent, struct cr_error *err);
 /* What there is to go on from cannot be used for now: have the job queued again
  * and held.  Returns the code of @err, which says so then. */

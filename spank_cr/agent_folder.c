@@ -175,5 +175,9 @@ int agent_folder_hold(struct agent *agent, struct cr_error *err)
 
 int agent_folder_open(struct agent *agent, struct cr_error *err)
 {
-	return open_folder(agent, err) ? do_without(agent, err) : 0;
+	const int rc = open_folder(agent, err);
+
+	if (!rc || agent->requeue_later)
+		return rc;
+	return do_without(agent, err);
 }

@@ -9,13 +9,17 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#include "agent.h"
+#include "agent_hold.h"
+#include "agent_peers.h"
 #include "claim.h"
 #include "layout.h"
 #include "manifest.h"
+
+#define ASK_TIMEOUT_MS 8000
 
 static int read_newest(const struct agent *agent, struct cr_manifest *manifest)
 {
@@ -40,21 +44,56 @@ static int is_concerned(struct agent *agent, const struct cr_manifest *manifest)
 	       !agent_is_first_run(agent);
 }
 
-static int find_groups(const struct agent *agent,
-		       const struct cr_manifest *manifest,
+/* The worker's that asks, and what it says. */
+static uint32_t *node_of; /* shared with us: [nr_ranks] */
+static struct cr_error layout_error;
+
+static void ask(struct agent *agent, struct agent_result *result)
+{
+	if (!agent_hold("layout", &result->err))
+		agent_slurm_layout(agent, node_of, &result->err);
+}
+
+static void asked(struct agent *agent, const struct agent_result *result)
+{
+	agent->asker = NULL;
+	layout_error = result->err;
+	if (layout_error.code == -ETIMEDOUT)
+		cr_error_set(&layout_error, -ETIMEDOUT,
+			     "slurmctld does not say within %d s where the "
+			     "ranks are",
+			     ASK_TIMEOUT_MS / 1000);
+}
+
+/* libslurm may block for minutes, and slurmstepd waits for us. */
+static int ask_layout(struct agent *agent, struct cr_error *err)
+{
+	agent->asker = agent_worker_start(agent, "cr-ask", ask, asked,
+					  ASK_TIMEOUT_MS, NULL, 0, err);
+	if (!agent->asker)
+		return err->code;
+	while (agent->asker)
+		event_base_loop(agent->base, EVLOOP_ONCE);
+	*err = layout_error;
+	return err->code;
+}
+
+static int find_groups(struct agent *agent, const struct cr_manifest *manifest,
 		       struct cr_group **groupsp, size_t *nrp,
 		       struct cr_error *err)
 {
-	uint32_t *node_of = calloc(manifest->nr_ranks + 1ul, sizeof(*node_of));
+	const size_t size = (manifest->nr_ranks + 1ul) * sizeof(*node_of);
 	int rc;
 
-	if (!node_of)
+	node_of = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (node_of == MAP_FAILED)
 		return cr_error_set(err, -ENOMEM, "no memory");
-	rc = agent_slurm_layout(agent, node_of, err);
+	rc = ask_layout(agent, err);
 	if (!rc)
 		rc = cr_layout_groups(manifest, node_of, agent->step->node,
 				      groupsp, nrp, err);
-	free(node_of);
+	munmap(node_of, size);
 	if (!rc && *nrp > CR_GROUPS_MAX) {
 		rc = cr_error_set(err, -E2BIG,
 				  "%zu groups of ranks on one node: at most %d",
@@ -92,7 +131,11 @@ static int choose(struct agent *agent, const struct cr_manifest *manifest,
 	if (find_groups(agent, manifest, &groups, &nr, &why)) {
 		agent_log(agent, LOG_ERR, "%s", why.text);
 		agent->refused = why;
-		return 0;
+		/* who is silent now may tell the next run */
+		if (!agent_retry_without_lead(agent, &why))
+			return 0;
+		*err = why;
+		return err->code;
 	}
 	if (agent->setup.group >= nr) {
 		cr_groups_free(groups, nr);
