@@ -296,6 +296,7 @@ int main(void)
 		.stepd = STEPD_FD,
 		.dirfd = -1,
 		.step_dirfd = -1,
+		.lock_fd = -1,
 		.image_fd = -1,
 		.keeper = { .init_fd = -1, .lifeline = -1 },
 		.restart_keeper = { .init_fd = -1, .lifeline = -1 },

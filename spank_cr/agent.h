@@ -3,9 +3,13 @@
  * agent.h - the agent: one per step and node, root, an event loop
  *
  * It makes the step's namespaces, decides what a SIGTERM means, has trees
- * saved and restarted by worker processes, and keeps the generations.  Nothing
- * in its loop blocks for long; what does is done in a worker, which may crash
- * or hang without harm.
+ * saved and restarted by worker processes, and keeps the generations.  What
+ * takes long is done in a worker, which may crash or hang without harm: images,
+ * digests, slurmctld.  Small files are read and written in the loop itself
+ * (status_I.json, lead.json, left_I.json, `retries`, marks of the job,
+ * manifests at a restart), and munge is waited for, for 5 s: a file system that
+ * hangs holds the agent, too.  Slurm ends the job all the same: nobody waits
+ * for us without a limit.
  */
 #ifndef AGENT_H
 #define AGENT_H
@@ -97,7 +101,8 @@ struct agent {
 	pid_t stepd_pid; /* its other end */
 	struct event *stepd_event;
 	int dirfd, step_dirfd;
-	int lock_fd; /* on the step's folder, for as long as we live */
+	int lock_fd; /* on the step's folder, for as long as we live; or -errno:
+		      * cr_claim_step() */
 	struct agent_rank *ranks; /* [step->nr_local_ranks], by local id, or as
 				   * group_ranks */
 	struct agent_keeper keeper;

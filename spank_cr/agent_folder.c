@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
 #include <syslog.h>
 
@@ -113,6 +114,11 @@ static int open_folder(struct agent *agent, struct cr_error *err)
 		cr_claim_step(agent->dirfd, agent->step, &agent->lock_fd, err);
 	if (agent->step_dirfd < 0)
 		return agent->step_dirfd;
+	if (agent->lock_fd < 0)
+		agent_log(agent, LOG_WARNING, "the step's folder: no lock: %s",
+			  agent->lock_fd == -EWOULDBLOCK ?
+				  "another agent lives" :
+				  strerror(-agent->lock_fd));
 	if (agent_folder_has_images(agent) && agent_is_first_run(agent))
 		cr_generation_prune(agent->step_dirfd, 0, &ignored);
 	if (agent->step->step != CR_STEP_BATCH)

@@ -19,8 +19,12 @@
 /*
  * Open the step's folder below DIR (@dirfd), after making its name lead to
  * the right one.  Made if there is none.
- * Returns its descriptor or a negative errno.  *@lockp is the lock's, to be
- * kept open; -1 on a file system without locks.
+ * Returns its descriptor or a negative errno (*@lockp is untouched then).
+ * *@lockp is the lock's, to be kept open; or says why there is none, which does
+ * not keep a step from running: -EWOULDBLOCK, the agent of the job's last run
+ * still has it, which is about to go or hangs (by its number the folder is this
+ * step's, so nobody else claims it); others, -ENOLCK say, on a file system
+ * without locks.
  */
 int cr_claim_step(int dirfd, const struct cr_step *step, int *lockp,
 		  struct cr_error *err);

@@ -191,6 +191,21 @@ static void a_step_is_held_as_long_as_its_agent_lives(void **state)
 	assert_false(cr_claim_is_held(f->dirfd, &step));
 }
 
+/* The agent of the job's last run has not gone yet: the step runs all the same.
+ */
+static void a_step_that_is_held_can_be_claimed_without_its_lock(void **state)
+{
+	struct fixture *f = *state;
+	struct cr_step step = make_step(0, A);
+	int fd, lock = 0;
+
+	claim(f, 0, A);
+	fd = cr_claim_step(f->dirfd, &step, &lock, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(lock, -EWOULDBLOCK);
+	close(fd);
+}
+
 /* A loop of the same srun with other variables: not the one that was saved. */
 static void another_environment_alone_is_another_srun(void **state)
 {
@@ -246,6 +261,7 @@ int main(void)
 		TEST(one_without_an_image_peeks_at_none),
 		TEST(images_that_a_living_agent_holds_are_left_alone),
 		TEST(a_step_is_held_as_long_as_its_agent_lives),
+		TEST(a_step_that_is_held_can_be_claimed_without_its_lock),
 		TEST(another_environment_alone_is_another_srun),
 		TEST(removing_a_claimed_step_removes_its_lock),
 		TEST(an_exchange_leaves_no_empty_folder),
