@@ -303,12 +303,27 @@ static int all_refused(struct agent *agent, struct cr_error *err)
 	return cr_error_prefix(err, "no checkpoint can be restarted");
 }
 
+/* The environment does not say that the job has run before, and slurmctld,
+ * which agent_is_first_run() has asked, did not answer. */
+static int is_unknown(const struct agent *agent)
+{
+	return !agent->job.state && agent_folder_has_images(agent);
+}
+
+static int cannot_tell(struct agent *agent, struct cr_error *err)
+{
+	cr_error_set(err, -ETIMEDOUT,
+		     "slurmctld does not say whether the job has run before");
+	agent_retry_later(agent, err);
+	return err->code;
+}
+
 int agent_restart_choose(struct agent *agent, struct cr_error *err)
 {
 	int rc;
 
 	if (!agent->step->restart_count)
-		return 0;
+		return is_unknown(agent) ? cannot_tell(agent, err) : 0;
 	rc = cr_generation_list(agent->step_dirfd, &agent->candidates,
 				&agent->nr_candidates, err);
 	if (rc) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "agent_hold.h"
 
 #define KILL_WAIT_DEFAULT 30u
 #define REQUEUE_LATER_SECONDS 300
@@ -63,6 +64,8 @@ void agent_slurm_ask(struct agent *agent, struct agent_result *result)
 {
 	slurm_init(NULL);
 	result->cause = CR_CAUSE_UNKNOWN;
+	if (agent_hold("ask", &result->err))
+		return;
 	if (load_job(agent, &result->job, &result->err))
 		return;
 	result->cause = cr_cause_of(&result->job);
@@ -156,8 +159,11 @@ static int is_our_run(const struct agent *agent, const struct cr_job_view *job)
 {
 	const uint32_t state = job->state & JOB_STATE_BASE;
 
+	/* if nobody has told us which run is ours, no other can have begun yet:
+	 * we have failed because of that just now */
 	if (state == JOB_RUNNING)
-		return job->restart_count == agent->step->restart_count;
+		return job->restart_count == agent->step->restart_count ||
+		       (!agent->step->restart_count && !agent->job.state);
 	return state > JOB_SUSPENDED && state != JOB_CANCELLED;
 }
 

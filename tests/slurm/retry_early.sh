@@ -73,3 +73,24 @@ check_runs_on 0 1 2 3
 [ "$(host_of 0)" = "$(host_of 2)" ] || fail "they are still apart"
 end_talks
 check_no_images
+
+say "--- nobody says whether the job has run before"
+rm -f "$work"/rank.?
+# it reads what cannot be read again, so the script begins anew each time
+user mkfifo "/shared/$test_name/input"
+submit -p low <<EOF
+#!/bin/bash
+unset SLURM_RESTART_COUNT
+srun -n1 --output=rank.%t $count -n 60 <>input
+EOF
+await 30 "output" has_counted 10 "$work/rank.0"
+requeue
+await 30 "a pending job" state_is PENDING
+fail_all ask
+await 60 "word of it" log_has \
+	"whether the job has run before: the job is queued again (1 of 3)"
+release_all ask
+await 90 "restart" restarts_are 2
+await_end COMPLETED
+check_output 60 "$work/rank.0"
+check_no_images
