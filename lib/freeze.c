@@ -186,6 +186,17 @@ static int is_too_late(struct freezer *freezer)
 	return 0;
 }
 
+/* One that was late has stopped, perhaps at the last moment: what it has made
+ * meanwhile must be looked for, and stopped, too. */
+static void allow_for_new(struct freezer *freezer)
+{
+	const uint64_t now_ns = cr_save_now_ns();
+	const uint64_t end_ns = now_ns + LATE_MS * 1000000ull;
+
+	if (now_ns < freezer->limit_ns && freezer->deadline_ns < end_ns)
+		freezer->deadline_ns = end_ns;
+}
+
 /*
  * Again and again: a thread in execve(2) stops only when all others of its
  * process have ended and their tracer, we, has been told so.
@@ -194,7 +205,7 @@ static int wait_all(struct freezer *freezer, size_t *nr_newp,
 		    struct cr_error *err)
 {
 	struct cr_checkpoint *checkpoint = freezer->checkpoint;
-	size_t nr_late;
+	size_t nr_late, was_late = 0;
 	int rc;
 
 	do {
@@ -207,7 +218,10 @@ static int wait_all(struct freezer *freezer, size_t *nr_newp,
 		}
 		if (nr_late && is_too_late(freezer))
 			return cr_late_explain(checkpoint, err);
+		was_late |= nr_late;
 	} while (nr_late);
+	if (was_late)
+		allow_for_new(freezer);
 	return 0;
 }
 
