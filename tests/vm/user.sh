@@ -14,6 +14,11 @@ as_user()
 		"${@:2}"
 }
 
+# Users may come to these by another way: a checkout in /root is closed to them.
+mkdir /tmp/top /tmp/build
+mount --bind "${top:?}" /tmp/top && mount --bind "${build:?}" /tmp/build || exit 1
+top=/tmp/top build=/tmp/build cr=/tmp/build/bin/cr
+
 # What has no name in a file system takes the module.
 programs="mem_anon mem_shared_anon mem_memfd mem_file_unlinked mem_posix_shm
 mem_sysv mem_cow ipc_messages thread_robust tree_ghost_session thread_many"
@@ -21,9 +26,9 @@ mem_sysv mem_cow ipc_messages thread_robust tree_ghost_session thread_many"
 # one PROGRAM SAVE RESTART
 one()
 {
-	if as_user 1000 "${top:?}/tests/engine/run" --slow --mode chain \
-		--dir /tmp/user --cr "${cr:?}" --save-engine "$2" \
-		--restart-engine "$3" "${build:?}/tests/programs/$1"; then
+	if as_user 1000 "$top/tests/engine/run" --slow --mode chain \
+		--dir /tmp/user --cr "$cr" --save-engine "$2" \
+		--restart-engine "$3" "$build/tests/programs/$1"; then
 		echo "ok - $*"
 	else
 		echo "FAILED - $*"
@@ -33,7 +38,7 @@ one()
 
 mkdir -m 777 /tmp/user
 chmod 600 /dev/cr
-as_user 1000 "${cr:?}" run -- sleep 1000 &
+as_user 1000 "$cr" run -- sleep 1000 &
 holder=$!
 until program=$(pgrep -x sleep); do
 	sleep 0.1
