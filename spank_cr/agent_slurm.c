@@ -123,13 +123,14 @@ void agent_slurm_node_name(const struct cr_step *step, uint32_t node,
 		slurm_hostlist_destroy(list);
 }
 
-/* Slurm requeues all components of a heterogeneous job, or none. */
+/* Slurm requeues all components of a heterogeneous job, or none.  By whose
+ * number was told with the cause, if slurmctld was asked for that. */
 static int requeue(const struct agent *agent, uint32_t flags)
 {
-	struct cr_job_view job = { 0 };
+	struct cr_job_view job = agent->job;
 	struct cr_error err = { 0 };
 
-	if (load_job(agent, &job, &err))
+	if (!job.leader && load_job(agent, &job, &err))
 		job.leader = agent->step->job;
 	return slurm_requeue(job.leader, flags);
 }
@@ -181,7 +182,7 @@ void agent_slurm_requeue_later(struct agent *agent)
 	}
 	if (!is_our_run(agent, &job))
 		return;
-	if (requeue(agent, 0))
+	if (slurm_requeue(job.leader, 0))
 		agent_log(agent, LOG_ERR,
 			  "the job is to go on, but cannot be requeued: %s",
 			  slurm_strerror(slurm_get_errno()));
