@@ -57,6 +57,14 @@ fail_at() # NODE POINT
 	lab exec "$1" sh -c "echo fail >/run/hold/$2"
 }
 
+fail_all() # POINT
+{
+	local node
+	for node in $(lab_nodes); do
+		fail_at "$node" "$1"
+	done
+}
+
 release() # NODE POINT
 {
 	lab exec "$1" rm -f "/run/hold/$2"

@@ -5,14 +5,6 @@
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/nodes_lib.sh"
 
-fail_all() # POINT
-{
-	local node
-	for node in $(lab_nodes); do
-		fail_at "$node" "$1"
-	done
-}
-
 says_why()
 {
 	grep -qF "the restart has failed (restored: No space left on device)" \

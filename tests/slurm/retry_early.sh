@@ -6,14 +6,6 @@
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/nodes_lib.sh"
 
-fail_all() # POINT
-{
-	local node
-	for node in $(lab_nodes); do
-		fail_at "$node" "$1"
-	done
-}
-
 log_has() # WORDS: of this job
 {
 	cat "$shared/../nodes"/*/log/spank_cr.log | grep -F " $job." |
